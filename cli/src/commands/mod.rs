@@ -1,0 +1,9 @@
+//! One file for each subcommand: what it computes is a record that is shown to people or, with `--json`, to programs.
+
+pub mod bench;
+pub mod classify;
+pub mod compile;
+pub mod completions;
+pub mod eval;
+pub mod inspect;
+pub mod run;

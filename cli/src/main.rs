@@ -1,0 +1,44 @@
+//! The `dunlin` command: compiles ONNX classifiers, looks into them, runs, measures and times them.
+//!
+//! `args` says what the user may ask, `commands` has one file for each subcommand, `error` gives exit codes.
+
+mod args;
+mod calibrate;
+mod commands;
+mod dataset;
+mod error;
+mod map;
+mod metrics;
+mod model;
+mod output;
+mod picture;
+mod progress;
+mod table;
+mod tensors;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use error::CliError;
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let done = run(&Args::parse().command, &mut out);
+    let done = done.and_then(|code| out.flush().map(|()| code).map_err(CliError::Stdout));
+    done.unwrap_or_else(|error| error.report())
+}
+
+fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Classify(args) => commands::classify::run(args, out),
+        Command::Compile(args) => commands::compile::run(args, out),
+        Command::Inspect(args) => commands::inspect::run(args, out),
+        Command::Run(args) => commands::run::run(args, out),
+        Command::Eval(args) => commands::eval::run(args, out),
+        Command::Bench(args) => commands::bench::run(args, out),
+        Command::Completions(args) => commands::completions::run(args, out),
+    }
+}

@@ -1,0 +1,106 @@
+//! From a path to a model that runs.
+
+use std::path::{Path, PathBuf};
+
+use dunlin_engine::artifact::Artifact;
+use dunlin_engine::{Classifier, Isa, Limits, Session};
+
+use crate::error::CliError;
+use crate::map::ModelFile;
+
+/// Forces a kernel set.
+const ISA_VARIABLE: &str = "DUNLIN_ISA";
+
+/// An artifact's file with its name for messages.
+#[derive(Debug)]
+pub struct Source {
+    /// The file, or `built-in`.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub file: ModelFile,
+}
+
+impl Source {
+    /// Opens an artifact.
+    ///
+    /// # Errors
+    /// [`CliError::Read`].
+    pub fn open(path: &Path) -> Result<Self, CliError> {
+        let file = ModelFile::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// The model that is part of this program.
+    ///
+    /// # Errors
+    /// [`CliError::NoModel`] when it was built without one.
+    pub fn built_in() -> Result<Self, CliError> {
+        let bytes = SHIPPED.ok_or(CliError::NoModel)?;
+        Ok(Self { path: PathBuf::from("built-in"), file: ModelFile::Static(bytes) })
+    }
+
+    /// The artifact, checked.
+    ///
+    /// # Errors
+    /// [`CliError::Model`].
+    pub fn artifact(&self) -> Result<Artifact<'_>, CliError> {
+        Artifact::parse(self.file.as_ref()).map_err(|source| CliError::artifact(&self.path, source))
+    }
+
+    /// The classes' names in a locale, in the default one without; nameless classes are called by their number.
+    ///
+    /// # Errors
+    /// [`CliError::Model`].
+    pub fn labels(&self, locale: Option<&str>) -> Result<Vec<String>, CliError> {
+        let labels = self.artifact()?.labels().map_err(|source| CliError::artifact(&self.path, source))?;
+        let name = |class| locale.map_or_else(|| labels.name(class), |locale| labels.name_in(locale, class));
+        Ok((0..labels.len()).map(|class| name(class).unwrap_or_default().to_owned()).collect())
+    }
+
+    /// A classifier with the kernel set that the user wants.
+    ///
+    /// # Errors
+    /// [`CliError::Isa`], [`CliError::Model`].
+    pub fn classifier(self) -> Result<Classifier<ModelFile>, CliError> {
+        let Self { path, file } = self;
+        Classifier::load(file, isa()?, Limits::default()).map_err(|source| CliError::Model { path, source })
+    }
+
+    /// A session with the kernel set that the user wants.
+    ///
+    /// # Errors
+    /// [`CliError::Isa`], [`CliError::Model`].
+    pub fn session(&self) -> Result<Session<&[u8]>, CliError> {
+        let model = Session::load(self.file.as_ref(), isa()?, Limits::default());
+        model.map_err(|source| CliError::Model { path: self.path.clone(), source })
+    }
+}
+
+/// A class's name, or its number where it has none.
+pub fn class_name(labels: &[String], class: usize) -> String {
+    labels.get(class).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// The kernel set that `DUNLIN_ISA` names, the fastest one without.
+///
+/// # Errors
+/// [`CliError::Isa`] when there is no such set or the CPU lacks it.
+pub fn isa() -> Result<Isa, CliError> {
+    let Some(value) = std::env::var_os(ISA_VARIABLE).filter(|value| !value.is_empty()) else { return Ok(Isa::best()) };
+    let value = value.to_string_lossy().into_owned();
+    value.parse().map_err(|error: <Isa as std::str::FromStr>::Err| CliError::Isa { value, what: error.to_string() })
+}
+
+/// Bytes at the alignment that the engine asks for.
+#[cfg(shipped_model)]
+#[repr(align(64))]
+struct Aligned<T: ?Sized>(T);
+
+#[cfg(shipped_model)]
+static SHIPPED_BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!("../../models/cifar10/cifar10.dunlin"));
+
+#[cfg(shipped_model)]
+const SHIPPED: Option<&[u8]> = Some(&SHIPPED_BYTES.0);
+
+#[cfg(not(shipped_model))]
+const SHIPPED: Option<&[u8]> = None;

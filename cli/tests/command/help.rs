@@ -1,0 +1,47 @@
+use crate::dunlin;
+
+const COMMANDS: [&str; 7] = ["classify", "compile", "inspect", "run", "eval", "bench", "completions"];
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in COMMANDS {
+        let help = dunlin!(command, "--help").success();
+        assert!(help.contains("Examples:") && help.contains(&format!("dunlin {command}")), "{help}");
+    }
+}
+
+#[test]
+fn the_root_lists_commands_and_exit_codes() {
+    let help = dunlin!("--help").success();
+    assert!(COMMANDS.iter().all(|command| help.contains(command)), "{help}");
+    assert!(help.contains("Exit codes:") && help.contains("DUNLIN_ISA"), "{help}");
+}
+
+#[test]
+fn versions_are_told() {
+    assert!(dunlin!("--version").success().starts_with("dunlin "));
+}
+
+#[test]
+fn a_wrong_command_line_is_code_2() {
+    let wrong: [&[&str]; 7] = [
+        &[],
+        &["explode"],
+        &["classify"],
+        &["classify", "model.dunlin"],
+        &["classify", "--top", "0", "cat.png"],
+        &["compile", "model.onnx"],
+        &["compile", "model.onnx", "-o", "x", "--fit", "stretch"],
+    ];
+    for args in wrong {
+        let error = crate::finish(crate::command(args)).failure(2);
+        assert!(error.contains("Usage"), "{error}");
+    }
+}
+
+#[test]
+fn shells_get_completions() {
+    for (shell, sign) in [("bash", "complete"), ("zsh", "#compdef dunlin"), ("fish", "complete -c dunlin")] {
+        assert!(dunlin!("completions", shell).success().contains(sign), "{shell}");
+    }
+}

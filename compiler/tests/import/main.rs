@@ -1,0 +1,6 @@
+//! Importing small models made by hand: what is read, what is refused, and how the refusal reads.
+
+mod model;
+mod quantized;
+mod refused;
+mod sound;

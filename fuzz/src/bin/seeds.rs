@@ -1,0 +1,52 @@
+//! Writes the seeds of both targets: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
+
+use dunlin_fuzz::{common::GRAPHS, whole, wrapped};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use zip::ZipArchive;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    artifacts(&fuzz.join("corpus/artifact"))?;
+    for archive in ["onnx_node.zip", "qdq_grid.zip"] {
+        models(&fuzz.join("../conformance").join(archive), &fuzz.join("corpus/onnx"))?;
+    }
+    Ok(())
+}
+
+/// Each small graph, as sections; one as a whole file too.
+fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(corpus)?;
+    for (name, graph) in GRAPHS {
+        fs::write(corpus.join(format!("seed-{name}")), wrapped(&graph().sections()))?;
+    }
+    let (name, graph) = GRAPHS[0];
+    Ok(fs::write(corpus.join(format!("seed-{name}-file")), whole(&graph().sections().file()))?)
+}
+
+/// One small model of each kind: cases whose names begin alike differ in details.
+fn models(archive: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(corpus)?;
+    let mut archive = ZipArchive::new(File::open(archive)?)?;
+    let mut kinds = BTreeSet::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index)?;
+        let Some(case) = file.name().strip_suffix("/model.onnx").map(str::to_owned) else { continue };
+        let kind: Vec<&str> = case.trim_start_matches("test_").split('_').take(WORDS).collect();
+        if file.size() > MAX_BYTES || !kinds.insert(kind.join("_")) {
+            continue;
+        }
+        let mut model = Vec::new();
+        file.read_to_end(&mut model)?;
+        fs::write(corpus.join(format!("seed-{}", case.replace('/', "-"))), model)?;
+    }
+    Ok(())
+}
+
+/// Words of a case's name that make its kind.
+const WORDS: usize = 1;
+/// Larger models say nothing more.
+const MAX_BYTES: u64 = 1500;

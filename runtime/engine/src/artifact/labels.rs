@@ -1,0 +1,48 @@
+//! The classes' names, in one or more locales.
+
+use crate::wire::Words;
+use alloc::vec::Vec;
+
+/// Names of the classes by locale; borrowed from the artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels<'a> {
+    locales: Vec<(&'a str, Vec<&'a str>)>,
+}
+
+impl<'a> Labels<'a> {
+    /// Number of locales, then for each its BCP 47 tag, number of labels, and labels. All locales have the same
+    /// number of labels; the first is the default.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut words = Words::new(bytes);
+        let mut locales = Vec::with_capacity(words.count(2)?);
+        for _ in 0..locales.capacity() {
+            let tag = words.text()?;
+            let count = words.count(1)?;
+            let labels = (0..count).map(|_| words.text()).collect::<Option<Vec<_>>>()?;
+            locales.push((tag, labels));
+        }
+        words.end()?;
+        locales.windows(2).all(|pair| pair[0].1.len() == pair[1].1.len()).then_some(Self { locales })
+    }
+
+    /// Name of a class in the default locale; `None` when the model has no name for it.
+    pub fn name(&self, class: usize) -> Option<&'a str> {
+        self.locales.first()?.1.get(class).copied()
+    }
+
+    /// Name of a class in a locale such as `de`; falls back to the default locale.
+    pub fn name_in(&self, locale: &str, class: usize) -> Option<&'a str> {
+        let found = self.locales.iter().find(|(tag, _)| *tag == locale);
+        found.map_or_else(|| self.name(class), |(_, labels)| labels.get(class).copied())
+    }
+
+    /// Number of classes that have names.
+    pub fn len(&self) -> usize {
+        self.locales.first().map_or(0, |(_, labels)| labels.len())
+    }
+
+    /// Whether there are no names.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

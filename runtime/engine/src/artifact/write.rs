@@ -1,0 +1,72 @@
+//! Writing artifacts: the inverse of reading, for the compiler.
+
+use super::{ALIGN, Golden, MAGIC, RECORD, SectionKind, VERSION};
+use crate::wire::put_text;
+use alloc::vec::Vec;
+use sha2::{Digest as _, Sha256};
+
+/// Collects sections and lays them out as a file.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    sections: Vec<(SectionKind, Vec<u8>)>,
+}
+
+impl Writer {
+    /// Adds a section of bytes. Sections lie in the file in the order in which they were added.
+    pub fn bytes(&mut self, kind: SectionKind, bytes: Vec<u8>) -> &mut Self {
+        self.sections.push((kind, bytes));
+        self
+    }
+
+    /// Adds a section of words.
+    pub fn words(&mut self, kind: SectionKind, words: &[u32]) -> &mut Self {
+        self.bytes(kind, words.iter().flat_map(|w| w.to_le_bytes()).collect())
+    }
+
+    /// Adds labels: for each locale its BCP 47 tag and the classes' names, the default locale first.
+    pub fn labels(&mut self, locales: &[(&str, &[&str])]) -> &mut Self {
+        let mut words = alloc::vec![locales.len() as u32];
+        for (tag, labels) in locales {
+            put_text(tag, &mut words);
+            words.push(labels.len() as u32);
+            labels.iter().for_each(|label| put_text(label, &mut words));
+        }
+        self.words(SectionKind::Labels, &words)
+    }
+
+    /// Adds golden inputs and outputs.
+    pub fn golden(&mut self, all: &[Golden]) -> &mut Self {
+        let mut bytes = (all.len() as u32).to_le_bytes().to_vec();
+        for golden in all {
+            bytes.extend(golden.seed.to_le_bytes());
+            bytes.extend(golden.outputs);
+        }
+        self.bytes(SectionKind::Golden, bytes)
+    }
+
+    /// The file.
+    pub fn finish(&self) -> Vec<u8> {
+        let mut file = alloc::vec![0; RECORD * (1 + self.sections.len())];
+        let mut table = Vec::with_capacity(RECORD * self.sections.len());
+        for (kind, bytes) in &self.sections {
+            file.resize(file.len().next_multiple_of(ALIGN), 0);
+            table.extend((*kind as u32).to_le_bytes());
+            table.extend([0; 4]);
+            table.extend((file.len() as u64).to_le_bytes());
+            table.extend((bytes.len() as u64).to_le_bytes());
+            table.extend([0; 8]);
+            table.extend(Sha256::digest(bytes));
+            file.extend(bytes);
+        }
+        let mut header = MAGIC.to_vec();
+        header.extend(VERSION.to_le_bytes());
+        header.extend((self.sections.len() as u32).to_le_bytes());
+        header.extend((file.len() as u64).to_le_bytes());
+        header.extend([0; 8]);
+        let digest = Sha256::new().chain_update(&header).chain_update(&table).finalize();
+        header.extend(digest);
+        file[..RECORD].copy_from_slice(&header);
+        file[RECORD..RECORD + table.len()].copy_from_slice(&table);
+        file
+    }
+}

@@ -1,0 +1,191 @@
+//! From raw input to scores: the one paved way through the engine.
+
+use crate::artifact::{Artifact, ArtifactError, Labels};
+use crate::error::RunError;
+use crate::model::{Limits, ModelError};
+use crate::session::Session;
+use crate::task::{ImagePreparer, ImageSpec, Pixels, Scoring, TaskSpec};
+use crate::tensor::{DType, Quant};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use dunlin_kernels::float::softmax;
+use dunlin_kernels::{Isa, Quantize, QuantizeParams};
+
+/// A loaded classifier.
+#[derive(Debug)]
+pub struct Classifier<B> {
+    session: Session<B>,
+    input: Input,
+    scoring: Scoring,
+    logits: Vec<f32>,
+    probabilities: Vec<f32>,
+}
+
+/// How raw input reaches the model's input.
+#[derive(Debug)]
+enum Input {
+    /// The caller fills the session's inputs.
+    Tensor,
+    /// Pixels, normalized to f32.
+    Floats(ImagePreparer),
+    /// Pixels, through a table per channel straight to the model's quanta.
+    Quanta(ImagePreparer, Box<[[u8; 256]]>),
+}
+
+/// What a classifier says of one input; borrowed from it until the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores<'a> {
+    /// Probability of each class; they add up to 1 unless the model's classes aren't exclusive.
+    pub probabilities: &'a [f32],
+    /// The model's own output before scoring, dequantized.
+    pub logits: &'a [f32],
+}
+
+impl Scores<'_> {
+    /// The class with the highest probability, the first of equals; `None` without classes.
+    pub fn best(&self) -> Option<usize> {
+        let better = |best: Option<usize>, class: usize| match best {
+            Some(b) if self.probabilities[b] >= self.probabilities[class] => Some(b),
+            _ => Some(class),
+        };
+        (0..self.probabilities.len()).fold(None, better)
+    }
+
+    /// The `k` most probable classes with their probabilities, in falling order, equal ones by class.
+    pub fn top(&self, k: usize) -> Vec<(usize, f32)> {
+        let mut classes: Vec<(usize, f32)> = self.probabilities.iter().copied().enumerate().collect();
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        classes.truncate(k);
+        classes
+    }
+}
+
+/// An input that can't be classified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClassifyError {
+    /// The model takes another kind of input (the caller's fault).
+    Task {
+        /// What the model takes.
+        takes: &'static str,
+    },
+    /// The run failed.
+    Run(RunError),
+}
+
+impl core::fmt::Display for ClassifyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Task { takes } => write!(f, "this model takes {takes}"),
+            Self::Run(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ClassifyError {}
+
+impl From<RunError> for ClassifyError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl<B: AsRef<[u8]>> Classifier<B> {
+    /// From an artifact's bytes to a classifier bound to the kernels of `isa`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the file is no sound artifact, its task doesn't fit its graph, or it needs more memory
+    /// than `limits` allows.
+    pub fn load(file: B, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
+        let session = Session::load(file, isa, limits)?;
+        let task = Artifact::parse(session.file())?.task()?;
+        let input = match task.spec {
+            TaskSpec::Tensor => Input::Tensor,
+            TaskSpec::Image(spec) => image_input(&session, spec)?,
+        };
+        let classes = session.output(0).map_or(0, |output| output.shape.count());
+        let zeros = || alloc::vec![0.0; classes];
+        Ok(Self { session, input, scoring: task.scoring, logits: zeros(), probabilities: zeros() })
+    }
+
+    /// The session that runs the model, to fill inputs of a model that takes tensors.
+    pub fn session(&mut self) -> &mut Session<B> {
+        &mut self.session
+    }
+
+    /// The classes' names.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the labels are malformed.
+    pub fn labels(&self) -> Result<Labels<'_>, ArtifactError> {
+        Artifact::parse(self.session.file())?.labels()
+    }
+
+    /// Classifies a picture.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Task`] when the model doesn't take pictures.
+    pub fn classify_pixels(&mut self, pixels: &Pixels<'_>) -> Result<Scores<'_>, ClassifyError> {
+        let takes = ClassifyError::Task { takes: "tensors" };
+        let mut input = self.session.input_mut(0).ok_or(takes)?;
+        let filled = match &mut self.input {
+            Input::Tensor => return Err(takes),
+            Input::Floats(preparer) => preparer.prepare(pixels).to_f32(input.f32s()?),
+            Input::Quanta(preparer, tables) => preparer.prepare(pixels).to_u8(tables, input.bytes),
+        };
+        filled.map_err(|_| RunError::Plan)?;
+        self.run()
+    }
+
+    /// Runs the model on what lies in the session's inputs.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub fn run(&mut self) -> Result<Scores<'_>, ClassifyError> {
+        self.session.run()?;
+        let output = self.session.output(0).ok_or(RunError::Plan)?;
+        match (output.dtype, output.quant) {
+            (DType::F32, _) => self.logits.copy_from_slice(output.f32s()?),
+            (DType::U8, Some(quant)) => {
+                let real = output.bytes.iter().map(|&q| quant.scale * (i32::from(q) - quant.zero) as f32);
+                self.logits.iter_mut().zip(real).for_each(|(slot, value)| *slot = value);
+            }
+            _ => return Err(RunError::Type { expected: DType::F32, found: output.dtype }.into()),
+        }
+        match self.scoring {
+            Scoring::Probabilities => self.probabilities.copy_from_slice(&self.logits),
+            Scoring::Logits => {
+                let classes = self.logits.len().max(1);
+                softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
+            }
+        }
+        Ok(Scores { probabilities: &self.probabilities, logits: &self.logits })
+    }
+}
+
+fn image_input<B: AsRef<[u8]>>(session: &Session<B>, spec: ImageSpec) -> Result<Input, ModelError> {
+    let fault = || ModelError::Graph { node: None, why: "has an input that doesn't fit its image task" };
+    let model = session.plan().model();
+    let input = model.inputs.first().map(|&t| &model.tensors[t]).filter(|_| model.inputs.len() == 1).ok_or_else(fault)?;
+    let preparer = ImagePreparer::new(spec).map_err(|_| fault())?;
+    let dims = [1, spec.height, spec.width, spec.color.channels() as u32];
+    match (input.dtype, input.quant) {
+        _ if input.shape.dims() != dims => Err(fault()),
+        (DType::F32, _) => Ok(Input::Floats(preparer)),
+        (DType::U8, Some(quant)) => {
+            let tables = (0..spec.color.channels()).map(|c| table(&spec, c, quant, session.plan().isa()));
+            Ok(Input::Quanta(preparer, tables.collect()))
+        }
+        _ => Err(fault()),
+    }
+}
+
+/// The quantum of each pixel value of a channel: exactly what quantizing the normalized value gives.
+fn table(spec: &ImageSpec, channel: usize, quant: Quant, isa: Isa) -> [u8; 256] {
+    let real = core::array::from_fn::<f32, 256, _>(|p| p as f32 * spec.scale[channel] + spec.offset[channel]);
+    let mut table = [0; 256];
+    let params = QuantizeParams { scale: quant.scale, zero: quant.zero as u8 };
+    let done = Quantize::select(isa).run(params, &real, &mut table);
+    debug_assert!(done.is_ok(), "both have 256 entries");
+    table
+}

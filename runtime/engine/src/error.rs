@@ -1,0 +1,122 @@
+//! What can go wrong, and whose fault it is.
+
+use crate::tensor::{DType, Shape};
+
+/// A run that could not be finished. The session stays usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A tensor has another element type than the operator reads (artifact, or the caller's input).
+    Type {
+        /// What the operator reads.
+        expected: DType,
+        /// What it was given.
+        found: DType,
+    },
+    /// An index points outside of the tensor that it picks from (the caller's input, as a rule: a token id
+    /// beyond the vocabulary).
+    Index {
+        /// The index.
+        index: i32,
+        /// How many there are to pick from.
+        len: usize,
+    },
+    /// A shape that the operator can't take (artifact, or the caller's input).
+    Shape {
+        /// The operator.
+        op: &'static str,
+        /// The shape.
+        shape: Shape,
+    },
+    /// A length of the varying axes that the model wasn't planned for (the caller).
+    Length {
+        /// The length.
+        length: usize,
+        /// The planned maximum; 0 when nothing varies.
+        max: usize,
+    },
+    /// The file isn't the one that the plan was built from (the caller).
+    File,
+    /// A buffer isn't where the plan has it: a defect of the engine.
+    Plan,
+}
+
+impl core::fmt::Display for RunError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Type { expected, found } => {
+                write!(f, "expected elements of type {}, found {}", expected.name(), found.name())
+            }
+            Self::Index { index, len } => write!(f, "index {index} is outside of 0..{len}"),
+            Self::Shape { op, shape } => write!(f, "{op} can't take a tensor of shape {shape}"),
+            Self::Length { length, max: 0 } => write!(f, "length {length} can't be set: no axis of this model varies"),
+            Self::Length { length, max } => write!(f, "length {length} is outside of 1..={max}, what the model was planned for"),
+            Self::File => f.write_str("the file is another than the one that the plan was built from"),
+            Self::Plan => f.write_str("the plan contradicts itself; please report this as a defect of Dunlin"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}
+
+/// Kernels take only what fits them, and the plan saw to that.
+impl From<dunlin_kernels::ShapeError> for RunError {
+    fn from(_: dunlin_kernels::ShapeError) -> Self {
+        Self::Plan
+    }
+}
+
+/// Operands that don't fit an operator. The artifact, or the model that it was compiled from, is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InferError {
+    /// Wrong number of operands.
+    Arity {
+        /// The operator.
+        op: &'static str,
+        /// How many it was given.
+        found: usize,
+    },
+    /// An operand's element type is one that the operator doesn't take.
+    Type {
+        /// The operator.
+        op: &'static str,
+        /// Which operand, from 0.
+        operand: usize,
+        /// Its element type.
+        found: DType,
+    },
+    /// An operand's shape doesn't fit the operator's parameters or its other operands.
+    Shape {
+        /// The operator.
+        op: &'static str,
+        /// Which operand, from 0.
+        operand: usize,
+        /// Its shape.
+        found: Shape,
+    },
+    /// A parameter is out of its range, or a result would be larger than `i32::MAX` elements.
+    Parameter {
+        /// The operator.
+        op: &'static str,
+        /// What is wrong, in a few words.
+        what: &'static str,
+    },
+}
+
+impl core::fmt::Display for InferError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Arity { op, found } => write!(f, "{op} can't take {found} operands"),
+            Self::Type { op, operand, found } => {
+                write!(f, "{op} can't take elements of type {} as operand {operand}", found.name())
+            }
+            Self::Shape { op, operand, found } => {
+                write!(f, "{op} can't take a tensor of shape {found} as operand {operand}")
+            }
+            Self::Parameter { op, what } => write!(f, "{op}: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for InferError {}

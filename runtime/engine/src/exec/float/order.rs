@@ -1,0 +1,107 @@
+//! Operators that compare the elements of an axis: the largest, and the k largest.
+
+use core::cmp::Ordering;
+
+use bytemuck::Pod;
+
+use crate::error::RunError;
+use crate::exec::walk::{around, elements, elements_mut, scratch_of};
+use crate::exec::{View, ViewMut};
+use crate::tensor::DType;
+
+/// Which elements of an axis come first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    /// The axis.
+    pub axis: usize,
+    /// The largest come first, rather than the smallest.
+    pub largest: bool,
+}
+
+impl Order {
+    /// Index of the first element; of equals the first or the last.
+    pub(super) fn arg(self, last: bool, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+        match x.dtype {
+            DType::F32 => self.args(last, x.f32s()?, x, y, |a, b| floats(*a, *b)),
+            DType::I32 => self.args(last, x.i32s()?, x, y, Ord::cmp),
+            DType::I8 => self.args(last, x.i8s()?, x, y, Ord::cmp),
+            _ => self.args(last, x.bytes, x, y, Ord::cmp),
+        }
+    }
+
+    fn args<T>(
+        self,
+        last: bool,
+        elements: &[T],
+        x: &View<'_>,
+        y: &mut ViewMut<'_>,
+        compare: impl Fn(&T, &T) -> Ordering,
+    ) -> Result<(), RunError> {
+        let [_, len, inner] = around(&x.shape, self.axis)?;
+        for (i, slot) in y.i32s()?.iter_mut().enumerate() {
+            let base = i / inner * len * inner + i % inner;
+            let mut best = 0;
+            for candidate in 1..len {
+                let order = compare(&elements[base + candidate * inner], &elements[base + best * inner]);
+                let order = if self.largest { order } else { order.reverse() };
+                if order == Ordering::Greater || (last && order == Ordering::Equal) {
+                    best = candidate;
+                }
+            }
+            *slot = best as i32;
+        }
+        Ok(())
+    }
+
+    /// The first k elements, in order, with their indices.
+    pub(super) fn top(
+        self,
+        x: &View<'_>,
+        [values, indices]: [&mut ViewMut<'_>; 2],
+        scratch: &mut [u8],
+    ) -> Result<(), RunError> {
+        match x.dtype {
+            DType::F32 => self.tops(x, [values, indices], scratch, |a: &f32, b| floats(*a, *b)),
+            DType::I32 => self.tops(x, [values, indices], scratch, i32::cmp),
+            DType::I8 => self.tops(x, [values, indices], scratch, i8::cmp),
+            _ => self.tops(x, [values, indices], scratch, u8::cmp),
+        }
+    }
+
+    fn tops<T: Pod>(
+        self,
+        x: &View<'_>,
+        [values, indices]: [&mut ViewMut<'_>; 2],
+        scratch: &mut [u8],
+        compare: impl Fn(&T, &T) -> Ordering,
+    ) -> Result<(), RunError> {
+        let [outer, len, inner] = around(&x.shape, self.axis)?;
+        let [_, k, _] = around(&values.shape, self.axis)?;
+        let x = elements::<T>(x.bytes)?;
+        let (values, indices) = (elements_mut::<T>(values.bytes)?, indices.i32s()?);
+        let order = scratch_of::<u32>(scratch, len)?;
+        for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+            let at = |index: u32| &x[(o * len + index as usize) * inner + i];
+            order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
+            let first = |&a: &u32, &b: &u32| {
+                let order = compare(at(a), at(b));
+                (if self.largest { order.reverse() } else { order }).then(a.cmp(&b))
+            };
+            if 0 < k && k < len {
+                order.select_nth_unstable_by(k - 1, first);
+            }
+            order[..k].sort_unstable_by(first);
+            for (rank, &index) in order[..k].iter().enumerate() {
+                let to = (o * k + rank) * inner + i;
+                values[to] = *at(index);
+                indices[to] = index as i32;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// NaN is larger than all numbers and equal to itself.
+fn floats(a: f32, b: f32) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}

@@ -1,0 +1,115 @@
+//! Element-wise functions of one value.
+
+use dunlin_kernels::Isa;
+use dunlin_kernels::float::elementwise::map_in_place;
+use dunlin_kernels::float::math;
+
+use crate::error::RunError;
+use crate::exec::walk::elements_mut;
+use crate::exec::{View, ViewMut};
+use crate::op::{Activation, UnaryKind};
+use crate::tensor::DType;
+
+pub(super) fn run(f: Activation, x: &View<'_>, y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
+    match (f.kind, x.dtype) {
+        (UnaryKind::IsNan, _) => test(x, y, f32::is_nan),
+        (UnaryKind::IsInf, _) => {
+            test(x, y, |v| (v == f32::INFINITY && f.beta != 0.0) || (v == f32::NEG_INFINITY && f.alpha != 0.0))
+        }
+        (kind, dtype) => {
+            y.bytes.copy_from_slice(x.bytes);
+            match (kind, dtype) {
+                (UnaryKind::Not, _) => y.bytes.iter_mut().for_each(|b| *b = u8::from(*b == 0)),
+                (UnaryKind::BitNot, _) => y.bytes.iter_mut().for_each(|b| *b = !*b),
+                (_, DType::F32) => apply(f, y.f32s()?, isa),
+                _ => integer(f, elements_mut(y.bytes)?),
+            }
+            Ok(())
+        }
+    }
+}
+
+fn test(x: &View<'_>, y: &mut ViewMut<'_>, is: impl Fn(f32) -> bool) -> Result<(), RunError> {
+    y.bytes.iter_mut().zip(x.f32s()?).for_each(|(y, &v)| *y = u8::from(is(v)));
+    Ok(())
+}
+
+fn integer(f: Activation, x: &mut [i32]) {
+    let (lo, hi) = (f.alpha as i32, f.beta as i32);
+    for x in x {
+        *x = match f.kind {
+            UnaryKind::Neg => x.wrapping_neg(),
+            UnaryKind::Abs => x.wrapping_abs(),
+            UnaryKind::Sign => x.signum(),
+            _ => (*x).max(lo).min(hi),
+        };
+    }
+}
+
+/// Applies a function to each element.
+pub(super) fn apply(f: Activation, x: &mut [f32], isa: Isa) {
+    use UnaryKind as U;
+    let Activation { kind, alpha, beta } = f;
+    match kind {
+        U::Neg => map_in_place(isa, x, |v: f32| -v),
+        U::Abs => map_in_place(isa, x, f32::abs),
+        U::Reciprocal => map_in_place(isa, x, |v| 1.0 / v),
+        U::Sqrt => map_in_place(isa, x, math::sqrt),
+        U::Exp => map_in_place(isa, x, math::exp),
+        U::Log => map_in_place(isa, x, math::ln),
+        U::Erf => map_in_place(isa, x, math::erf),
+        U::Sign => map_in_place(isa, x, math::sign),
+        U::Floor => map_in_place(isa, x, math::floor),
+        U::Ceil => map_in_place(isa, x, math::ceil),
+        U::Round => map_in_place(isa, x, math::round),
+        U::Tanh => map_in_place(isa, x, math::tanh),
+        U::Sigmoid => map_in_place(isa, x, math::sigmoid),
+        U::Clip => map_in_place(isa, x, |v| math::clamp(v, alpha, beta)),
+        U::LeakyRelu => map_in_place(isa, x, |v| if v < 0.0 { alpha * v } else { v }),
+        U::Elu => map_in_place(isa, x, |v| if v < 0.0 { alpha * math::exp_m1(v) } else { v }),
+        U::Selu => map_in_place(isa, x, |v| beta * if v < 0.0 { alpha * math::exp_m1(v) } else { v }),
+        U::Celu => map_in_place(isa, x, |v| if v < 0.0 { alpha * math::exp_m1(v / alpha) } else { v }),
+        U::Softplus => map_in_place(isa, x, math::softplus),
+        U::Softsign => map_in_place(isa, x, |v| v / (1.0 + v.abs())),
+        U::HardSigmoid => map_in_place(isa, x, |v| math::clamp(alpha * v + beta, 0.0, 1.0)),
+        U::HardSwish => map_in_place(isa, x, |v| v * math::clamp(v / 6.0 + 0.5, 0.0, 1.0)),
+        U::Mish => map_in_place(isa, x, math::mish),
+        U::Swish => map_in_place(isa, x, |v| v * math::sigmoid(alpha * v)),
+        U::Gelu => map_in_place(isa, x, math::gelu),
+        U::GeluTanh => map_in_place(isa, x, math::gelu_tanh),
+        U::ThresholdedRelu => map_in_place(isa, x, |v| if v > alpha { v } else { 0.0 }),
+        U::Shrink => map_in_place(isa, x, |v| shrink(v, alpha, beta)),
+        _ => seldom(kind, x),
+    }
+}
+
+fn shrink(v: f32, lambda: f32, bias: f32) -> f32 {
+    if v < -lambda {
+        v + bias
+    } else if v > lambda {
+        v - bias
+    } else {
+        0.0
+    }
+}
+
+/// Functions that no common model has: one loop for all of them.
+fn seldom(kind: UnaryKind, x: &mut [f32]) {
+    use UnaryKind as U;
+    let function: fn(f32) -> f32 = match kind {
+        U::Sin => math::sin,
+        U::Cos => math::cos,
+        U::Tan => math::tan,
+        U::Asin => math::asin,
+        U::Acos => math::acos,
+        U::Atan => math::atan,
+        U::Sinh => math::sinh,
+        U::Cosh => math::cosh,
+        U::Asinh => math::asinh,
+        U::Acosh => math::acosh,
+        U::Atanh => math::atanh,
+        // What remains gives bools or takes integers.
+        _ => return,
+    };
+    x.iter_mut().for_each(|x| *x = function(*x));
+}

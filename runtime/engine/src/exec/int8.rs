@@ -1,0 +1,332 @@
+//! The int8 operators: operands to kernels.
+
+use super::{Kernel, View, ViewMut};
+use crate::error::RunError;
+use crate::op::infer::Info;
+use crate::op::{Clamp, Epilogue, Op};
+use crate::tensor::{MAX_RANK, Shape};
+use dunlin_kernels::float::softmax;
+use dunlin_kernels::{
+    ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant, ShapeError, pack_u8_panels, packed_len,
+};
+
+/// Quantization of a product of two tensors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MatMulParams {
+    pub a_zero: u8,
+    pub b_zero: u8,
+    pub zero: u8,
+    pub scale: f32,
+}
+
+pub(super) fn run(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+    let x = inputs[0].bytes;
+    if output.bytes.is_empty() {
+        return Ok(());
+    }
+    match kernel {
+        Kernel::Generic(_) => Err(RunError::Plan),
+        Kernel::Conv { .. } => conv(kernel, op, inputs, output, scratch),
+        Kernel::Depthwise { .. } => depthwise(kernel, op, inputs, output, scratch),
+        Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output),
+        Kernel::MatMul { kernel, params } => matmul(*kernel, params, op, inputs, output, scratch),
+        Kernel::Add { kernel, params } => {
+            broadcast(inputs, output, scratch, |a, b, out| kernel.run(*params, a, b, out))
+        }
+        Kernel::Mul { kernel, params } => {
+            broadcast(inputs, output, scratch, |a, b, out| kernel.run(*params, a, b, out))
+        }
+        Kernel::Lookup(kernel) => {
+            let table = inputs[1].bytes.try_into().map_err(|_| RunError::Plan)?;
+            Ok(kernel.run(table, x, output.bytes)?)
+        }
+        Kernel::AvgPool { kernel, taps, params, scale, .. } => {
+            let taps = taps.taps();
+            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
+            images(x, image, output.bytes, result, |x, out| kernel.run(*params, x, &taps, scale, out))
+        }
+        Kernel::MaxPool { kernel, taps } => {
+            let taps = taps.taps();
+            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
+            images(x, image, output.bytes, result, |x, out| kernel.run(x, &taps, out))
+        }
+        Kernel::Softmax { isa, from, to, input, output: quantize } => {
+            let Op::QSoftmax { log } = *op else { return Err(RunError::Plan) };
+            let row = inputs[0].shape.last().max(1);
+            let floats = scratch_slice::<f32>(scratch, 2 * row)?;
+            let (real, soft) = floats.split_at_mut(row);
+            for (x, out) in x.chunks_exact(row).zip(output.bytes.chunks_exact_mut(row)) {
+                from.run(*input, x, real)?;
+                softmax::rows(*isa, real, soft, row, log);
+                to.run(*quantize, soft, out)?;
+            }
+            Ok(())
+        }
+        Kernel::Quantize { kernel, params } => Ok(kernel.run(*params, inputs[0].f32s()?, output.bytes)?),
+        Kernel::Dequantize { kernel, params } => Ok(kernel.run(*params, x, output.f32s()?)?),
+    }
+}
+
+/// Added and taken away again, it rounds a small f32 to the nearest integer, ties to even: 1.5 * 2^23.
+const ROUND: f32 = 12_582_912.0;
+
+/// Every byte xor 0x80.
+pub(super) fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
+    for (out, &x) in output.bytes.iter_mut().zip(inputs[0].bytes) {
+        *out = x ^ 0x80;
+    }
+}
+
+/// Scale and zero point from the smallest and largest value (0 included), then the elements: ONNX
+/// DynamicQuantizeLinear. All equal to 0 gives scale 1.
+pub(super) fn dynamic_quantize(inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
+    let x = inputs[0].f32s()?;
+    let [q, scale, zero] = outputs else { return Err(RunError::Plan) };
+    let (min, max) = x.iter().fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
+    let step = if max > min { (max - min) / 255.0 } else { 1.0 };
+    let offset = (((0.0 - min / step) + ROUND) - ROUND).clamp(0.0, 255.0) as u8;
+    scale.f32s()?[0] = step;
+    zero.bytes[0] = offset;
+    let quantize = Quantize::select(isa);
+    Ok(quantize.run(QuantizeParams { scale: step, zero: offset }, x, q.bytes)?)
+}
+
+/// Runs `one` for each image of a batch.
+fn images(
+    x: &[u8],
+    image: usize,
+    out: &mut [u8],
+    result: usize,
+    mut one: impl FnMut(&[u8], &mut [u8]) -> Result<(), ShapeError>,
+) -> Result<(), RunError> {
+    for (x, out) in x.chunks_exact(image.max(1)).zip(out.chunks_exact_mut(result.max(1))) {
+        one(x, out)?;
+    }
+    Ok(())
+}
+
+/// The parts of a convolution's operands that belong to `count` output channels from `first` on.
+fn requant<'a>(inputs: &[View<'a>], first: usize, count: usize, zero: u8, clamp: Clamp) -> Result<Requant<'a>, RunError> {
+    let range = first..first + count;
+    let bias = inputs[0].i32s()?.get(range.clone()).ok_or(RunError::Plan)?;
+    let scale = inputs[1].f32s()?.get(range).ok_or(RunError::Plan)?;
+    Ok(Requant { bias, scale, zero, lo: clamp.lo, hi: clamp.hi })
+}
+
+fn weight_zeros<'a>(inputs: &[View<'a>], operand: usize, first: usize, count: usize) -> Result<&'a [i32], RunError> {
+    match inputs.get(operand) {
+        None => Ok(&[]),
+        Some(zeros) => zeros.i32s()?.get(first..first + count).ok_or(RunError::Plan),
+    }
+}
+
+fn conv(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+    let (Kernel::Conv { kernel, taps, a_zero, zero }, Op::QConv { groups, out_channels, clamp, .. }) = (kernel, op) else {
+        return Err(RunError::Plan);
+    };
+    let (groups, channels) = (*groups as usize, *out_channels as usize);
+    let taps = taps.taps();
+    let n = channels / groups;
+    let panels = inputs[1].i8s()?;
+    let panel_len = panels.len() / groups;
+    let run = taps.shape().run;
+    let image = taps.input_len() + (groups - 1) * run;
+    let result = taps.points() * channels;
+    for (x, out) in inputs[0].bytes.chunks_exact(image).zip(output.bytes.chunks_exact_mut(result)) {
+        for group in 0..groups {
+            let panels = Panels::new(&panels[group * panel_len..][..panel_len], n, taps.depth()).map_err(|_| RunError::Plan)?;
+            let w_zero = weight_zeros(inputs, 6, group * n, n)?;
+            let input = ConvInput { input: &x[group * run..], zero: *a_zero, taps, panels, w_zero };
+            let epilogue = requant(&inputs[4..], group * n, n, *zero, *clamp)?;
+            kernel.run(input, epilogue, &mut out[group * n..], channels, scratch)?;
+        }
+    }
+    Ok(())
+}
+
+fn depthwise(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+    let (Kernel::Depthwise { kernel, taps, a_zero, zero }, Op::QDepthwise { clamp, .. }) = (kernel, op) else {
+        return Err(RunError::Plan);
+    };
+    let taps = taps.taps();
+    let channels = taps.shape().run;
+    let panels = Panels::new(inputs[1].i8s()?, channels, taps.window()).map_err(|_| RunError::Plan)?;
+    let w_zero = weight_zeros(inputs, 6, 0, channels)?;
+    let epilogue = requant(&inputs[4..], 0, channels, *zero, *clamp)?;
+    images(inputs[0].bytes, taps.input_len(), output.bytes, taps.points() * channels, |input, out| {
+        kernel.run(DepthwiseInput { input, zero: *a_zero, taps, panels, w_zero }, epilogue, out, scratch)
+    })
+}
+
+fn gemm(kernel: Gemm, zero: u8, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let Op::QGemm { n, epilogue, clamp } = op else { return Err(RunError::Plan) };
+    let n = *n as usize;
+    let x = inputs[0];
+    let k = x.shape.last();
+    let panels = Panels::new(inputs[1].i8s()?, n, k).map_err(|_| RunError::Plan)?;
+    let mut input = GemmInput { a: x.bytes, m: x.shape.span(0, x.shape.rank() - 1), lda: k, panels, w_zero: &[] };
+    match epilogue {
+        Epilogue::Requant => {
+            input.w_zero = weight_zeros(inputs, 4, 0, n)?;
+            kernel.run(input, requant(&inputs[2..], 0, n, zero, *clamp)?, output.bytes, n)?;
+        }
+        Epilogue::Dynamic => {
+            let [_, _, a_scale, a_zero, wsum, scale, bias] = inputs else { return Err(RunError::Plan) };
+            let epilogue = Dynamic {
+                a_zero: a_zero.bytes[0],
+                wsum: wsum.i32s()?,
+                a_scale: a_scale.f32s()?[0],
+                scale: scale.f32s()?,
+                bias: bias.f32s()?,
+            };
+            kernel.run(input, epilogue, output.f32s()?, n)?;
+        }
+        Epilogue::Raw => {
+            let [_, _, a_zero, wsum] = inputs else { return Err(RunError::Plan) };
+            let epilogue = Raw { a_zero: a_zero.bytes[0], wsum: wsum.i32s()? };
+            kernel.run(input, epilogue, output.i32s()?, n)?;
+        }
+    }
+    Ok(())
+}
+
+/// Rows, columns and depth of one product.
+fn matmul_dims(a: &Shape, b: &Shape) -> (usize, usize, usize) {
+    let m = if a.rank() < 2 { 1 } else { a.dim(a.rank() - 2) };
+    let n = if b.rank() < 2 { 1 } else { b.last() };
+    (m, n, a.last())
+}
+
+/// Packed second operand, then scale, bias and weight zero points per column.
+pub(super) fn matmul_scratch(operands: &[Info]) -> usize {
+    let [a, b, ..] = operands else { return 0 };
+    let (_, n, k) = matmul_dims(&a.shape, &b.shape);
+    packed_len(n, k).unwrap_or(0) + 3 * 4 * n
+}
+
+/// Packs each second operand and multiplies. With `b' = b - 128` and `w = b_zero - 128`,
+/// `sum (a - za)(b - zb) = sum a b' - za sum b' - w sum a + k za w`.
+fn matmul(kernel: Gemm, params: &MatMulParams, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+    let Op::QMatMul { raw, clamp } = op else { return Err(RunError::Plan) };
+    let (a, b) = (inputs[0], inputs[1]);
+    let (m, n, k) = matmul_dims(&a.shape, &b.shape);
+    let (a_zero, b_zero) = if *raw { (inputs[2].bytes[0], inputs[3].bytes[0]) } else { (params.a_zero, params.b_zero) };
+    let (packed, rest) = scratch.split_at_mut_checked(packed_len(n, k).ok_or(RunError::Plan)?).ok_or(RunError::Plan)?;
+    let packed: &mut [i8] = bytemuck::cast_slice_mut(packed);
+    let (integers, rest) = rest.split_at_mut_checked(2 * 4 * n).ok_or(RunError::Plan)?;
+    let (bias, w_zero) = scratch_slice::<i32>(integers, 2 * n)?.split_at_mut(n);
+    let scale = scratch_slice::<f32>(rest, n)?;
+    scale.fill(params.scale);
+    w_zero.fill(i32::from(b_zero) - 128);
+    let constant = (k as i32).wrapping_mul(i32::from(b_zero) - 128);
+    for (index, batch) in batches(&a.shape, &b.shape, &output.shape).enumerate() {
+        let [at, bt] = batch;
+        pack_u8_panels(&b.bytes[bt * k * n..][..k * n], n, k, false, packed).map_err(|_| RunError::Plan)?;
+        let panels = Panels::new(packed, n, k).map_err(|_| RunError::Plan)?;
+        let input = GemmInput { a: &a.bytes[at * m * k..][..m * k], m, lda: k, panels, w_zero };
+        column_sums(packed, n, k, bias);
+        if *raw {
+            bias.iter_mut().for_each(|sum| *sum = sum.wrapping_sub(constant));
+            let out = &mut output.i32s()?[index * m * n..][..m * n];
+            kernel.run(input, Raw { a_zero, wsum: bias }, out, n)?;
+        } else {
+            bias.iter_mut().for_each(|sum| *sum = i32::from(a_zero).wrapping_mul(constant.wrapping_sub(*sum)));
+            let epilogue = Requant { bias, scale, zero: params.zero, lo: clamp.lo, hi: clamp.hi };
+            kernel.run(input, epilogue, &mut output.bytes[index * m * n..][..m * n], n)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sum of each column's packed values.
+fn column_sums(packed: &[i8], n: usize, k: usize, sums: &mut [i32]) {
+    let panel_len = k.div_ceil(4) * 4 * PANEL;
+    for (column, sum) in sums.iter_mut().enumerate().take(n) {
+        let panel = &packed[column / PANEL * panel_len..][..panel_len];
+        let groups = panel.chunks_exact(4 * PANEL).map(|group| &group[column % PANEL * 4..][..4]);
+        *sum = groups.flatten().map(|&w| i32::from(w)).sum();
+    }
+}
+
+/// For each product of a batch, in the order of the results: which matrix of either operand it takes.
+fn batches(a: &Shape, b: &Shape, out: &Shape) -> impl Iterator<Item = [usize; 2]> + use<> {
+    let lead = a.rank().max(b.rank()).saturating_sub(2);
+    let dims: [usize; MAX_RANK] = core::array::from_fn(|i| if i < lead { out.dim(i) } else { 1 });
+    let strides = [a, b].map(|shape| batch_strides(shape, lead));
+    let total: usize = dims[..lead].iter().product();
+    (0..total).map(move |index| {
+        let mut rest = index;
+        let mut at = [0; 2];
+        for axis in (0..lead).rev() {
+            let place = rest % dims[axis];
+            rest /= dims[axis];
+            at.iter_mut().zip(&strides).for_each(|(at, strides)| *at += place * strides[axis]);
+        }
+        at
+    })
+}
+
+/// Strides of an operand's leading dimensions in matrices, 0 where it is broadcast, aligned to `lead` dimensions.
+fn batch_strides(shape: &Shape, lead: usize) -> [usize; MAX_RANK] {
+    let own = shape.rank().saturating_sub(2);
+    let mut strides = [0; MAX_RANK];
+    let mut step = 1;
+    for axis in (0..own).rev() {
+        strides[lead - own + axis] = if shape.dim(axis) == 1 { 0 } else { step };
+        step *= shape.dim(axis);
+    }
+    strides
+}
+
+/// Room for one stretched row of each operand.
+pub(super) fn binary_scratch(operands: &[Info], results: &[Info]) -> usize {
+    let same = operands.iter().all(|operand| operand.shape == results[0].shape);
+    if same { 0 } else { 2 * results[0].shape.last() }
+}
+
+/// Runs `one` on whole tensors of the same shape, else row by row, each operand's row stretched where it is broadcast.
+fn broadcast(
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+    one: impl Fn(&[u8], &[u8], &mut [u8]) -> Result<(), ShapeError>,
+) -> Result<(), RunError> {
+    let (a, b) = (inputs[0], inputs[1]);
+    let shape = output.shape;
+    if a.shape == shape && b.shape == shape {
+        return Ok(one(a.bytes, b.bytes, output.bytes)?);
+    }
+    let row = shape.last();
+    let (a_row, b_row) = scratch.get_mut(..2 * row).ok_or(RunError::Plan)?.split_at_mut(row);
+    for (index, out) in output.bytes.chunks_exact_mut(row.max(1)).enumerate() {
+        let a = stretched(&a, &shape, index, a_row);
+        let b = stretched(&b, &shape, index, b_row);
+        one(a, b, out)?;
+    }
+    Ok(())
+}
+
+/// The operand's values under one row of the result.
+fn stretched<'a>(x: &View<'a>, shape: &Shape, row: usize, room: &'a mut [u8]) -> &'a [u8] {
+    let offset = shape.rank() - x.shape.rank();
+    let strides = x.shape.strides();
+    let (mut rest, mut at) = (row, 0);
+    for axis in (0..shape.rank().saturating_sub(1)).rev() {
+        let place = rest % shape.dim(axis).max(1);
+        rest /= shape.dim(axis).max(1);
+        if axis >= offset && x.shape.dim(axis - offset) != 1 {
+            at += place * strides[axis - offset];
+        }
+    }
+    if x.shape.last() == shape.last() {
+        return &x.bytes[at..][..shape.last()];
+    }
+    room.fill(x.bytes[at]);
+    room
+}
+
+/// The first `len` elements of the scratch memory.
+fn scratch_slice<T: bytemuck::Pod>(scratch: &mut [u8], len: usize) -> Result<&mut [T], RunError> {
+    let bytes = scratch.get_mut(..len * size_of::<T>()).ok_or(RunError::Plan)?;
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| RunError::Plan)
+}

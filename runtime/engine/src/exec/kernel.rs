@@ -1,0 +1,287 @@
+//! The kernel of a step: picked once, when the plan is built.
+
+use super::{View, ViewMut, int8};
+use crate::error::{InferError, RunError};
+use crate::op::infer::Info;
+use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
+use crate::tensor::Quant;
+use alloc::vec::Vec;
+use dunlin_kernels::{
+    Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName, Lookup, MaxPool,
+    Mul, MulParams, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
+};
+
+/// What is known of an operand or a result when a kernel is picked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand<'a> {
+    pub info: Info,
+    pub quant: Option<Quant>,
+    pub constant: Option<&'a [u8]>,
+}
+
+/// A kernel with the parameters that follow from its operands' quantization.
+#[derive(Clone, Debug)]
+pub(crate) enum Kernel {
+    /// An operator that needs nothing picked.
+    Generic(Isa),
+    Conv { kernel: Conv, taps: TapsBuf, a_zero: u8, zero: u8 },
+    Depthwise { kernel: Depthwise, taps: TapsBuf, a_zero: u8, zero: u8 },
+    Gemm { kernel: Gemm, zero: u8 },
+    MatMul { kernel: Gemm, params: int8::MatMulParams },
+    Add { kernel: Add, params: AddParams },
+    Mul { kernel: Mul, params: MulParams },
+    Lookup(Lookup),
+    AvgPool { kernel: AvgPool, taps: TapsBuf, params: AvgPoolParams, ratio: f64, scale: Vec<f32> },
+    MaxPool { kernel: MaxPool, taps: TapsBuf },
+    Softmax { isa: Isa, input: DequantizeParams, output: QuantizeParams, from: Dequantize, to: Quantize },
+    Quantize { kernel: Quantize, params: QuantizeParams },
+    Dequantize { kernel: Dequantize, params: DequantizeParams },
+}
+
+/// The name of the kernel that does a step: `operation/tile/isa`, or the operator's name with `/reference`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelLabel {
+    /// A kernel of an instruction set.
+    Kernel(KernelName),
+    /// An operator that has one implementation for all.
+    Generic(&'static str),
+}
+
+impl core::fmt::Display for KernelLabel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Kernel(name) => name.fmt(f),
+            Self::Generic(op) => write!(f, "{op}/generic"),
+        }
+    }
+}
+
+impl Kernel {
+    /// Picks the kernel for an operator whose operands have passed [`Op::infer`].
+    pub fn select(op: &Op, operands: &[Operand<'_>], results: &[Operand<'_>], isa: Isa) -> Result<Self, InferError> {
+        Select { op, operands, results, isa }.select()
+    }
+
+    /// The kernel's name.
+    pub fn label(&self, op: &Op) -> KernelLabel {
+        KernelLabel::Kernel(match self {
+            Self::Generic(_) => return KernelLabel::Generic(op.name()),
+            Self::Conv { kernel, .. } => kernel.name(),
+            Self::Depthwise { kernel, .. } => kernel.name(),
+            Self::Gemm { kernel, .. } | Self::MatMul { kernel, .. } => kernel.name(),
+            Self::Add { kernel, .. } => kernel.name(),
+            Self::Mul { kernel, .. } => kernel.name(),
+            Self::Lookup(kernel) => kernel.name(),
+            Self::AvgPool { kernel, .. } => kernel.name(),
+            Self::MaxPool { kernel, .. } => kernel.name(),
+            Self::Softmax { from, .. } => return KernelLabel::Kernel(from.name()),
+            Self::Quantize { kernel, .. } => kernel.name(),
+            Self::Dequantize { kernel, .. } => kernel.name(),
+        })
+    }
+
+    /// Bytes of scratch memory that a run needs.
+    pub fn scratch_len(&self, op: &Op, operands: &[Info], results: &[Info]) -> usize {
+        match self {
+            Self::Generic(_) => super::scratch_len(op, operands, results),
+            Self::Conv { kernel, .. } => kernel.scratch_len(),
+            Self::Depthwise { kernel, .. } => kernel.scratch_len(),
+            Self::MatMul { .. } => int8::matmul_scratch(operands),
+            Self::Add { .. } | Self::Mul { .. } => int8::binary_scratch(operands, results),
+            Self::Softmax { .. } => results.first().map_or(0, |r| 2 * 4 * r.shape.last()),
+            _ => 0,
+        }
+    }
+
+    /// Carries the operator out.
+    ///
+    /// `scratch` has at least `scratch_len` bytes and begins at a multiple of 64.
+    pub fn run(&self, op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], scratch: &mut [u8]) -> Result<(), RunError> {
+        match self {
+            Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
+            kernel => int8::run(kernel, op, inputs, &mut outputs[0], scratch),
+        }
+    }
+
+    /// Makes the offset tables anew for other dimensions of the first operand, no larger than those that the
+    /// kernel was picked for.
+    pub fn resize(&mut self, op: &Op, input: &Info) -> Option<()> {
+        let (taps, window) = match (self, op) {
+            (Self::Conv { taps, .. } | Self::Depthwise { taps, .. }, Op::QConv { window, .. } | Op::QDepthwise { window, .. }) => (taps, window),
+            (Self::MaxPool { taps, .. }, Op::QPool { window, .. }) => (taps, window),
+            (Self::AvgPool { taps, scale, ratio, .. }, op) => {
+                *taps = pool_taps(op, input)?;
+                *scale = average_scales(op, &taps.taps(), *ratio);
+                return Some(());
+            }
+            _ => return Some(()),
+        };
+        let &[_, h, w, c] = input.shape.dims() else { return None };
+        let run = taps.taps().shape().run;
+        *taps = buffer(window, [h, w, c].map(|d| d as usize), run)?;
+        Some(())
+    }
+}
+
+struct Select<'a> {
+    op: &'a Op,
+    operands: &'a [Operand<'a>],
+    results: &'a [Operand<'a>],
+    isa: Isa,
+}
+
+impl Select<'_> {
+    fn select(&self) -> Result<Kernel, InferError> {
+        let isa = self.isa;
+        Ok(match *self.op {
+            Op::QConv { groups, out_channels, .. } => {
+                let taps = self.conv_taps(groups as usize)?;
+                let kernel = Conv::select(isa, (out_channels / groups) as usize, &taps.taps());
+                Kernel::Conv { kernel, taps, a_zero: self.zero_of(0)?, zero: self.result()?.zero as u8 }
+            }
+            Op::QDepthwise { .. } => {
+                let taps = self.conv_taps(1)?;
+                let kernel = Depthwise::select(isa, &taps.taps());
+                Kernel::Depthwise { kernel, taps, a_zero: self.zero_of(0)?, zero: self.result()?.zero as u8 }
+            }
+            Op::QGemm { n, epilogue, .. } => {
+                let shape = self.operands[0].info.shape;
+                let zero = if epilogue == Epilogue::Requant { self.result()?.zero as u8 } else { 0 };
+                Kernel::Gemm { kernel: Gemm::select(isa, shape.span(0, shape.rank() - 1), n as usize, shape.last()), zero }
+            }
+            Op::QMatMul { raw, .. } => self.matmul(raw)?,
+            Op::QBinary { kind, clamp } => self.binary(kind, clamp.lo, clamp.hi)?,
+            Op::QLookup {} => Kernel::Lookup(Lookup::select(isa)),
+            Op::QPool { kind: PoolKind::Max, .. } => Kernel::MaxPool { kernel: MaxPool::select(isa), taps: self.pool()? },
+            Op::QPool { .. } | Op::QMean { .. } => self.average()?,
+            Op::QSoftmax { .. } => {
+                let (from, to) = (Dequantize::select(isa), Quantize::select(isa));
+                let (input, output) = (self.quant(0)?, self.result()?);
+                Kernel::Softmax { isa, from, to, input: dequantize(input), output: quantize(output) }
+            }
+            Op::Quantize {} => Kernel::Quantize { kernel: Quantize::select(isa), params: quantize(self.result()?) },
+            Op::Dequantize {} => Kernel::Dequantize { kernel: Dequantize::select(isa), params: dequantize(self.quant(0)?) },
+            _ => Kernel::Generic(isa),
+        })
+    }
+
+    fn parameter(&self, what: &'static str) -> InferError {
+        InferError::Parameter { op: self.op.name(), what }
+    }
+
+    fn quant(&self, operand: usize) -> Result<Quant, InferError> {
+        self.operands[operand].quant.ok_or_else(|| self.parameter("operand has no quantization"))
+    }
+
+    fn zero_of(&self, operand: usize) -> Result<u8, InferError> {
+        Ok(self.quant(operand)?.zero as u8)
+    }
+
+    fn result(&self) -> Result<Quant, InferError> {
+        self.results[0].quant.ok_or_else(|| self.parameter("result has no quantization"))
+    }
+
+    /// The tables of a convolution, from the file; they are small and copied, so that a file which changes under
+    /// the session can't lead a kernel out of its input.
+    fn conv_taps(&self, groups: usize) -> Result<TapsBuf, InferError> {
+        let fault = || self.parameter("offset tables don't fit the input");
+        let (Op::QConv { window, .. } | Op::QDepthwise { window, .. }) = self.op else { return Err(fault()) };
+        let input = self.operands[0].info.shape;
+        let table = |operand: usize| {
+            let bytes = self.operands[operand].constant.ok_or_else(|| self.parameter("offset tables aren't constant"))?;
+            Ok(bytes.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect::<Vec<_>>())
+        };
+        let run = input.dim(3) / groups;
+        let out = window.output(input.dim(1), input.dim(2)).ok_or_else(fault)?;
+        let shape = TapsShape { out, kernel: window.kernel.map(|k| k as usize), run };
+        let input_len = input.span(1, 4) - (groups - 1) * run;
+        TapsBuf::new(table(2)?, table(3)?, shape, input_len).map_err(|_| fault())
+    }
+
+    fn pool(&self) -> Result<TapsBuf, InferError> {
+        pool_taps(self.op, &self.operands[0].info).ok_or_else(|| self.parameter("window doesn't fit the input"))
+    }
+
+    fn average(&self) -> Result<Kernel, InferError> {
+        let (input, output) = (self.quant(0)?, self.result()?);
+        let taps = self.pool()?;
+        let ratio = f64::from(input.scale) / f64::from(output.scale);
+        let params = AvgPoolParams { a_zero: input.zero as u8, zero: output.zero as u8, lo: 0, hi: 255 };
+        let scale = average_scales(self.op, &taps.taps(), ratio);
+        Ok(Kernel::AvgPool { kernel: AvgPool::select(self.isa), taps, params, ratio, scale })
+    }
+
+    fn matmul(&self, raw: bool) -> Result<Kernel, InferError> {
+        let (a, b) = (self.operands[0].info.shape, self.operands[1].info.shape);
+        let params = if raw {
+            int8::MatMulParams { a_zero: 0, b_zero: 0, zero: 0, scale: 1.0 }
+        } else {
+            let (qa, qb, qy) = (self.quant(0)?, self.quant(1)?, self.result()?);
+            let scale = (f64::from(qa.scale) * f64::from(qb.scale) / f64::from(qy.scale)) as f32;
+            int8::MatMulParams { a_zero: qa.zero as u8, b_zero: qb.zero as u8, zero: qy.zero as u8, scale }
+        };
+        let m = if a.rank() < 2 { 1 } else { a.dim(a.rank() - 2) };
+        let n = if b.rank() < 2 { 1 } else { b.last() };
+        Ok(Kernel::MatMul { kernel: Gemm::select(self.isa, m, n, a.last()), params })
+    }
+
+    fn binary(&self, kind: BinaryKind, lo: u8, hi: u8) -> Result<Kernel, InferError> {
+        let (a, b, y) = (self.quant(0)?, self.quant(1)?, self.result()?);
+        let (a_zero, b_zero, zero) = (a.zero as u8, b.zero as u8, y.zero as u8);
+        let ratio = |q: Quant| (f64::from(q.scale) / f64::from(y.scale)) as f32;
+        if kind == BinaryKind::Mul {
+            let scale = (f64::from(a.scale) * f64::from(b.scale) / f64::from(y.scale)) as f32;
+            return Ok(Kernel::Mul { kernel: Mul::select(self.isa), params: MulParams { a_zero, b_zero, scale, zero, lo, hi } });
+        }
+        let sign = if kind == BinaryKind::Sub { -1.0 } else { 1.0 };
+        let params = AddParams { a_zero, a_ratio: ratio(a), b_zero, b_ratio: sign * ratio(b), zero, lo, hi };
+        Ok(Kernel::Add { kernel: Add::select(self.isa), params })
+    }
+}
+
+fn quantize(quant: Quant) -> QuantizeParams {
+    QuantizeParams { scale: quant.scale, zero: quant.zero as u8 }
+}
+
+fn dequantize(quant: Quant) -> DequantizeParams {
+    DequantizeParams { scale: quant.scale, zero: quant.zero as u8 }
+}
+
+fn buffer(window: &Window, [h, w, c]: [usize; 3], run: usize) -> Option<TapsBuf> {
+    let (rows, cols, shape) = window.tables([h, w, c], run)?;
+    TapsBuf::new(rows, cols, shape, h * w * c - (c - run)).ok()
+}
+
+/// Tables of a pool, or of a mean seen as one: the reduced axes are the height, those after them the channels.
+fn pool_taps(op: &Op, input: &Info) -> Option<TapsBuf> {
+    let shape = input.shape;
+    match op {
+        Op::QPool { window, .. } => buffer(window, [shape.dim(1), shape.dim(2), shape.dim(3)], shape.dim(3)),
+        Op::QMean { axes } => {
+            let (start, end) = crate::op::infer::int8::mean_span(axes, &shape)?;
+            let (height, channels) = (shape.span(start, end), shape.span(end, shape.rank()));
+            let window = Window {
+                kernel: [u32::try_from(height).ok()?, 1],
+                stride: [1, 1],
+                dilation: [1, 1],
+                pads: [0; 4],
+                ceil: false,
+            };
+            buffer(&window, [height, 1, channels], channels)
+        }
+        _ => None,
+    }
+}
+
+/// For each point of an average: the ratio of the scales over the number of taps that count.
+fn average_scales(op: &Op, taps: &Taps<'_>, ratio: f64) -> Vec<f32> {
+    let TapsShape { out: [oh, ow], kernel: [kh, kw], .. } = taps.shape();
+    let all = matches!(op, Op::QPool { kind: PoolKind::AvgIncludePad, .. });
+    let count = |oy, ox| {
+        let inside = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx)));
+        let inside = inside.filter(|&(ky, kx)| taps.at(oy, ox, ky, kx).is_some()).count();
+        if all { kh * kw } else { inside.max(1) }
+    };
+    let points = (0..oh).flat_map(|oy| (0..ow).map(move |ox| (oy, ox)));
+    points.map(|(oy, ox)| (ratio / count(oy, ox) as f64) as f32).collect()
+}

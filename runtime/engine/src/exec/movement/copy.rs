@@ -1,0 +1,127 @@
+//! Copies of elements to other places.
+
+use bytemuck::Pod;
+
+use crate::error::RunError;
+use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, row_major};
+use crate::exec::{View, ViewMut};
+use crate::op::infer::movement::slice_span;
+use crate::tensor::{Ints, MAX_RANK};
+
+pub(super) fn transpose<T: Pod>(perm: &Ints, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let strides = x.shape.strides();
+    let mut steps: Steps = [0; MAX_RANK];
+    for (step, &axis) in steps.iter_mut().zip(perm.iter()) {
+        *step = strides[axis as usize] as isize;
+    }
+    strided::<T>(&steps, 0, x, y)
+}
+
+pub(super) fn expand<T: Pod>(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    strided::<T>(&broadcast_steps(&x.shape, &y.shape), 0, x, y)
+}
+
+pub(super) fn slice<T: Pod>(
+    [starts, ends, steps]: [&Ints; 3],
+    x: &View<'_>,
+    y: &mut ViewMut<'_>,
+) -> Result<(), RunError> {
+    let strides = x.shape.strides();
+    let mut walked: Steps = [0; MAX_RANK];
+    let mut start = 0;
+    for axis in 0..x.shape.rank().min(steps.len()) {
+        let span = slice_span(x.shape.dim(axis), starts[axis], ends[axis], steps[axis]);
+        let (first, len) = span.ok_or(RunError::Plan)?;
+        start += first * strides[axis];
+        // Where one element is taken the step leads nowhere, and may be too large to multiply.
+        walked[axis] = if len > 1 { strides[axis] as isize * steps[axis] as isize } else { 0 };
+    }
+    strided::<T>(&walked, start, x, y)
+}
+
+/// The first elements along an axis, as many as y has room for.
+pub(super) fn slice_like<T: Pod>(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    strided::<T>(&row_major(&x.shape), 0, x, y)
+}
+
+/// Fills y in order from the elements of x that `steps` lead to.
+fn strided<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let (x, shape) = (elements::<T>(x.bytes)?, y.shape);
+    let y = elements_mut::<T>(y.bytes)?;
+    if y.is_empty() {
+        return Ok(());
+    }
+    let mut walk = Walk::new(&shape, [steps], [start]);
+    let (len, [step]) = walk.row();
+    match step {
+        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at], row)| row.copy_from_slice(&x[at..][..len])),
+        0 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at], row)| row.fill(x[at])),
+        _ => match walk.clone().planes() {
+            Some((rows, [1])) => {
+                walk.planes();
+                for ([at], plane) in walk.zip(y.chunks_exact_mut(rows * len)) {
+                    turn(x, at, step, plane, len);
+                }
+            }
+            _ => {
+                for ([at], row) in walk.zip(y.chunks_exact_mut(len)) {
+                    for (i, slot) in row.iter_mut().enumerate() {
+                        *slot = x[at.wrapping_add_signed(i as isize * step)];
+                    }
+                }
+            }
+        },
+    }
+    Ok(())
+}
+
+/// Rows and columns that are transposed together, so that what is read stays in the cache until it is used up.
+const BLOCK: usize = 16;
+
+/// Transposes a plane: `plane[row][column] = x[at + row + column * step]`, rows of `columns`.
+fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize) {
+    for (block, rows) in plane.chunks_mut(BLOCK * columns).enumerate() {
+        for first in (0..columns).step_by(BLOCK) {
+            for (row, line) in rows.chunks_exact_mut(columns).enumerate() {
+                let from = at + block * BLOCK + row;
+                let line = &mut line[first..];
+                for (column, slot) in line.iter_mut().take(BLOCK).enumerate() {
+                    *slot = x[from.wrapping_add_signed((first + column) as isize * step)];
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn concat(axis: usize, parts: &[View<'_>], y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let [outer, len, inner] = around(&y.shape, axis)?;
+    let row = len * inner * y.dtype.size();
+    let mut offset = 0;
+    for part in parts {
+        let [_, len, inner] = around(&part.shape, axis)?;
+        let width = len * inner * y.dtype.size();
+        if width == 0 {
+            continue;
+        }
+        for (from, to) in part.bytes.chunks_exact(width).zip((0..outer).map(|o| o * row + offset)) {
+            y.bytes[to..][..width].copy_from_slice(from);
+        }
+        offset += width;
+    }
+    Ok(())
+}
+
+pub(super) fn triangle<T: Pod>(upper: bool, k: i32, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let rank = x.shape.rank();
+    let rows = rank.checked_sub(2).map(|axis| x.shape.dim(axis)).ok_or(RunError::Plan)?;
+    let columns = x.shape.last();
+    let (x, y) = (elements::<T>(x.bytes)?, elements_mut::<T>(y.bytes)?);
+    y.copy_from_slice(x);
+    for (index, row) in y.chunks_exact_mut(columns.max(1)).enumerate() {
+        // The diagonal's column in this row; the upper triangle begins there, the lower ends there.
+        let diagonal = (index % rows) as i64 + i64::from(k);
+        let edge = (if upper { diagonal } else { diagonal + 1 }).clamp(0, columns as i64) as usize;
+        if upper { row[..edge].fill(T::zeroed()) } else { row[edge..].fill(T::zeroed()) }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Ordered steps bound to kernels: what a session runs.
+
+use crate::artifact::Artifact;
+use crate::error::InferError;
+use crate::exec::{self, Kernel, KernelLabel, Operand};
+use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Node, Place};
+use crate::op::infer::{Info, MAX_OUTPUTS};
+use crate::tensor::{DType, Shape};
+use alloc::vec::Vec;
+use dunlin_kernels::Isa;
+
+/// An operator with the kernel that does it.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// Index in the model's nodes.
+    pub node: usize,
+    /// What does the work.
+    pub kernel: Kernel,
+    /// The node's results by their offset in the arena; only the first `node.outputs.len()` count.
+    pub by_offset: [u8; MAX_OUTPUTS],
+}
+
+/// A model bound to the kernels of one instruction set.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) model: Model,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) scratch: usize,
+    pub(crate) file_len: usize,
+    isa: Isa,
+}
+
+/// One line of [`Plan::explain`].
+#[derive(Clone, Debug)]
+pub struct StepInfo {
+    /// Index in the model's nodes.
+    pub node: usize,
+    /// The operator's name.
+    pub op: &'static str,
+    /// The kernel's name: `operation/tile/isa`.
+    pub kernel: KernelLabel,
+    /// Element type of the result.
+    pub dtype: DType,
+    /// Dimensions of the result.
+    pub shape: Shape,
+    /// Bytes of the constants that the step reads.
+    pub constant_bytes: usize,
+    /// Multiply-accumulate operations; 0 where there is no such work.
+    pub macs: u64,
+}
+
+impl Plan {
+    /// Binds a model to the kernels of `isa`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the graph isn't sound, its constants don't fit its operators, or scratch memory beyond
+    /// `limits` would be needed.
+    pub fn build(artifact: &Artifact<'_>, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
+        let model = Model::parse(artifact, limits)?;
+        let mut plan = Self { model, steps: Vec::new(), scratch: 0, file_len: artifact.bytes().len(), isa };
+        for node in 0..plan.model.nodes.len() {
+            plan.push_step(node, artifact.bytes()).map_err(|error| ModelError::Infer { node, error })?;
+        }
+        if plan.scratch > limits.memory {
+            return Err(ModelError::Memory { needed: plan.scratch as u64, limit: limits.memory });
+        }
+        Ok(plan)
+    }
+
+    fn push_step(&mut self, index: usize, file: &[u8]) -> Result<(), InferError> {
+        let node = &self.model.nodes[index];
+        if self.model.is_view(node) {
+            return Ok(());
+        }
+        let operand = |&t: &usize| {
+            let tensor = &self.model.tensors[t];
+            let constant = match tensor.place {
+                Place::File(offset) => file.get(offset..offset + tensor.len()),
+                Place::Arena(_) => None,
+            };
+            Operand { info: tensor.info(), quant: tensor.quant, constant }
+        };
+        let operands: Vec<Operand<'_>> = node.inputs.iter().map(operand).collect();
+        let results: Vec<Operand<'_>> = node.outputs.iter().map(operand).collect();
+        let kernel = Kernel::select(&node.op, &operands, &results, self.isa)?;
+        let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
+        self.scratch = self.scratch.max(kernel.scratch_len(&node.op, &infos(&operands), &infos(&results)));
+        let mut by_offset = core::array::from_fn(|i| i as u8);
+        by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| match self.model.tensors[node.outputs[usize::from(i)]].place {
+            Place::Arena(offset) | Place::File(offset) => offset,
+        });
+        self.steps.push(Step { node: index, kernel, by_offset });
+        Ok(())
+    }
+
+    fn operand_infos(&self, node: &Node) -> [Info; MAX_OPERANDS] {
+        let mut infos = [Info { dtype: DType::U8, shape: Shape::default() }; MAX_OPERANDS];
+        for (info, &input) in infos.iter_mut().zip(&node.inputs) {
+            *info = self.model.tensors[input].info();
+        }
+        infos
+    }
+
+    /// The graph that this plan runs.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The instruction set that the plan is bound to.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Bytes of the arena and of the scratch memory together: all that a session needs beyond the file.
+    pub fn memory(&self) -> usize {
+        self.model.arena + self.scratch
+    }
+
+    /// What each step does, in order; operators that only give bytes another shape have none.
+    pub fn explain(&self) -> impl Iterator<Item = StepInfo> {
+        self.steps.iter().map(|step| {
+            let node = &self.model.nodes[step.node];
+            let result = &self.model.tensors[node.outputs[0]];
+            let constants = node.inputs.iter().map(|&t| &self.model.tensors[t]);
+            let constant_bytes = constants.filter(|t| matches!(t.place, Place::File(_))).map(|t| t.len()).sum();
+            StepInfo {
+                node: step.node,
+                op: node.op.name(),
+                kernel: step.kernel.label(&node.op),
+                dtype: result.dtype,
+                shape: result.shape,
+                constant_bytes,
+                macs: exec::macs(&node.op, &self.operand_infos(node)[..node.inputs.len()], result.shape),
+            }
+        })
+    }
+}

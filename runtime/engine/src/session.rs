@@ -1,0 +1,221 @@
+//! Running a plan.
+
+use crate::artifact::{Artifact, Digest, Golden, fill_golden};
+use crate::error::RunError;
+use crate::exec::{View, ViewMut};
+use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place, TensorDef};
+use crate::op::infer::{Info, MAX_OUTPUTS};
+use crate::plan::{Plan, Step};
+use crate::tensor::{DType, Shape};
+use alloc::vec::Vec;
+use dunlin_kernels::{AlignedBytes, Isa};
+use sha2::{Digest as _, Sha256};
+
+/// A plan with the artifact's bytes and the memory to run it.
+///
+/// `B` is whatever holds the file: a mapping, [`AlignedBytes`], a slice. Weights are used where they lie in it.
+/// After [`Session::new`] nothing allocates.
+#[derive(Debug)]
+pub struct Session<B> {
+    file: B,
+    plan: Plan,
+    arena: AlignedBytes,
+    scratch: AlignedBytes,
+    /// Each tensor's dimensions in this call.
+    shapes: Vec<Shape>,
+}
+
+impl<B: AsRef<[u8]>> Session<B> {
+    /// From bytes to something that runs: parses the artifact, builds the plan for `isa`, takes the memory.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the file is no sound artifact or needs more memory than `limits` allows.
+    pub fn load(file: B, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
+        let plan = Plan::build(&Artifact::parse(file.as_ref())?, isa, limits)?;
+        Ok(Self::new(file, plan))
+    }
+
+    /// Takes the memory that `plan` needs. `file` is the artifact that the plan was built from.
+    pub fn new(file: B, plan: Plan) -> Self {
+        let arena = AlignedBytes::zeroed(plan.model.arena);
+        let scratch = AlignedBytes::zeroed(plan.scratch);
+        let shapes = plan.model.tensors.iter().map(|t| t.shape).collect();
+        Self { file, plan, arena, scratch, shapes }
+    }
+
+    /// The plan that runs here.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The artifact's bytes.
+    pub fn file(&self) -> &[u8] {
+        self.file.as_ref()
+    }
+
+    /// Sets the length of all varying axes for the runs that follow; a model without such axes takes only its own.
+    ///
+    /// # Errors
+    /// [`RunError::Length`] when the length is 0, above the planned maximum, or one that the model's operators
+    /// can't take; the session is then back at its maximum.
+    pub fn set_length(&mut self, length: usize) -> Result<(), RunError> {
+        self.resize(length).ok_or_else(|| {
+            for (shape, tensor) in self.shapes.iter_mut().zip(&self.plan.model.tensors) {
+                *shape = tensor.shape;
+            }
+            RunError::Length { length, max: self.max_length() }
+        })
+    }
+
+    /// The planned maximum of the varying axes; 0 for a model that has none.
+    pub fn max_length(&self) -> usize {
+        let model = &self.plan.model;
+        let lengths = model.varying.iter().map(|v| model.tensors[model.inputs[v.input]].shape.dim(v.axis));
+        lengths.min().unwrap_or(0)
+    }
+
+    fn resize(&mut self, length: usize) -> Option<()> {
+        (1..=self.max_length()).contains(&length).then_some(())?;
+        let model = &self.plan.model;
+        for varying in &model.varying {
+            let tensor = model.inputs[varying.input];
+            self.shapes[tensor] = self.shapes[tensor].with(varying.axis, length)?;
+        }
+        for node in &model.nodes {
+            let mut infos = [Info { dtype: DType::U8, shape: Shape::default() }; MAX_OPERANDS];
+            for (info, &t) in infos.iter_mut().zip(&node.inputs) {
+                *info = Info { dtype: model.tensors[t].dtype, shape: self.shapes[t] };
+            }
+            let results = node.op.infer(&infos[..node.inputs.len()]).ok()?;
+            for (&t, result) in node.outputs.iter().zip(results.iter().flatten()) {
+                // The plan has room for the maximum, no more.
+                (result.shape.count() <= model.tensors[t].shape.count()).then_some(())?;
+                self.shapes[t] = result.shape;
+            }
+        }
+        for step in &mut self.plan.steps {
+            let node = &self.plan.model.nodes[step.node];
+            if let Some(&t) = node.inputs.first() {
+                step.kernel.resize(&node.op, &Info { dtype: self.plan.model.tensors[t].dtype, shape: self.shapes[t] })?;
+            }
+        }
+        Some(())
+    }
+
+    /// An input to fill before [`Session::run`]; inputs keep their contents only until then, for later steps use
+    /// their memory again. `None` past the last.
+    pub fn input_mut(&mut self, index: usize) -> Option<ViewMut<'_>> {
+        let &tensor = self.plan.model.inputs.get(index)?;
+        let (def, shape) = (&self.plan.model.tensors[tensor], self.shapes[tensor]);
+        let range = arena_range(def, shape)?;
+        Some(ViewMut { dtype: def.dtype, shape, quant: def.quant, bytes: self.arena.get_mut(range)? })
+    }
+
+    /// A result of the last [`Session::run`]. `None` past the last.
+    pub fn output(&self, index: usize) -> Option<View<'_>> {
+        let &tensor = self.plan.model.outputs.get(index)?;
+        let def = &self.plan.model.tensors[tensor];
+        let shape = self.shapes[tensor];
+        let bytes = match def.place {
+            Place::Arena(_) => self.arena.get(arena_range(def, shape)?)?,
+            Place::File(offset) => self.file().get(offset..offset + def.len())?,
+        };
+        Some(View { dtype: def.dtype, shape, quant: def.quant, bytes })
+    }
+
+    /// Computes the outputs from the inputs. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`RunError`] when an input has values that the model can't take, such as a token id beyond its vocabulary.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        let Self { file, plan, arena, scratch, shapes } = self;
+        let context = Context { file: file.as_ref(), model: &plan.model, shapes };
+        if context.file.len() != plan.file_len {
+            return Err(RunError::File);
+        }
+        plan.steps.iter().try_for_each(|step| context.run(step, arena, scratch))
+    }
+
+    /// Runs a golden input and gives the digest of its outputs; equal on every device for an int8 model.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub fn golden(&mut self, seed: u64) -> Result<Digest, RunError> {
+        for index in 0..self.plan.model.inputs.len() {
+            if let Some(input) = self.input_mut(index) {
+                fill_golden(seed.wrapping_add(index as u64), input.dtype, input.bytes);
+            }
+        }
+        self.run()?;
+        let mut digest = Sha256::new();
+        for index in 0..self.plan.model.outputs.len() {
+            if let Some(output) = self.output(index) {
+                digest.update(output.bytes);
+            }
+        }
+        Ok(digest.finalize().into())
+    }
+
+    /// Whether this device computes what the compiler computed.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub fn is_golden(&mut self, golden: &Golden) -> Result<bool, RunError> {
+        Ok(self.golden(golden.seed)? == golden.outputs)
+    }
+}
+
+fn arena_range(def: &TensorDef, shape: Shape) -> Option<core::ops::Range<usize>> {
+    match def.place {
+        Place::Arena(offset) => Some(offset..offset + shape.count() * def.dtype.size()),
+        Place::File(_) => None,
+    }
+}
+
+/// What a step reads besides the arena.
+struct Context<'a> {
+    file: &'a [u8],
+    model: &'a Model,
+    shapes: &'a [Shape],
+}
+
+impl Context<'_> {
+    fn run(&self, step: &Step, arena: &mut [u8], scratch: &mut [u8]) -> Result<(), RunError> {
+        let node = &self.model.nodes[step.node];
+        let mut outputs = core::array::from_fn::<_, MAX_OUTPUTS, _>(|_| ViewMut::empty());
+        let mut gaps: [(usize, &[u8]); MAX_OUTPUTS + 1] = [(0, &[]); MAX_OUTPUTS + 1];
+        let (mut rest, mut start) = (arena, 0);
+        // Results are cut out of the arena from left to right; what lies between them is there to read.
+        for (gap, &which) in gaps.iter_mut().zip(&step.by_offset[..node.outputs.len()]) {
+            let tensor = node.outputs[usize::from(which)];
+            let def = &self.model.tensors[tensor];
+            let range = arena_range(def, self.shapes[tensor]).ok_or(RunError::Plan)?;
+            let (before, tail) = rest.split_at_mut_checked(range.start.wrapping_sub(start)).ok_or(RunError::Plan)?;
+            let (bytes, after) = tail.split_at_mut_checked(range.len()).ok_or(RunError::Plan)?;
+            *gap = (start, before);
+            outputs[usize::from(which)] = ViewMut { dtype: def.dtype, shape: self.shapes[tensor], quant: def.quant, bytes };
+            (rest, start) = (after, range.end);
+        }
+        gaps[node.outputs.len()] = (start, rest);
+        let mut inputs = [View::EMPTY; MAX_OPERANDS];
+        for (view, &tensor) in inputs.iter_mut().zip(&node.inputs) {
+            *view = self.view(tensor, &gaps[..=node.outputs.len()]).ok_or(RunError::Plan)?;
+        }
+        step.kernel.run(&node.op, &inputs[..node.inputs.len()], &mut outputs[..node.outputs.len()], scratch)
+    }
+
+    /// A tensor's bytes, in the file or in one of the arena's gaps.
+    fn view<'b>(&'b self, tensor: usize, gaps: &[(usize, &'b [u8])]) -> Option<View<'b>> {
+        let def = &self.model.tensors[tensor];
+        let shape = self.shapes[tensor];
+        let len = shape.count() * def.dtype.size();
+        let bytes = match def.place {
+            Place::File(offset) => self.file.get(offset..offset + len)?,
+            Place::Arena(offset) => gaps.iter().find_map(|(start, gap)| {
+                let from = offset.checked_sub(*start)?;
+                gap.get(from..from.checked_add(len)?)
+            })?,
+        };
+        Some(View { dtype: def.dtype, shape, quant: def.quant, bytes })
+    }
+}

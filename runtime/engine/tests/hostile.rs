@@ -1,0 +1,275 @@
+//! Files that lie: always an error or a clean run, never a panic, a hang or memory beyond the limits.
+
+mod common;
+
+use common::{GRAPHS, Random, Sections, exercise, fill_inputs};
+use dunlin_engine::artifact::{ArtifactError, SectionKind};
+use dunlin_engine::error::RunError;
+use dunlin_engine::model::Limits;
+use dunlin_engine::op::{Op, PoolKind, Window};
+use dunlin_engine::tensor::DType;
+use dunlin_engine::{AlignedBytes, Artifact, Isa, ModelError, Plan, Session};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// What hostile files may have of arena and of scratch memory.
+const LIMITS: Limits = Limits { memory: 1 << 20 };
+
+/// What a reader may take besides: some words a word of the file, and a little for messages.
+fn budget(file: &[u8]) -> u64 {
+    2 * LIMITS.memory as u64 + 64 * file.len() as u64 + 4096
+}
+
+/// Cases of each randomized test: the whole of them in a release build takes seconds.
+const CASES: u64 = 20_000;
+
+#[test]
+fn small_graphs_load_and_run() {
+    for (name, graph) in GRAPHS {
+        assert_eq!(exercise(&graph().sections().file(), LIMITS), None, "{name}");
+    }
+}
+
+#[test]
+fn rejects_truncation_at_every_byte() {
+    for (name, graph) in GRAPHS {
+        let file = graph().sections().file();
+        for length in 0..file.len() {
+            assert!(Artifact::parse(&file[..length]).is_err(), "{name} cut at {length}");
+        }
+    }
+}
+
+#[test]
+fn rejects_bytes_at_the_end() {
+    for extra in [1, 4, 64, 4096] {
+        let file = [&*common::int8().sections().file(), &vec![0; extra]].concat();
+        assert!(Artifact::parse(&AlignedBytes::from_slice(&file)).is_err(), "{extra} more");
+    }
+}
+
+#[test]
+fn rejects_every_flipped_bit_outside_of_the_weights() {
+    for (name, graph) in GRAPHS {
+        let mut file = graph().sections().file();
+        let weights = weights(&file);
+        for bit in 0..8 * file.len() {
+            if weights.contains(&(bit / 8)) {
+                continue;
+            }
+            file[bit / 8] ^= 1 << (bit % 8);
+            assert!(Artifact::parse(&file).is_err(), "{name} with bit {bit} flipped");
+            file[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_the_weights_runs_or_fails_and_is_found_by_their_digest() {
+    for (name, graph) in GRAPHS {
+        let mut file = graph().sections().file();
+        for byte in weights(&file) {
+            file[byte] ^= 1 << (byte % 8);
+            let found = Artifact::parse(&file).and_then(|artifact| artifact.verify_weights());
+            assert_eq!(found, Err(ArtifactError::Digest { section: "weights" }), "{name} with byte {byte} changed");
+            exercise(&file, LIMITS);
+            file[byte] ^= 1 << (byte % 8);
+        }
+    }
+}
+
+fn weights(file: &[u8]) -> std::ops::Range<usize> {
+    let artifact = Artifact::parse(file).expect("the file is sound");
+    let section = artifact.section(SectionKind::Weights).expect("there are weights");
+    section.offset..section.offset + section.bytes.len()
+}
+
+#[test]
+fn rejects_files_that_are_not_aligned() {
+    let file = common::int8().sections().file();
+    for offset in [1, 4, 8, 32] {
+        let mut bytes = AlignedBytes::zeroed(file.len() + offset);
+        bytes[offset..].copy_from_slice(&file);
+        assert_eq!(Artifact::parse(&bytes[offset..]).err(), Some(ArtifactError::Alignment), "at {offset}");
+    }
+}
+
+#[test]
+fn refuses_models_that_need_more_memory_than_they_may_have() {
+    let file = common::int8().sections().file();
+    for memory in [0, 64, 256] {
+        let refused = Session::load(&file[..], Isa::REFERENCE, Limits { memory });
+        assert!(matches!(refused, Err(ModelError::Memory { .. })), "{memory}: {refused:?}");
+    }
+}
+
+#[test]
+fn refuses_to_run_a_plan_on_a_file_of_another_length() {
+    let file = common::int8().sections().file();
+    let artifact = Artifact::parse(&file).expect("the file is sound");
+    let plan = Plan::build(&artifact, Isa::best(), LIMITS).expect("the graph is sound");
+    for length in [0, 64, 1000] {
+        let mut session = Session::new(vec![0; length], plan.clone());
+        fill_inputs(&mut session, 1);
+        assert_eq!(session.run(), Err(RunError::File), "{length}");
+    }
+}
+
+/// Other weights than those that the plan was built from: of the right length, and wrong in each byte.
+#[test]
+fn runs_cleanly_on_a_file_that_has_changed_since() {
+    for (_, graph) in GRAPHS {
+        let file = graph().sections().file();
+        let artifact = Artifact::parse(&file).expect("the file is sound");
+        let plan = Plan::build(&artifact, Isa::best(), LIMITS).expect("the graph is sound");
+        for byte in [0, 0x7f, 0x80, 0xff] {
+            let mut session = Session::new(vec![byte; file.len()], plan.clone());
+            fill_inputs(&mut session, 1);
+            // An error or numbers that mean nothing.
+            let _ = session.run();
+        }
+    }
+}
+
+/// Windows whose padding makes them fit an image of one pixel: their tables and loops must not outgrow the limits.
+#[test]
+fn giant_windows_take_no_giant_memory() {
+    for side in [1 << 12, 1 << 20, 1 << 27, i32::MAX as u32] {
+        for kernel in [[side, 1], [1, side], [side, side]] {
+            let pads = [kernel[0] - 1, kernel[1] - 1, 0, 0];
+            let window = Window { kernel, stride: [1; 2], dilation: [1; 2], pads, ceil: false };
+            for file in giants(window) {
+                let taken = allocation_counter::measure(|| {
+                    exercise(&file, LIMITS);
+                });
+                assert!(taken.bytes_max <= budget(&file), "{kernel:?} takes {} bytes", taken.bytes_max);
+            }
+        }
+    }
+}
+
+/// A small image under a pool with this window, quantized and in floats; those that the builder takes.
+fn giants(window: Window) -> Vec<AlignedBytes> {
+    let pool = |kind, quantized: bool| {
+        let mut builder = common::Builder::default();
+        let x = builder.input(if quantized { DType::U8 } else { DType::F32 }, &[1, 1, 1, 1]);
+        if quantized {
+            builder.quantize(x, 1.0, 0);
+            let y = builder.quantized(Op::QPool { kind, window }, &[x], 1.0, 0);
+            builder.output(y);
+        } else {
+            let y = builder.node(Op::Pool { kind, window, p: 2.0 }, &[x]);
+            builder.output(y);
+        }
+        builder.sections_without_golden().file()
+    };
+    let cases = [(PoolKind::Max, true), (PoolKind::Avg, true), (PoolKind::Max, false), (PoolKind::Lp, false)];
+    cases.into_iter().filter_map(|(kind, quantized)| catch_unwind(|| pool(kind, quantized)).ok()).collect()
+}
+
+/// Right digests over wrong words: what an attacker writes who knows the format.
+#[test]
+fn wrong_words_under_right_digests_end_in_an_error_or_a_clean_run() {
+    let bases: Vec<Sections> = GRAPHS.iter().map(|(_, graph)| graph().sections()).collect();
+    let loaded = watched(move |case, random| {
+        let mut sections = bases[case as usize % bases.len()].clone();
+        for _ in 0..=random.below(2) {
+            change(&mut sections, random);
+        }
+        sections.file()
+    });
+    // Otherwise the mutations would be too wild to reach what comes after the parser.
+    assert!(loaded > CASES / 20, "only {loaded} of {CASES} changed graphs ran");
+}
+
+/// Sections exchanged between graphs, left out, emptied, cut or filled with noise.
+#[test]
+fn wrong_sections_under_right_digests_end_in_an_error_or_a_clean_run() {
+    let bases: Vec<Sections> = GRAPHS.iter().map(|(_, graph)| graph().sections()).collect();
+    watched(move |_, random| {
+        let (mut sections, other) = (random.pick(&bases).clone(), random.pick(&bases).clone());
+        let index = random.below(sections.0.len());
+        let bytes = &mut sections.0[index].1;
+        match random.below(6) {
+            0 => drop(sections.0.remove(index)),
+            1 => sections.0[index] = other.0[random.below(other.0.len())].clone(),
+            2 => bytes.truncate(random.below(bytes.len())),
+            3 => bytes.extend((0..random.below(64)).map(|_| 0)),
+            4 => *bytes = (0..random.below(2000)).map(|_| random.next() as u8).collect(),
+            _ => sections.0.rotate_left(index),
+        }
+        sections.file()
+    });
+}
+
+/// Changes a word, a byte or the length of any section but the weights.
+fn change(sections: &mut Sections, random: &mut Random) {
+    let changeable = sections.0.iter_mut().filter(|(kind, bytes)| *kind != SectionKind::Weights && bytes.len() >= 4);
+    let mut changeable: Vec<_> = changeable.collect();
+    // The graph has most of the words and most of the checks.
+    let which = if random.below(3) == 0 { random.below(changeable.len()) } else { 0 };
+    let bytes = &mut changeable[which].1;
+    let at = 4 * random.below(bytes.len() / 4);
+    let old = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let word = match random.below(7) {
+        0 => *random.pick(&WORDS),
+        1 => old ^ 1 << random.below(32),
+        2 => old.wrapping_add(1),
+        3 => old.wrapping_sub(1),
+        4 => random.below(64) as u32,
+        5 => old.wrapping_mul(2),
+        _ => random.next() as u32,
+    };
+    bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+}
+
+/// Where checks are likely to be off by one, and floats that are none.
+const WORDS: [u32; 14] = [
+    0,
+    1,
+    2,
+    3,
+    0x7f,
+    0xff,
+    0x100,
+    0xffff,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
+    0x7fc0_0000,
+    0x7f80_0000,
+    0xff80_0000,
+];
+
+/// Makes [`CASES`] files and exercises each; gives how many ran without an error.
+///
+/// Fails with the case's number when one panics, takes more memory than the budget, or more than half a minute.
+fn watched(make: impl Fn(u64, &mut Random) -> AlignedBytes + Send + 'static) -> u64 {
+    let (begin, begun) = channel();
+    let worker = std::thread::spawn(move || (0..CASES).filter(|&case| clean(case, &make, &begin)).count() as u64);
+    let mut last = 0;
+    loop {
+        match begun.recv_timeout(Duration::from_secs(30)) {
+            Ok(case) => last = case,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("case {last} hangs"),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn clean(case: u64, make: &impl Fn(u64, &mut Random) -> AlignedBytes, begin: &Sender<u64>) -> bool {
+    begin.send(case).expect("the test waits for all cases");
+    let file = make(case, &mut Random(case));
+    let mut error = None;
+    let run = || allocation_counter::measure(|| error = exercise(&file, LIMITS));
+    let taken = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| panic!("case {case} panics"));
+    assert!(
+        taken.bytes_max <= budget(&file),
+        "case {case} takes {} bytes for a file of {}",
+        taken.bytes_max,
+        file.len()
+    );
+    error.is_none()
+}

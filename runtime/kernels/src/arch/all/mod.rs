@@ -1,0 +1,13 @@
+//! The reference: portable, scalar, written to be read. It is the oracle of every other kernel.
+
+mod conv;
+mod depthwise;
+mod elementwise;
+mod gemm;
+mod pool;
+
+pub(crate) use conv::conv;
+pub(crate) use depthwise::depthwise;
+pub(crate) use elementwise::ELEMENTWISE;
+pub(crate) use gemm::GEMM;
+pub(crate) use pool::POOL;

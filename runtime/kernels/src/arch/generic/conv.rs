@@ -1,0 +1,209 @@
+//! Convolutions as matrix products.
+//!
+//! A line of output points is a product whose rows overlap: the row of a point is one segment of each line of the
+//! window, and neighbouring points begin one pixel step apart. So nothing is unfolded where a segment is a
+//! whole number of groups. Otherwise (first layers of 3 channels, dilation, groups) the rows are copied into
+//! a scratch, some points at a time, which is cheap against their products.
+
+use super::gemm::{Rows, Tiles};
+use super::lines::{self, Lines, MAX_LINES};
+use crate::conv::ConvInput;
+use crate::epilogue::Requant;
+use crate::panel::GROUP;
+use crate::taps::{Line, Taps};
+
+/// Bytes of unfolded rows at a time, more or less.
+const UNFOLDED: usize = 16 * 1024;
+/// Rows unfolded at a time at least, if the line has them.
+const FEWEST: usize = 24;
+/// Bytes of one step of [`copy_run`].
+const STEP: usize = 16;
+
+/// How the rows of the products are found.
+enum Access {
+    /// All output points are the rows of one product, at this distance.
+    Whole(Line),
+    /// Segments of padded lines.
+    Segments(Line),
+    /// Copies of segments.
+    Unfolded(Option<Line>),
+}
+
+/// Bytes of scratch for these windows.
+pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
+    match access(taps) {
+        Access::Whole(_) => 0,
+        Access::Segments(line) => lines::scratch_len(line, taps.shape().kernel[0]),
+        Access::Unfolded(line) => lines_len(taps, line) + unfolded_points(taps) * row_len(taps) + lines::SLACK,
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set of the tiles, and the arguments have passed the checks of `Conv::run`.
+pub(crate) unsafe fn conv(
+    tiles: &Tiles,
+    input: &ConvInput<'_>,
+    epilogue: &Requant<'_>,
+    out: &mut [u8],
+    ldo: usize,
+    scratch: &mut [u8],
+) {
+    let job = Job { tiles, input, epilogue, out: out.as_mut_ptr(), ldo };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match access(&input.taps) {
+            Access::Whole(line) => job.whole(line),
+            Access::Segments(line) => job.segments(line, scratch),
+            Access::Unfolded(line) => job.unfolded(line, scratch),
+        }
+    }
+}
+
+fn access(taps: &Taps<'_>) -> Access {
+    let Some(line) = lines::line_of(taps) else { return Access::Unfolded(None) };
+    let shape = taps.shape();
+    if line.one_piece {
+        Access::Whole(line)
+    } else if (shape.kernel[1] * shape.run).is_multiple_of(GROUP) {
+        Access::Segments(line)
+    } else {
+        Access::Unfolded(Some(line))
+    }
+}
+
+/// Bytes of scratch for the lines that are unfolded.
+fn lines_len(taps: &Taps<'_>, line: Option<Line>) -> usize {
+    line.map_or(0, |line| lines::scratch_len(line, taps.shape().kernel[0]))
+}
+
+/// Bytes from one unfolded row to the next.
+fn row_len(taps: &Taps<'_>) -> usize {
+    taps.depth().next_multiple_of(GROUP)
+}
+
+fn unfolded_points(taps: &Taps<'_>) -> usize {
+    (UNFOLDED / row_len(taps)).max(FEWEST).min(taps.shape().out[1])
+}
+
+struct Job<'a> {
+    tiles: &'a Tiles,
+    input: &'a ConvInput<'a>,
+    epilogue: &'a Requant<'a>,
+    out: *mut u8,
+    ldo: usize,
+}
+
+/// # Safety of the methods
+/// As for [`conv`].
+impl Job<'_> {
+    unsafe fn whole(&self, line: Line) {
+        let taps = &self.input.taps;
+        let start = taps.rows_of(0)[0] as usize + line.source;
+        let segments = [self.input.input[start..].as_ptr()];
+        let run = taps.shape().run;
+        let rows = Rows { segments: &segments, segment_len: run, counted: run, lda: line.step, m: taps.points() };
+        // SAFETY: the caller's promise; the rows are the taps.
+        unsafe { self.requant(rows, 0) }
+    }
+
+    unsafe fn segments(&self, line: Line, scratch: &mut [u8]) {
+        let ConvInput { input, zero, taps, .. } = self.input;
+        let [oh, ow] = taps.shape().out;
+        let [kh, kw] = taps.shape().kernel;
+        let mut lines = Lines::new(input, *zero, line, kh, true, scratch);
+        let len = kw * taps.shape().run;
+        for oy in 0..oh {
+            let starts = lines.fetch(taps.rows_of(oy));
+            let rows = Rows { segments: &starts[..kh], segment_len: len, counted: len, lda: line.step, m: ow };
+            // SAFETY: the caller's promise; the last window of a line ends where the line does.
+            unsafe { self.requant(rows, oy * ow) };
+        }
+    }
+
+    unsafe fn unfolded(&self, line: Option<Line>, scratch: &mut [u8]) {
+        let ConvInput { input, zero, taps, .. } = self.input;
+        let (lines_scratch, scratch) = scratch.split_at_mut(lines_len(taps, line));
+        let kh = taps.shape().kernel[0];
+        let mut lines = line.map(|line| Lines::new(input, *zero, line, kh, false, lines_scratch));
+        let [oh, ow] = taps.shape().out;
+        let points = unfolded_points(taps);
+        let segments = [scratch.as_ptr()];
+        for oy in 0..oh {
+            let starts = lines.as_mut().map(|lines| lines.fetch(taps.rows_of(oy)));
+            for first in (0..ow).step_by(points) {
+                let count = points.min(ow - first);
+                match (&starts, line) {
+                    // SAFETY: the lines have slack, and so has the scratch.
+                    (Some(starts), Some(line)) => unsafe { self.unfold_lines(starts, line, first, count, scratch) },
+                    _ => self.unfold_taps(oy, first, count, scratch),
+                }
+                let (lda, counted) = (row_len(taps), taps.depth());
+                let rows = Rows { segments: &segments, segment_len: lda, counted, lda, m: count };
+                // SAFETY: the caller's promise; the rows have just been written.
+                unsafe { self.requant(rows, oy * ow + first) };
+            }
+        }
+    }
+
+    /// Unfolds `count` points of a line from the point `first` on.
+    unsafe fn unfold_lines(
+        &self,
+        starts: &[*const u8; MAX_LINES],
+        line: Line,
+        first: usize,
+        count: usize,
+        scratch: &mut [u8],
+    ) {
+        let taps = &self.input.taps;
+        let [kh, kw] = taps.shape().kernel;
+        let len = kw * taps.shape().run;
+        let row_len = row_len(taps);
+        let scratch = &mut scratch[..count * row_len + lines::SLACK];
+        for i in 0..count {
+            for (ky, start) in starts[..kh].iter().enumerate() {
+                // SAFETY: both ends have slack; the bytes after a run are written by the next one.
+                unsafe {
+                    let to = scratch.as_mut_ptr().add(i * row_len + ky * len);
+                    copy_run(start.add((first + i) * line.step), to, len);
+                }
+            }
+        }
+    }
+
+    /// Unfolds `count` points of the output line `oy` from the point `first` on.
+    fn unfold_taps(&self, oy: usize, first: usize, count: usize, scratch: &mut [u8]) {
+        let ConvInput { input, zero, taps, .. } = self.input;
+        let [kh, kw] = taps.shape().kernel;
+        let run = taps.shape().run;
+        for i in 0..count {
+            let row = &mut scratch[i * row_len(taps)..][..taps.depth()];
+            for (tap, to) in row.chunks_exact_mut(run).enumerate().take(kh * kw) {
+                match taps.at(oy, first + i, tap / kw, tap % kw) {
+                    Some(at) => to.copy_from_slice(&input[at..][..run]),
+                    None => to.fill(*zero),
+                }
+            }
+        }
+    }
+
+    /// The products of `rows`, which are the output points from `point` on.
+    unsafe fn requant(&self, rows: Rows<'_>, point: usize) {
+        let ConvInput { panels, w_zero, .. } = self.input;
+        // SAFETY: the caller's promise; `out` reaches as far as the points do.
+        unsafe { self.tiles.requant(rows, panels, w_zero, self.epilogue, self.out.add(point * self.ldo), self.ldo) }
+    }
+}
+
+/// Copies `len` bytes, and up to 15 more, in steps of a constant length.
+///
+/// # Safety
+/// Both pointers are valid for 15 bytes more than `len`, and the two do not overlap.
+#[inline(always)]
+unsafe fn copy_run(from: *const u8, to: *mut u8, len: usize) {
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        unsafe { core::ptr::copy_nonoverlapping(from.add(at), to.add(at), STEP) };
+        at += STEP;
+    }
+}

@@ -1,0 +1,282 @@
+//! Depthwise convolutions.
+//!
+//! Four taps of 16 channels are four vectors of 16 bytes. Interleaved to `[16][4]` they meet the weights of a panel
+//! in one dot product, whatever the window. Panels are the outer loop of an output line; each group of weights
+//! serves some neighbouring points.
+
+use super::depthwise3x3::{self, Lines3x3};
+use super::lines::{self, Lines};
+use super::simd::{Quanta, Simd};
+use crate::arch::all;
+use crate::depthwise::DepthwiseInput;
+use crate::epilogue::Requant;
+use crate::panel::{GROUP, PANEL};
+use crate::taps::{Line, Taps};
+
+/// Taps of a window at most; larger ones are left to the reference.
+const MAX_TAPS: usize = 128;
+/// Neighbouring points that share a group of weights.
+const POINTS: usize = 4;
+
+/// Some points of an output line.
+pub(crate) struct DepthwiseLine<'a> {
+    /// Where the taps of the first point begin; as many as the groups of a panel have places.
+    pub taps: &'a [*const u8],
+    /// Taps that count.
+    pub window: usize,
+    /// Bytes from one point to the next.
+    pub step: usize,
+    /// How many.
+    pub points: usize,
+    pub channels: usize,
+    pub weights: *const i8,
+    pub w_zero: &'a [i32],
+    pub epilogue: Requant<'a>,
+    pub out: *mut u8,
+}
+
+/// The bodies of one instruction set.
+#[derive(Clone, Copy)]
+pub(crate) struct Bodies {
+    pub line: unsafe fn(&DepthwiseLine<'_>),
+    pub lines3x3: unsafe fn(&Lines3x3<'_>),
+}
+
+/// Bytes of scratch for these windows.
+pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
+    match lines::line_of(taps) {
+        Some(line) => lines::scratch_len(line, kept_lines(taps, line)),
+        None => taps.depth() + lines::SLACK,
+    }
+}
+
+/// Input lines that are kept at a time.
+fn kept_lines(taps: &Taps<'_>, line: Line) -> usize {
+    taps.shape().kernel[0] + depthwise3x3::stride(taps, line).unwrap_or(0)
+}
+
+/// # Safety
+/// The CPU has the instruction set of the bodies, and the arguments have passed the checks of `Depthwise::run`.
+pub(crate) unsafe fn depthwise(
+    bodies: Bodies,
+    input: &DepthwiseInput<'_>,
+    epilogue: &Requant<'_>,
+    out: &mut [u8],
+    scratch: &mut [u8],
+) {
+    if input.taps.window() > MAX_TAPS {
+        return all::depthwise(input, epilogue, out, scratch);
+    }
+    let job = Job { bodies, input, epilogue, out: out.as_mut_ptr() };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match lines::line_of(&input.taps) {
+            Some(line) => match depthwise3x3::stride(&input.taps, line) {
+                Some(stride) if input.w_zero.is_empty() => job.lines3x3(line, stride, scratch),
+                _ => job.lines(line, scratch),
+            },
+            None => job.gathered(scratch),
+        }
+    }
+}
+
+struct Job<'a> {
+    bodies: Bodies,
+    input: &'a DepthwiseInput<'a>,
+    epilogue: &'a Requant<'a>,
+    out: *mut u8,
+}
+
+/// # Safety of the methods
+/// As for [`depthwise`].
+impl Job<'_> {
+    unsafe fn lines(&self, line: Line, scratch: &mut [u8]) {
+        let DepthwiseInput { input, zero, taps, .. } = self.input;
+        let shape = taps.shape();
+        let in_place = shape.run.is_multiple_of(PANEL);
+        let mut lines = Lines::new(input, *zero, line, shape.kernel[0], in_place, scratch);
+        let [oh, ow] = shape.out;
+        for oy in 0..oh {
+            let starts = lines.fetch(taps.rows_of(oy));
+            let at = |tap: usize| starts[tap / shape.kernel[1]].wrapping_add(tap % shape.kernel[1] * shape.run);
+            // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
+            // whole number of panels they have slack.
+            unsafe { self.points(at, line.step, oy * ow, ow) };
+        }
+    }
+
+    unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
+        let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
+        let shape = taps.shape();
+        let in_place = shape.run.is_multiple_of(PANEL);
+        let mut lines = Lines::new(input, *zero, line, 3 + stride, in_place, scratch);
+        let [oh, ow] = shape.out;
+        for oy in (0..oh).step_by(2) {
+            let (first, last) = (taps.rows_of(oy), taps.rows_of((oy + 1).min(oh - 1)));
+            let second = [last[1], last[2]];
+            let mut rows = [first[0], first[1], first[2], second[0], second[1]];
+            rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
+            let starts = lines.fetch(&rows[..3 + stride]);
+            let job = Lines3x3 {
+                starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
+                stride,
+                lines: (oh - oy).min(2),
+                points: ow,
+                channels: shape.run,
+                weights: panels.weights().as_ptr(),
+                epilogue: *self.epilogue,
+                out: self.out.wrapping_add(oy * ow * shape.run),
+            };
+            // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
+            // whole number of panels they have slack.
+            unsafe { (self.bodies.lines3x3)(&job) };
+        }
+    }
+
+    /// Windows of any form: the taps of each point are copied one after another.
+    unsafe fn gathered(&self, scratch: &mut [u8]) {
+        let DepthwiseInput { input, zero, taps, .. } = self.input;
+        let [_, kw] = taps.shape().kernel;
+        let run = taps.shape().run;
+        for point in 0..taps.points() {
+            let (oy, ox) = (point / taps.shape().out[1], point % taps.shape().out[1]);
+            for (tap, to) in scratch[..taps.depth()].chunks_exact_mut(run).enumerate() {
+                match taps.at(oy, ox, tap / kw, tap % kw) {
+                    Some(at) => to.copy_from_slice(&input[at..][..run]),
+                    None => to.fill(*zero),
+                }
+            }
+            let start = scratch.as_ptr();
+            // SAFETY: the caller's promise; the scratch has slack after the last tap.
+            unsafe { self.points(|tap| start.wrapping_add(tap * run), 0, point, 1) };
+        }
+    }
+
+    /// `count` output points from `first` on; `at` gives the taps of the first.
+    unsafe fn points(&self, at: impl Fn(usize) -> *const u8, step: usize, first: usize, count: usize) {
+        let window = self.input.taps.window();
+        let channels = self.input.taps.shape().run;
+        // Places without a tap read any bytes; their weights are 0.
+        let mut taps = [at(0); MAX_TAPS];
+        for (tap, to) in taps[..window].iter_mut().enumerate() {
+            *to = at(tap);
+        }
+        let line = DepthwiseLine {
+            taps: &taps[..window.next_multiple_of(GROUP)],
+            window,
+            step,
+            points: count,
+            channels,
+            weights: self.input.panels.weights().as_ptr(),
+            w_zero: self.input.w_zero,
+            epilogue: *self.epilogue,
+            out: self.out.wrapping_add(first * channels),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { (self.bodies.line)(&line) }
+    }
+}
+
+/// All channels of a line's points.
+///
+/// # Safety
+/// The CPU has the instruction set; the taps of each point are valid for the channels, rounded up to whole panels, and
+/// `out` is for the channels.
+#[inline(always)]
+pub(crate) unsafe fn line<S: Simd>(line: &DepthwiseLine<'_>) {
+    for channel in (0..line.channels).step_by(PANEL) {
+        let mut point = 0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            while point + POINTS <= line.points {
+                points::<S, POINTS>(line, channel, point);
+                point += POINTS;
+            }
+            while point < line.points {
+                points::<S, 1>(line, channel, point);
+                point += 1;
+            }
+        }
+    }
+}
+
+/// The 16 channels from `channel` on of the P points from `first` on.
+///
+/// # Safety
+/// As for [`line`].
+#[inline(always)]
+unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: usize, first: usize) {
+    let len = (line.channels - channel).min(PANEL);
+    let offset = channel + first * line.step;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let sums = products::<S, P>(line, channel, offset);
+        let bias = S::load_i32(line.epilogue.bias[channel..].as_ptr(), len);
+        let scale = S::load_f32(line.epilogue.scale[channel..].as_ptr(), len);
+        let quanta = Quanta::<S>::new(line.epilogue.zero, line.epilogue.lo, line.epilogue.hi);
+        let mut zeros = [S::splat_i32(0); P];
+        if !line.w_zero.is_empty() {
+            let w_zero = S::load_i32(line.w_zero[channel..].as_ptr(), len);
+            let counts = counts::<S, P>(line, offset);
+            for p in 0..P {
+                zeros[p] = S::mul(w_zero, counts[p]);
+            }
+        }
+        for p in (0..P).step_by(2) {
+            let pair = [p, (p + 1).min(P - 1)];
+            let mut reals = [scale; 2];
+            for (real, p) in reals.iter_mut().zip(pair) {
+                let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
+                *real = S::mul_f32(S::to_f32(acc), scale);
+            }
+            for (bytes, p) in quanta.requantize(reals).into_iter().zip(pair) {
+                S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, len);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`line`].
+#[inline(always)]
+unsafe fn products<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: usize, offset: usize) -> [S::Acc; P] {
+    // SAFETY: the caller's promise; a panel has as many groups as the taps.
+    unsafe {
+        let mut sums = [S::start(S::splat_i32(0)); P];
+        let mut weights = line.weights.add(channel * line.taps.len());
+        for taps in line.taps.chunks_exact(GROUP) {
+            let w = S::weights(weights);
+            weights = weights.add(PANEL * GROUP);
+            for (p, sum) in sums.iter_mut().enumerate() {
+                *sum = S::dot_quads(*sum, quads::<S>(taps, offset + p * line.step), w);
+            }
+        }
+        sums
+    }
+}
+
+/// The sums of the taps of each channel, without weights.
+///
+/// # Safety
+/// As for [`line`].
+#[inline(always)]
+unsafe fn counts<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, offset: usize) -> [S::I32; P] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [S::splat_i32(0); P];
+        for &tap in &line.taps[..line.window] {
+            for (p, sum) in sums.iter_mut().enumerate() {
+                *sum = S::add(*sum, S::load_u8(tap.add(offset + p * line.step)));
+            }
+        }
+        sums
+    }
+}
+
+/// # Safety
+/// As for [`line`].
+#[inline(always)]
+unsafe fn quads<S: Simd>(taps: &[*const u8], offset: usize) -> S::Quads {
+    // SAFETY: the caller's promise.
+    unsafe { S::quads([taps[0].add(offset), taps[1].add(offset), taps[2].add(offset), taps[3].add(offset)]) }
+}

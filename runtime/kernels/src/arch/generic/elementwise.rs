@@ -1,0 +1,195 @@
+//! Operations on one element at a time, 32 per step. What is left at the end goes through a copy of 32.
+
+use super::simd::{Quanta, Simd};
+use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
+use crate::panel::PANEL;
+
+/// Elements of a step: two vectors, which share their narrowing to bytes.
+const STEP: usize = 2 * PANEL;
+
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+pub(crate) unsafe fn add<S: Simd>(p: &AddParams, a: &[u8], b: &[u8], out: &mut [u8]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let sum = Sum::<S> {
+            quanta: Quanta::new(p.zero, p.lo, p.hi),
+            zeros: [S::splat_i32(i32::from(p.a_zero)), S::splat_i32(i32::from(p.b_zero))],
+            ratios: [S::splat_f32(p.a_ratio), S::splat_f32(p.b_ratio)],
+        };
+        pairs(&sum, a, b, out);
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+pub(crate) unsafe fn mul<S: Simd>(p: &MulParams, a: &[u8], b: &[u8], out: &mut [u8]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let product = Product::<S> {
+            quanta: Quanta::new(p.zero, p.lo, p.hi),
+            zeros: [S::splat_i32(i32::from(p.a_zero)), S::splat_i32(i32::from(p.b_zero))],
+            scale: S::splat_f32(p.scale),
+        };
+        pairs(&product, a, b, out);
+    }
+}
+
+/// An operation on 16 pairs, before it is quantized. A trait and no closure, because closures are not inlined for sure.
+trait Pairwise<S: Simd> {
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32;
+
+    fn quanta(&self) -> &Quanta<S>;
+}
+
+struct Sum<S: Simd> {
+    quanta: Quanta<S>,
+    zeros: [S::I32; 2],
+    ratios: [S::F32; 2],
+}
+
+impl<S: Simd> Pairwise<S> for Sum<S> {
+    #[inline(always)]
+    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let left = S::mul_f32(S::to_f32(S::sub(a, self.zeros[0])), self.ratios[0]);
+            let right = S::mul_f32(S::to_f32(S::sub(b, self.zeros[1])), self.ratios[1]);
+            S::add_f32(left, right)
+        }
+    }
+
+    #[inline(always)]
+    fn quanta(&self) -> &Quanta<S> {
+        &self.quanta
+    }
+}
+
+struct Product<S: Simd> {
+    quanta: Quanta<S>,
+    zeros: [S::I32; 2],
+    scale: S::F32,
+}
+
+impl<S: Simd> Pairwise<S> for Product<S> {
+    #[inline(always)]
+    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let product = S::mul(S::sub(a, self.zeros[0]), S::sub(b, self.zeros[1]));
+            S::mul_f32(S::to_f32(product), self.scale)
+        }
+    }
+
+    #[inline(always)]
+    fn quanta(&self) -> &Quanta<S> {
+        &self.quanta
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+unsafe fn pairs<S: Simd>(op: &impl Pairwise<S>, a: &[u8], b: &[u8], out: &mut [u8]) {
+    let (a_steps, a_rest) = a.as_chunks::<STEP>();
+    let (b_steps, b_rest) = b.as_chunks::<STEP>();
+    let (out_steps, out_rest) = out.as_chunks_mut::<STEP>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        for ((a, b), out) in a_steps.iter().zip(b_steps).zip(out_steps) {
+            *out = pair_step(op, a, b);
+        }
+        if !out_rest.is_empty() {
+            let bytes = pair_step(op, &padded(a_rest), &padded(b_rest));
+            out_rest.copy_from_slice(&bytes[..out_rest.len()]);
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set.
+#[inline(always)]
+unsafe fn pair_step<S: Simd>(op: &impl Pairwise<S>, a: &[u8; STEP], b: &[u8; STEP]) -> [u8; STEP] {
+    // SAFETY: the arrays have two vectors.
+    unsafe {
+        let low = op.apply(S::load_u8(a.as_ptr()), S::load_u8(b.as_ptr()));
+        let high = op.apply(S::load_u8(a[PANEL..].as_ptr()), S::load_u8(b[PANEL..].as_ptr()));
+        store::<S>(op.quanta().requantize([low, high]))
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set.
+#[inline(always)]
+unsafe fn store<S: Simd>(bytes: [S::Bytes; 2]) -> [u8; STEP] {
+    let mut out = [0; STEP];
+    // SAFETY: the array has two vectors.
+    unsafe {
+        S::store_u8(out.as_mut_ptr(), bytes[0], PANEL);
+        S::store_u8(out[PANEL..].as_mut_ptr(), bytes[1], PANEL);
+    }
+    out
+}
+
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+pub(crate) unsafe fn quantize<S: Simd>(p: &QuantizeParams, input: &[f32], out: &mut [u8]) {
+    let (steps, rest) = input.as_chunks::<STEP>();
+    let (out_steps, out_rest) = out.as_chunks_mut::<STEP>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let quanta = Quanta::<S>::new(p.zero, 0, 255);
+        let scale = S::splat_f32(p.scale);
+        for (input, out) in steps.iter().zip(out_steps) {
+            *out = quantize_step(&quanta, scale, input);
+        }
+        if !out_rest.is_empty() {
+            let bytes = quantize_step(&quanta, scale, &padded(rest));
+            out_rest.copy_from_slice(&bytes[..out_rest.len()]);
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set.
+#[inline(always)]
+unsafe fn quantize_step<S: Simd>(quanta: &Quanta<S>, scale: S::F32, input: &[f32; STEP]) -> [u8; STEP] {
+    // SAFETY: the array has two vectors.
+    unsafe {
+        let low = S::div_f32(S::load_f32(input.as_ptr(), PANEL), scale);
+        let high = S::div_f32(S::load_f32(input[PANEL..].as_ptr(), PANEL), scale);
+        store::<S>(quanta.requantize([low, high]))
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+pub(crate) unsafe fn dequantize<S: Simd>(p: &DequantizeParams, input: &[u8], out: &mut [f32]) {
+    let (steps, rest) = input.as_chunks::<PANEL>();
+    let (out_steps, out_rest) = out.as_chunks_mut::<PANEL>();
+    // SAFETY: the caller's promise; arrays have one vector, and `out_rest` as many elements as `rest`.
+    unsafe {
+        let (zero, scale) = (S::splat_i32(i32::from(p.zero)), S::splat_f32(p.scale));
+        for (input, out) in steps.iter().zip(out_steps) {
+            let q = S::sub(S::load_u8(input.as_ptr()), zero);
+            S::store_f32(out.as_mut_ptr(), S::mul_f32(S::to_f32(q), scale), PANEL);
+        }
+        if !out_rest.is_empty() {
+            let q = S::sub(S::load_u8(padded::<u8, PANEL>(rest).as_ptr()), zero);
+            S::store_f32(out_rest.as_mut_ptr(), S::mul_f32(S::to_f32(q), scale), out_rest.len());
+        }
+    }
+}
+
+/// Fewer than N elements, followed by zeros.
+fn padded<T: Copy + Default, const N: usize>(elements: &[T]) -> [T; N] {
+    let mut copy = [T::default(); N];
+    copy[..elements.len()].copy_from_slice(elements);
+    copy
+}

@@ -1,0 +1,15 @@
+//! The algorithms, once for all vector instruction sets.
+//!
+//! [`Simd`](simd::Simd) is what an instruction set must bring: vectors of 16 channels, one [`PANEL`](crate::PANEL). The
+//! bodies here are `#[inline(always)]` and have no target features of their own; each instruction set wraps
+//! them in functions with its features, into which they dissolve, operations and all.
+
+pub(crate) mod conv;
+pub(crate) mod depthwise;
+pub(crate) mod depthwise3x3;
+pub(crate) mod elementwise;
+pub(crate) mod gemm;
+pub(crate) mod lines;
+pub(crate) mod pool;
+pub(crate) mod simd;
+pub(crate) mod tile;

@@ -1,0 +1,117 @@
+//! What an instruction set brings.
+
+/// Vectors of the 16 channels of a panel and the operations that kernels are made of.
+///
+/// # Safety of the methods
+/// - The CPU has the instruction set.
+/// - Pointers are valid for the bytes that the method says it reads or writes, at any alignment.
+/// - `len` lies in `1..=16`.
+pub(crate) trait Simd: Copy {
+    /// 16 integers.
+    type I32: Copy;
+    /// 16 numbers.
+    type F32: Copy;
+    /// 16 bytes.
+    type Bytes: Copy;
+    /// 16 sums of products in progress.
+    type Acc: Copy;
+    /// Four activations, the same for all channels.
+    type Splat: Copy;
+    /// Four activations of each channel.
+    type Quads: Copy;
+    /// Four weights of each channel.
+    type Weights: Copy;
+
+    /// Sums that begin with the given values.
+    unsafe fn start(from: Self::I32) -> Self::Acc;
+    /// The values of the sums.
+    unsafe fn sum(acc: Self::Acc) -> Self::I32;
+    /// Reads 4 bytes.
+    unsafe fn splat(from: *const u8) -> Self::Splat;
+    /// Reads 64 bytes, `[16][4]`.
+    unsafe fn weights(from: *const i8) -> Self::Weights;
+    /// `acc[c] + sum of a[i] * w[c][i]`, wrapping, without an intermediate that saturates.
+    unsafe fn dot(acc: Self::Acc, a: Self::Splat, w: Self::Weights) -> Self::Acc;
+    /// Reads 16 bytes, one of each channel, from each of four taps.
+    unsafe fn quads(from: [*const u8; 4]) -> Self::Quads;
+    /// `acc[c] + sum of a[c][i] * w[c][i]`, as [`Simd::dot`].
+    unsafe fn dot_quads(acc: Self::Acc, a: Self::Quads, w: Self::Weights) -> Self::Acc;
+    /// Sum of `len` bytes; `len` may be any number.
+    unsafe fn byte_sum(from: *const u8, len: usize) -> i32;
+
+    /// One value for all channels.
+    unsafe fn splat_i32(value: i32) -> Self::I32;
+    /// Reads `len` integers, the others are 0.
+    unsafe fn load_i32(from: *const i32, len: usize) -> Self::I32;
+    /// Writes `len` integers.
+    unsafe fn store_i32(to: *mut i32, value: Self::I32, len: usize);
+    /// Reads 16 bytes.
+    unsafe fn load_u8(from: *const u8) -> Self::I32;
+    /// `max(q + zero, lo)` of two vectors as bytes, saturating; `zero` is repeated in every 16 bits, `lo` in every 8.
+    unsafe fn narrow(q: [Self::I32; 2], zero: Self::I32, lo: Self::I32) -> [Self::Bytes; 2];
+    /// Writes `len` bytes.
+    unsafe fn store_u8(to: *mut u8, value: Self::Bytes, len: usize);
+    /// `a + b`, wrapping.
+    unsafe fn add(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a - b`, wrapping.
+    unsafe fn sub(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a * b`, wrapping.
+    unsafe fn mul(a: Self::I32, b: Self::I32) -> Self::I32;
+
+    /// One value for all channels.
+    unsafe fn splat_f32(value: f32) -> Self::F32;
+    /// Reads `len` numbers, the others are 0.
+    unsafe fn load_f32(from: *const f32, len: usize) -> Self::F32;
+    /// Writes `len` numbers.
+    unsafe fn store_f32(to: *mut f32, value: Self::F32, len: usize);
+    /// Conversion, rounded to nearest.
+    unsafe fn to_f32(value: Self::I32) -> Self::F32;
+    /// Conversion, rounded to nearest with ties to even; `i32::MIN` where the value is out of range.
+    unsafe fn round(value: Self::F32) -> Self::I32;
+    /// `a + b`.
+    unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b`.
+    unsafe fn mul_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a / b`.
+    unsafe fn div_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The smaller; `b` where either is no number.
+    unsafe fn min_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+}
+
+/// Output quantization, one value for all channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Quanta<S: Simd> {
+    zero: S::I32,
+    lo: S::I32,
+    above: S::F32,
+}
+
+impl<S: Simd> Quanta<S> {
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn new(zero: u8, lo: u8, hi: u8) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                zero: S::splat_i32(i32::from(zero) * 0x1_0001),
+                lo: S::splat_i32(i32::from_ne_bytes([lo; 4])),
+                above: S::splat_f32((i32::from(hi) - i32::from(zero)) as f32),
+            }
+        }
+    }
+
+    /// Two vectors of real numbers in quanta, as `epilogue::requantize` defines it. The lower bound is applied to bytes:
+    /// rounding keeps order, and whatever lies below the range of an integer saturates.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn requantize(&self, real: [S::F32; 2]) -> [S::Bytes; 2] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let q = [S::round(S::min_f32(real[0], self.above)), S::round(S::min_f32(real[1], self.above))];
+            S::narrow(q, self.zero, self.lo)
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Tiles: the innermost matrix product.
+//!
+//! A tile is MR rows by NP panels of 16 channels. Its sums stay in registers over the whole depth: each step reads
+//! 4 bytes of each row, the same for all channels, and 64 bytes of each panel. A row is the concatenation of `segments`,
+//! runs of equal length at one offset from several bases, so that the rows of a convolution are read
+//! where they lie: one segment for each line of the window. Tiles of few rows split the depth over KU sets of
+//! sums, because the dot products of one sum wait for each other.
+
+use super::simd::{Quanta, Simd};
+use crate::panel::{GROUP, PANEL};
+
+/// One tile's operands. All pointers are valid for what the tile's extents say.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    /// Bases of the segments.
+    pub segments: *const *const u8,
+    /// How many.
+    pub segment_count: usize,
+    /// Where row 0 begins in each segment.
+    pub offset: usize,
+    /// Groups of 4 bytes of each row in each segment.
+    pub groups: usize,
+    /// What is left of each row after its groups, filled up to 4 bytes; null if nothing is.
+    pub tails: *const u8,
+    /// Bytes from one row to the next.
+    pub lda: usize,
+    /// The first panel.
+    pub weights: *const i8,
+    /// Bytes of a panel.
+    pub panel_len: usize,
+    /// Channels of the tile, at most `16 * NP`, more than `16 * (NP - 1)`.
+    pub channels: usize,
+    /// Elements from one output row to the next.
+    pub ldo: usize,
+}
+
+/// What [`requant_tile`] needs besides; the pointers are to the tile's first channel.
+#[derive(Clone, Copy)]
+pub(crate) struct TileRequant {
+    pub bias: *const i32,
+    pub scale: *const f32,
+    /// Zero points of the weights, null if there are none.
+    pub w_zero: *const i32,
+    /// Sums of the tile's rows, where `w_zero` is not null.
+    pub row_sums: *const i32,
+    pub zero: u8,
+    pub lo: u8,
+    pub hi: u8,
+}
+
+pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8);
+pub(crate) type SumTile = unsafe fn(&Tile, *mut i32);
+
+type Sums<S, const MR: usize, const NP: usize> = [[<S as Simd>::Acc; NP]; MR];
+
+/// Writes requantized bytes.
+///
+/// # Safety
+/// The CPU has the instruction set, and the operands are valid for MR rows and NP panels.
+#[inline(always)]
+pub(crate) unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+    tile: &Tile,
+    epilogue: &TileRequant,
+    out: *mut u8,
+) {
+    // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
+    unsafe {
+        let mut init = [[S::splat_i32(0); NP]; MR];
+        for p in 0..NP {
+            let len = channels_of(tile, p);
+            let bias = S::load_i32(epilogue.bias.add(p * PANEL), len);
+            for row in &mut init {
+                row[p] = bias;
+            }
+            if !epilogue.w_zero.is_null() {
+                let w_zero = S::load_i32(epilogue.w_zero.add(p * PANEL), len);
+                for (r, row) in init.iter_mut().enumerate() {
+                    row[p] = S::sub(bias, S::mul(w_zero, S::splat_i32(*epilogue.row_sums.add(r))));
+                }
+            }
+        }
+        let sums = products::<S, MR, NP, KU>(tile, init);
+        let quanta = Quanta::<S>::new(epilogue.zero, epilogue.lo, epilogue.hi);
+        let mut scale = [S::splat_f32(0.0); NP];
+        for (p, scale) in scale.iter_mut().enumerate() {
+            *scale = S::load_f32(epilogue.scale.add(p * PANEL), channels_of(tile, p));
+        }
+        for i in (0..MR * NP).step_by(2) {
+            let pair = [i, (i + 1).min(MR * NP - 1)];
+            let real = |i: usize| (sums[i / NP][i % NP], scale[i % NP]);
+            let [(a, a_scale), (b, b_scale)] = [real(pair[0]), real(pair[1])];
+            let reals = [S::mul_f32(S::to_f32(S::sum(a)), a_scale), S::mul_f32(S::to_f32(S::sum(b)), b_scale)];
+            let bytes = quanta.requantize(reals);
+            for (bytes, i) in bytes.into_iter().zip(pair) {
+                let (r, p) = (i / NP, i % NP);
+                S::store_u8(out.add(r * tile.ldo + p * PANEL), bytes, channels_of(tile, p));
+            }
+        }
+    }
+}
+
+/// Writes the sums themselves.
+///
+/// # Safety
+/// The CPU has the instruction set, and the operands are valid for MR rows and NP panels.
+#[inline(always)]
+pub(crate) unsafe fn sum_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(tile: &Tile, out: *mut i32) {
+    // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
+    unsafe {
+        let sums = products::<S, MR, NP, KU>(tile, [[S::splat_i32(0); NP]; MR]);
+        for (r, row) in sums.iter().enumerate() {
+            for (p, &acc) in row.iter().enumerate() {
+                S::store_i32(out.add(r * tile.ldo + p * PANEL), S::sum(acc), channels_of(tile, p));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn channels_of(tile: &Tile, panel: usize) -> usize {
+    (tile.channels - panel * PANEL).min(PANEL)
+}
+
+/// The sums of a tile that begin with `init`.
+///
+/// # Safety
+/// As for [`requant_tile`].
+#[inline(always)]
+unsafe fn products<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+    tile: &Tile,
+    init: [[S::I32; NP]; MR],
+) -> Sums<S, MR, NP> {
+    // SAFETY: the caller's promise; the weights advance by one group for each 4 bytes of a row.
+    unsafe {
+        let mut sums = [[[S::start(S::splat_i32(0)); NP]; MR]; KU];
+        for r in 0..MR {
+            for p in 0..NP {
+                sums[0][r][p] = S::start(init[r][p]);
+            }
+        }
+        let mut weights = tile.weights;
+        for s in 0..tile.segment_count {
+            let mut a = (*tile.segments.add(s)).add(tile.offset);
+            for _ in 0..tile.groups / KU {
+                for sums in &mut sums {
+                    step::<S, MR, NP>(tile, sums, a, weights);
+                    a = a.add(GROUP);
+                    weights = weights.add(PANEL * GROUP);
+                }
+            }
+            for _ in 0..tile.groups % KU {
+                step::<S, MR, NP>(tile, &mut sums[0], a, weights);
+                a = a.add(GROUP);
+                weights = weights.add(PANEL * GROUP);
+            }
+        }
+        if !tile.tails.is_null() {
+            let tails = Tile { lda: GROUP, ..*tile };
+            step::<S, MR, NP>(&tails, &mut sums[0], tile.tails, weights);
+        }
+        join::<S, MR, NP, KU>(sums)
+    }
+}
+
+/// # Safety
+/// As for [`requant_tile`]; `a` is valid for 4 bytes of each row.
+#[inline(always)]
+unsafe fn step<S: Simd, const MR: usize, const NP: usize>(
+    tile: &Tile,
+    sums: &mut Sums<S, MR, NP>,
+    a: *const u8,
+    weights: *const i8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut w = [S::weights(weights); NP];
+        for (p, w) in w.iter_mut().enumerate().skip(1) {
+            *w = S::weights(weights.add(p * tile.panel_len));
+        }
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let splat = S::splat(a.add(r * tile.lda));
+            for (sum, &w) in sums.iter_mut().zip(&w) {
+                *sum = S::dot(*sum, splat, w);
+            }
+        }
+    }
+}
+
+/// The sums of all KU sets.
+///
+/// # Safety
+/// The CPU has the instruction set.
+#[inline(always)]
+unsafe fn join<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+    sums: [Sums<S, MR, NP>; KU],
+) -> Sums<S, MR, NP> {
+    let mut total = sums[0];
+    for part in &sums[1..] {
+        for r in 0..MR {
+            for p in 0..NP {
+                // SAFETY: the caller's promise.
+                total[r][p] = unsafe { S::start(S::add(S::sum(total[r][p]), S::sum(part[r][p]))) };
+            }
+        }
+    }
+    total
+}

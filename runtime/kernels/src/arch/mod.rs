@@ -1,0 +1,147 @@
+//! Kernels by CPU and the tables through which they are picked.
+//!
+//! The functions behind every table have the same contract. # Safety: the CPU has the features of the [`Isa`]
+//! that the table was asked for, and the arguments have passed the checks of the `run` that calls them.
+
+mod all;
+#[cfg(target_arch = "x86_64")]
+mod generic;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use crate::conv::ConvInput;
+use crate::depthwise::DepthwiseInput;
+use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
+use crate::epilogue::{Dynamic, Raw, Requant};
+use crate::gemm::GemmInput;
+use crate::isa::{Isa, IsaKind, Level};
+use crate::name::Tile;
+use crate::panel::{GROUP, PANEL};
+use crate::pool::AvgPoolParams;
+use crate::taps::Taps;
+
+/// Matrix products by their epilogue.
+#[derive(Debug)]
+pub struct GemmFns {
+    pub requant: unsafe fn(&GemmInput<'_>, &Requant<'_>, &mut [u8], usize),
+    pub dynamic: unsafe fn(&GemmInput<'_>, &Dynamic<'_>, &mut [f32], usize),
+    pub raw: unsafe fn(&GemmInput<'_>, &Raw<'_>, &mut [i32], usize),
+}
+
+pub(crate) type ConvFn = unsafe fn(&ConvInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]);
+pub(crate) type DepthwiseFn = unsafe fn(&DepthwiseInput<'_>, &Requant<'_>, &mut [u8], &mut [u8]);
+
+#[derive(Debug)]
+pub(crate) struct ElementwiseFns {
+    pub add: unsafe fn(&AddParams, &[u8], &[u8], &mut [u8]),
+    pub mul: unsafe fn(&MulParams, &[u8], &[u8], &mut [u8]),
+    pub lookup: unsafe fn(&[u8; 256], &[u8], &mut [u8]),
+    pub quantize: unsafe fn(&QuantizeParams, &[f32], &mut [u8]),
+    pub dequantize: unsafe fn(&DequantizeParams, &[u8], &mut [f32]),
+}
+
+#[derive(Debug)]
+pub(crate) struct PoolFns {
+    pub avg: unsafe fn(&AvgPoolParams, &[u8], &Taps<'_>, &[f32], &mut [u8]),
+    pub max: unsafe fn(&[u8], &Taps<'_>, &mut [u8]),
+}
+
+/// Evaluates an expression with `$set` as the module of an instruction set, or another one for the reference.
+macro_rules! dispatch {
+    ($isa:expr, $reference:expr, $set:ident => $expression:expr) => {
+        match $isa.level() {
+            Level::Reference => $reference,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => {
+                use x86_64::avx2 as $set;
+                $expression
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnniVex => {
+                use x86_64::avx_vnni::vex as $set;
+                $expression
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnniEvex => {
+                use x86_64::avx_vnni::evex as $set;
+                $expression
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => {
+                use x86_64::avx512_vnni as $set;
+                $expression
+            }
+        }
+    };
+}
+
+pub(crate) fn gemm_fns(isa: Isa) -> &'static GemmFns {
+    dispatch!(isa, &all::GEMM, set => &set::GEMM)
+}
+
+pub(crate) fn conv_fn(isa: Isa) -> ConvFn {
+    dispatch!(isa, all::conv, set => set::CONV)
+}
+
+pub(crate) fn conv_scratch(isa: Isa, taps: &Taps<'_>) -> usize {
+    dispatch!(isa, 0, set => set::conv_scratch(taps))
+}
+
+pub(crate) fn depthwise_fn(isa: Isa) -> DepthwiseFn {
+    dispatch!(isa, all::depthwise, set => set::depthwise)
+}
+
+pub(crate) fn depthwise_scratch(isa: Isa, taps: &Taps<'_>) -> usize {
+    dispatch!(isa, 0, set => set::depthwise_scratch(taps))
+}
+
+pub(crate) fn elementwise_fns(isa: Isa) -> &'static ElementwiseFns {
+    dispatch!(isa, &all::ELEMENTWISE, set => &set::ELEMENTWISE)
+}
+
+pub(crate) fn pool_fns(isa: Isa) -> &'static PoolFns {
+    dispatch!(isa, &all::POOL, set => &set::POOL)
+}
+
+/// The tile that most of a product of `m` rows and `n` channels is cut into.
+pub(crate) fn gemm_tile(isa: Isa, m: usize, n: usize) -> Tile {
+    dispatch!(isa, SCALAR, set => {
+        let [rows, channels] = set::TILES.shape(m, n);
+        Tile::Product { rows, channels, depth: GROUP }
+    })
+}
+
+/// Output points and channels of a depthwise convolution at a time.
+pub(crate) fn depthwise_tile(isa: Isa) -> Tile {
+    match isa.kind() {
+        IsaKind::Reference => SCALAR,
+        _ => Tile::Product { rows: 4, channels: PANEL, depth: GROUP },
+    }
+}
+
+/// Elements of an element-wise operation at a time.
+pub(crate) fn elementwise_tile(isa: Isa) -> Tile {
+    match isa.kind() {
+        IsaKind::Reference => Tile::Elements(1),
+        _ => Tile::Elements(2 * PANEL),
+    }
+}
+
+/// Bytes of a lookup at a time.
+pub(crate) fn lookup_tile(isa: Isa) -> Tile {
+    match isa.kind() {
+        IsaKind::Avx512Vnni => Tile::Elements(64),
+        _ => Tile::Elements(1),
+    }
+}
+
+/// Channels of a pool at a time.
+pub(crate) fn pool_tile(isa: Isa) -> Tile {
+    match isa.kind() {
+        IsaKind::Reference => Tile::Elements(1),
+        _ => Tile::Elements(PANEL),
+    }
+}
+
+/// The reference's tile.
+const SCALAR: Tile = Tile::Product { rows: 1, channels: 1, depth: 1 };

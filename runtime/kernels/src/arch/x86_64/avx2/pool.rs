@@ -1,0 +1,5 @@
+//! Pools.
+
+use super::Avx2;
+
+crate::arch::x86_64::instantiate::pool!(Avx2, "avx2");

@@ -1,0 +1,135 @@
+//! 512-bit vectors with byte dot products: a panel of sums is one register.
+
+mod depthwise;
+mod elementwise;
+mod gemm;
+mod pool;
+
+use core::arch::x86_64::*;
+
+use crate::arch::generic::simd::Simd;
+
+pub(crate) use crate::arch::generic::conv::scratch_len as conv_scratch;
+pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
+pub(crate) use depthwise::depthwise;
+pub(crate) use elementwise::ELEMENTWISE;
+pub(crate) use gemm::{CONV, GEMM, TILES};
+pub(crate) use pool::POOL;
+
+#[derive(Clone, Copy)]
+struct Zmm;
+
+/// Index of the byte that goes to each place when four vectors of 16 channels become `[16][4]`. Two lie in the first of two
+/// registers, two in the second, whose bytes count from 64.
+const INTERLEAVE: [u8; 64] = {
+    let mut index = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        let tap = i % 4;
+        index[i] = (tap / 2 * 64 + tap % 2 * 16 + i / 4) as u8;
+        i += 1;
+    }
+    index
+};
+
+/// The first `len` lanes.
+fn mask(len: usize) -> __mmask16 {
+    (u32::MAX >> (32 - len)) as u16
+}
+
+macro_rules! zmm {
+    ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty $body:block)*) => {$(
+        $(#[$attribute])*
+        #[inline]
+        #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
+        unsafe fn $name($($argument: $type),*) -> $result $body
+    )*};
+}
+
+impl Simd for Zmm {
+    type I32 = __m512i;
+    type F32 = __m512;
+    type Bytes = __m128i;
+    type Acc = __m512i;
+    type Splat = __m512i;
+    type Quads = __m512i;
+    type Weights = __m512i;
+
+    zmm! {
+        fn start(from: __m512i) -> __m512i { from }
+        fn sum(acc: __m512i) -> __m512i { acc }
+        fn splat(from: *const u8) -> __m512i {
+            // SAFETY: the caller's promise of 4 bytes.
+            _mm512_set1_epi32(unsafe { from.cast::<i32>().read_unaligned() })
+        }
+        fn weights(from: *const i8) -> __m512i {
+            // SAFETY: the caller's promise of 64 bytes.
+            unsafe { _mm512_loadu_si512(from.cast()) }
+        }
+        fn dot(acc: __m512i, a: __m512i, w: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
+        fn quads(from: [*const u8; 4]) -> __m512i {
+            // SAFETY: the caller's promise of 16 bytes each; the table has 64.
+            unsafe {
+                let first = _mm256_loadu2_m128i(from[1].cast(), from[0].cast());
+                let second = _mm256_loadu2_m128i(from[3].cast(), from[2].cast());
+                let order = _mm512_loadu_si512(INTERLEAVE.as_ptr().cast());
+                _mm512_permutex2var_epi8(_mm512_castsi256_si512(first), order, _mm512_castsi256_si512(second))
+            }
+        }
+        fn dot_quads(acc: __m512i, a: __m512i, w: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
+        fn byte_sum(from: *const u8, len: usize) -> i32 {
+            let ones = _mm512_set1_epi8(1);
+            let mut sum = _mm512_setzero_si512();
+            for at in (0..len).step_by(64) {
+                let mask = u64::MAX >> (64 - (len - at).min(64));
+                // SAFETY: the mask ends where the caller's bytes do.
+                let bytes = unsafe { _mm512_maskz_loadu_epi8(mask, from.add(at).cast()) };
+                sum = _mm512_dpbusd_epi32(sum, bytes, ones);
+            }
+            _mm512_reduce_add_epi32(sum)
+        }
+        fn splat_i32(value: i32) -> __m512i { _mm512_set1_epi32(value) }
+        fn load_i32(from: *const i32, len: usize) -> __m512i {
+            // SAFETY: the caller's promise of `len` integers.
+            unsafe { _mm512_maskz_loadu_epi32(mask(len), from) }
+        }
+        fn store_i32(to: *mut i32, value: __m512i, len: usize) -> () {
+            // SAFETY: the caller's promise of `len` integers.
+            unsafe { _mm512_mask_storeu_epi32(to, mask(len), value) }
+        }
+        fn load_u8(from: *const u8) -> __m512i {
+            // SAFETY: the caller's promise of 16 bytes.
+            _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(from.cast()) })
+        }
+        fn narrow(q: [__m512i; 2], zero: __m512i, lo: __m512i) -> [__m128i; 2] {
+            let words = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero);
+            let bytes = _mm512_max_epu8(_mm512_packus_epi16(words, words), lo);
+            // In each 128 bits the packs leave 4 channels of the first vector, 4 of the second, and both again.
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
+            let both = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, bytes));
+            [_mm256_castsi256_si128(both), _mm256_extracti128_si256::<1>(both)]
+        }
+        fn store_u8(to: *mut u8, value: __m128i, len: usize) -> () {
+            // SAFETY: the caller's promise of `len` bytes.
+            unsafe { _mm_mask_storeu_epi8(to.cast(), mask(len), value) }
+        }
+        fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
+        fn sub(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
+        fn mul(a: __m512i, b: __m512i) -> __m512i { _mm512_mullo_epi32(a, b) }
+        fn splat_f32(value: f32) -> __m512 { _mm512_set1_ps(value) }
+        fn load_f32(from: *const f32, len: usize) -> __m512 {
+            // SAFETY: the caller's promise of `len` numbers.
+            unsafe { _mm512_maskz_loadu_ps(mask(len), from) }
+        }
+        fn store_f32(to: *mut f32, value: __m512, len: usize) -> () {
+            // SAFETY: the caller's promise of `len` numbers.
+            unsafe { _mm512_mask_storeu_ps(to, mask(len), value) }
+        }
+        fn to_f32(value: __m512i) -> __m512 { _mm512_cvtepi32_ps(value) }
+        fn round(value: __m512) -> __m512i { _mm512_cvtps_epi32(value) }
+        fn add_f32(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
+        fn mul_f32(a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
+        fn div_f32(a: __m512, b: __m512) -> __m512 { _mm512_div_ps(a, b) }
+        fn min_f32(a: __m512, b: __m512) -> __m512 { _mm512_min_ps(a, b) }
+    }
+}

@@ -1,0 +1,3 @@
+//! Pools: no dot products, so those of AVX2.
+
+pub(crate) use crate::arch::x86_64::avx2::POOL;

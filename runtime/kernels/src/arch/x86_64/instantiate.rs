@@ -1,0 +1,160 @@
+//! Wraps the generic bodies in functions with an instruction set's features.
+
+/// Tables of tiles, one function for each number of rows; rows are followed by the sets of sums that they are split over.
+macro_rules! family {
+    ($simd:ty, $features:literal, $panels:literal, [$($rows:literal: $sets:literal),* $(,)?]) => {
+        $crate::arch::generic::gemm::Family {
+            requant: &[$({
+                #[target_feature(enable = $features)]
+                unsafe fn tile(tile: &Tile, epilogue: &TileRequant, out: *mut u8) {
+                    // SAFETY: the caller's promise; the features are enabled.
+                    unsafe { requant_tile::<$simd, $rows, $panels, $sets>(tile, epilogue, out) }
+                }
+                tile as RequantTile
+            }),*],
+            sum: &[$({
+                #[target_feature(enable = $features)]
+                unsafe fn tile(tile: &Tile, out: *mut i32) {
+                    // SAFETY: the caller's promise; the features are enabled.
+                    unsafe { sum_tile::<$simd, $rows, $panels, $sets>(tile, out) }
+                }
+                tile as SumTile
+            }),*],
+        }
+    };
+}
+
+/// The functions of `GemmFns` and `ConvFn` for the tiles `$tiles`.
+macro_rules! products {
+    ($simd:ty, $features:literal, $tiles:ident) => {
+        use $crate::arch::generic::gemm::{finish_dynamic, finish_raw};
+        use $crate::arch::{ConvFn, GemmFns};
+        use $crate::conv::ConvInput;
+        use $crate::epilogue::{Dynamic, Raw, Requant};
+        use $crate::gemm::GemmInput;
+
+        pub(crate) const GEMM: GemmFns = GemmFns { requant, dynamic, raw };
+        pub(crate) const CONV: ConvFn = conv;
+
+        unsafe fn conv(input: &ConvInput<'_>, epilogue: &Requant<'_>, out: &mut [u8], ldo: usize, scratch: &mut [u8]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { $crate::arch::generic::conv::conv(&$tiles, input, epilogue, out, ldo, scratch) }
+        }
+
+        unsafe fn requant(input: &GemmInput<'_>, epilogue: &Requant<'_>, out: &mut [u8], ldo: usize) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { $tiles.gemm_requant(input, epilogue, out, ldo) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn dynamic(input: &GemmInput<'_>, epilogue: &Dynamic<'_>, out: &mut [f32], ldo: usize) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe {
+                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo);
+                finish_dynamic::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn raw(input: &GemmInput<'_>, epilogue: &Raw<'_>, out: &mut [i32], ldo: usize) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe {
+                $tiles.gemm_sums(input, out, ldo);
+                finish_raw::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
+            }
+        }
+    };
+}
+
+/// The function of `DepthwiseFn`.
+macro_rules! depthwise {
+    ($simd:ty, $features:literal) => {
+        use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
+        use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
+        use $crate::depthwise::DepthwiseInput;
+        use $crate::epilogue::Requant;
+
+        pub(crate) unsafe fn depthwise(
+            input: &DepthwiseInput<'_>,
+            epilogue: &Requant<'_>,
+            out: &mut [u8],
+            scratch: &mut [u8],
+        ) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { depthwise::depthwise(Bodies { line, lines3x3 }, input, epilogue, out, scratch) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn lines3x3(lines: &Lines3x3<'_>) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise3x3::lines::<$simd>(lines) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn line(line: &DepthwiseLine<'_>) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise::line::<$simd>(line) }
+        }
+    };
+}
+
+/// The functions of `ElementwiseFns` but `lookup`.
+macro_rules! elementwise {
+    ($simd:ty, $features:literal, $lookup:expr) => {
+        use $crate::arch::ElementwiseFns;
+        use $crate::arch::generic::elementwise;
+        use $crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
+
+        pub(crate) const ELEMENTWISE: ElementwiseFns =
+            ElementwiseFns { add, mul, lookup: $lookup, quantize, dequantize };
+
+        #[target_feature(enable = $features)]
+        unsafe fn add(p: &AddParams, a: &[u8], b: &[u8], out: &mut [u8]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { elementwise::add::<$simd>(p, a, b, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn mul(p: &MulParams, a: &[u8], b: &[u8], out: &mut [u8]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { elementwise::mul::<$simd>(p, a, b, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn quantize(p: &QuantizeParams, input: &[f32], out: &mut [u8]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { elementwise::quantize::<$simd>(p, input, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn dequantize(p: &DequantizeParams, input: &[u8], out: &mut [f32]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { elementwise::dequantize::<$simd>(p, input, out) }
+        }
+    };
+}
+
+/// The functions of `PoolFns`.
+macro_rules! pool {
+    ($simd:ty, $features:literal) => {
+        use $crate::arch::PoolFns;
+        use $crate::arch::generic::pool;
+        use $crate::pool::AvgPoolParams;
+        use $crate::taps::Taps;
+
+        pub(crate) const POOL: PoolFns = PoolFns { avg, max };
+
+        #[target_feature(enable = $features)]
+        unsafe fn avg(p: &AvgPoolParams, input: &[u8], taps: &Taps<'_>, scale: &[f32], out: &mut [u8]) {
+            // SAFETY: the contract of the tables in `arch`.
+            unsafe { pool::avg::<$simd>(p, input, taps, scale, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn max(input: &[u8], taps: &Taps<'_>, out: &mut [u8]) {
+            pool::max(input, taps, out);
+        }
+    };
+}
+
+pub(super) use {depthwise, elementwise, family, pool, products};

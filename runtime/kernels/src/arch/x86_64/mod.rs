@@ -1,0 +1,7 @@
+//! x86 with 64 bits.
+
+pub(crate) mod avx2;
+pub(crate) mod avx512_vnni;
+pub(crate) mod avx_vnni;
+mod instantiate;
+mod ymm;

@@ -1,0 +1,198 @@
+//! Instruction sets and their detection.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::error::IsaError;
+
+/// Proof that the CPU has an instruction set: only detection makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Isa {
+    level: Level,
+}
+
+/// Names of the instruction sets, from the slowest to the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IsaKind {
+    /// Portable scalar code, the oracle of all others.
+    Reference,
+    /// AVX2: bytes widened to 16 bits.
+    Avx2,
+    /// 256-bit byte dot products, in AVX-VNNI's encoding or in AVX512-VNNI's.
+    AvxVnni,
+    /// 512-bit byte dot products.
+    Avx512Vnni,
+}
+
+/// What the code dispatches on; the two encodings of 256-bit dot products are one [`IsaKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Level {
+    Reference,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnniVex,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnniEvex,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+}
+
+impl Isa {
+    /// The portable kernels; every CPU has them.
+    pub const REFERENCE: Self = Self { level: Level::Reference };
+
+    /// The fastest set that this CPU has.
+    pub fn best() -> Self {
+        Self::supported().last().unwrap_or(Self::REFERENCE)
+    }
+
+    /// All sets that this CPU has, from the slowest to the fastest; [`Isa::REFERENCE`] is always among them.
+    pub fn supported() -> impl Iterator<Item = Self> {
+        IsaKind::ALL.into_iter().filter_map(|kind| Self::detect(kind).ok())
+    }
+
+    /// The set of that name, where the CPU has it.
+    pub fn detect(kind: IsaKind) -> Result<Self, IsaError> {
+        detect(kind).map(|level| Self { level })
+    }
+
+    /// Which set this is.
+    pub const fn kind(self) -> IsaKind {
+        match self.level {
+            Level::Reference => IsaKind::Reference,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => IsaKind::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnniVex | Level::AvxVnniEvex => IsaKind::AvxVnni,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => IsaKind::Avx512Vnni,
+        }
+    }
+
+    pub(crate) const fn level(self) -> Level {
+        self.level
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+impl FromStr for Isa {
+    type Err = IsaError;
+
+    fn from_str(name: &str) -> Result<Self, IsaError> {
+        let kind = IsaKind::ALL.into_iter().find(|kind| kind.name() == name);
+        Self::detect(kind.ok_or(IsaError::Unknown)?)
+    }
+}
+
+impl IsaKind {
+    /// Every name, from the slowest set to the fastest.
+    pub const ALL: [Self; 4] = [Self::Reference, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
+
+    /// `reference`, `avx2`, `avx_vnni` or `avx512_vnni`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx_vnni",
+            Self::Avx512Vnni => "avx512_vnni",
+        }
+    }
+}
+
+impl fmt::Display for IsaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect(kind: IsaKind) -> Result<Level, IsaError> {
+    match kind {
+        IsaKind::Reference => Ok(Level::Reference),
+        isa => Err(IsaError::Missing { isa, feature: "x86_64" }),
+    }
+}
+
+/// Whether the CPU has a feature, as far as this build can know.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+macro_rules! has {
+    ($feature:tt) => {
+        std::is_x86_feature_detected!($feature)
+    };
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "std")))]
+macro_rules! has {
+    ($feature:tt) => {
+        cfg!(target_feature = $feature)
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect(kind: IsaKind) -> Result<Level, IsaError> {
+    match kind {
+        IsaKind::Reference => Ok(Level::Reference),
+        IsaKind::Avx2 => first_missing(kind, &[("avx2", has!("avx2"))]).map(|()| Level::Avx2),
+        IsaKind::AvxVnni => avx_vnni(),
+        IsaKind::Avx512Vnni => avx512(kind, has!("avx512vbmi")).map(|()| Level::Avx512Vnni),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx_vnni() -> Result<Level, IsaError> {
+    let kind = IsaKind::AvxVnni;
+    let vex = first_missing(kind, &[("avx2", has!("avx2")), ("avxvnni", has!("avxvnni"))]);
+    let evex = avx512(kind, true);
+    vex.map(|()| Level::AvxVnniVex).or_else(|missing| evex.map(|()| Level::AvxVnniEvex).map_err(|_| missing))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx512(kind: IsaKind, vbmi: bool) -> Result<(), IsaError> {
+    let features = [
+        ("avx2", has!("avx2")),
+        ("avx512f", has!("avx512f")),
+        ("avx512bw", has!("avx512bw")),
+        ("avx512dq", has!("avx512dq")),
+        ("avx512vl", has!("avx512vl")),
+        ("avx512vnni", has!("avx512vnni")),
+        ("avx512vbmi", vbmi),
+    ];
+    first_missing(kind, &features)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn first_missing(isa: IsaKind, features: &[(&'static str, bool)]) -> Result<(), IsaError> {
+    match features.iter().find(|(_, present)| !present) {
+        Some(&(feature, _)) => Err(IsaError::Missing { isa, feature }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn names_parse_back_where_supported() {
+        for isa in Isa::supported() {
+            assert_eq!(isa.to_string().parse(), Ok(isa));
+        }
+    }
+
+    #[test]
+    fn rejects_unknown_names() {
+        assert_eq!("sse2".parse::<Isa>(), Err(IsaError::Unknown));
+    }
+
+    #[test]
+    fn best_is_supported() {
+        assert!(Isa::supported().any(|isa| isa == Isa::best()));
+    }
+}

@@ -258,7 +258,7 @@ impl Evaluation {
 
     /// Recall and confusions of few classes.
     fn matrix(&self) -> Table {
-        let names: Vec<String> = self.classes.iter().map(|class| class.label.chars().take(8).collect()).collect();
+        let names: Vec<String> = self.classes.iter().map(|class| class.label.chars().take(10).collect()).collect();
         let mut columns = vec![("class", Align::Left), ("samples", Align::Right), ("recall", Align::Right)];
         columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
         let mut table = Table::new(&columns);

@@ -18,7 +18,7 @@ pub fn insert(graph: &mut Graph, scheme: &Scheme, quants: &Quants) {
     // Whether a value comes from integers; then everyone reads the rounded one.
     let mut whole = vec![false; values];
     let first = |value: ValueId| graph.inputs.contains(&value) || graph.constant(value).is_some();
-    let early: Vec<ValueId> = (0..values).map(ValueId).filter(|&v| scheme.quantized[v.0] && first(v)).collect();
+    let early: Vec<ValueId> = (0..scheme.quantized.len()).map(ValueId).filter(|&v| scheme.quantized[v.0] && first(v)).collect();
     for value in early {
         rounded[value.0] = around(graph, &mut nodes, scheme, quants, value);
     }

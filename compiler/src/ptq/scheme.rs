@@ -25,8 +25,7 @@ impl Scheme {
     /// Decides; nodes in `float` stay float.
     pub fn new(graph: &Graph, float: &HashSet<usize>) -> Self {
         let (readers, makers) = (graph.readers(), graph.makers());
-        let integer: Vec<bool> =
-            graph.nodes.iter().enumerate().map(|(index, node)| !float.contains(&index) && has_integer_form(graph, node)).collect();
+        let integer = integers(graph, float);
         let fused = graph.nodes.iter().map(|node| {
             let x = node.inputs.first().copied();
             let single = |x: &ValueId| readers[x.0].len() == 1 && !graph.outputs.contains(x);
@@ -140,6 +139,20 @@ fn scalar_operand(graph: &Graph, node: &Node) -> Option<usize> {
     matches!(node.op, Op::Engine(EngineOp::Binary { .. })).then_some(())?;
     let scalar = |value: &ValueId| graph.constant(*value).is_some_and(|tensor| tensor.shape.count() == 1);
     node.inputs.iter().position(scalar)
+}
+
+/// Contractions wherever they have an integer form; what does little work, only behind something in integers.
+fn integers(graph: &Graph, float: &HashSet<usize>) -> Vec<bool> {
+    let mut whole = vec![false; graph.values.len()];
+    let decide = |(index, node): (usize, &Node)| {
+        let behind = node.inputs.iter().any(|value| whole[value.0]);
+        let contraction = matches!(node.op, Op::Conv { .. } | Op::Engine(EngineOp::MatMul { .. }));
+        let integer = !float.contains(&index) && (contraction || behind) && has_integer_form(graph, node);
+        let moved = behind && moves::operands(&node.op).is_some();
+        node.outputs.iter().for_each(|output| whole[output.0] = integer || moved);
+        integer
+    };
+    graph.nodes.iter().enumerate().map(decide).collect()
 }
 
 fn has_integer_form(graph: &Graph, node: &Node) -> bool {

@@ -165,8 +165,8 @@ fn to_engine(mut graph: Graph, options: &Options, mut notes: Vec<Note>) -> Resul
         lower::half::run(&mut graph)?;
     }
     let varying = varying_axes(&graph, &options.vary)?;
-    vary::vary(&mut graph, &varying)?;
     pack::pack(&mut graph)?;
+    vary::vary(&mut graph, &varying)?;
     passes::compact(&mut graph);
     let task = Task { scoring: scoring(&graph), spec };
     Ok(Lowered { graph, task, varying, notes })

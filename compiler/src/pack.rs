@@ -57,13 +57,7 @@ fn depthwise(graph: &mut Graph, node: &Node, window: Window) -> Option<Vec<Value
 }
 
 /// The operands of a windowed product: x, panels, rows, cols, and what came after the weights.
-fn windowed(
-    graph: &mut Graph,
-    node: &Node,
-    window: Window,
-    panels: Vec<i8>,
-    run: usize,
-) -> Option<Vec<ValueId>> {
+fn windowed(graph: &mut Graph, node: &Node, window: Window, panels: Vec<i8>, run: usize) -> Option<Vec<ValueId>> {
     let &[_, h, w, c] = graph.value(node.inputs[0]).shape.dims() else { return None };
     let (rows, cols, _) = window.tables([h, w, c].map(|dim| dim as usize), run)?;
     let mut inputs = vec![node.inputs[0], panels_of(graph, node, &panels)];

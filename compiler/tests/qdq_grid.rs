@@ -77,12 +77,14 @@ fn compare(found: &Tensor, expected: &Tensor, tolerance: i64, case: &Json) -> Re
     }
     if let (Some(found), Some(expected)) = (found.as_f32s(), expected.as_f32s()) {
         let bound = |key: &str| case[key].as_f64().unwrap_or(0.0);
-        let near = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= bound("atol") + bound("rtol") * f64::from(b.abs());
+        let near =
+            |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= bound("atol") + bound("rtol") * f64::from(b.abs());
         let far = found.iter().zip(expected).filter(|&pair| !near(pair)).count();
         return if far == 0 { Ok(()) } else { Err(format!("{far} of {} floats differ", found.len())) };
     }
     let (found, expected) = (found.to_i32s().ok_or("type")?, expected.to_i32s().ok_or("type")?);
-    let differences: Vec<i64> = found.iter().zip(&expected).map(|(&a, &b)| (i64::from(a) - i64::from(b)).abs()).collect();
+    let differences: Vec<i64> =
+        found.iter().zip(&expected).map(|(&a, &b)| (i64::from(a) - i64::from(b)).abs()).collect();
     match differences.iter().copied().max().unwrap_or(0) {
         largest if largest <= tolerance => Ok(()),
         largest => {

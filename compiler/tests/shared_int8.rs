@@ -22,10 +22,12 @@ fn models_stay_in_int8_and_agree_with_onnx_runtime() {
         report.strict().unwrap_or_else(|error| panic!("{name}: {error}"));
         let golden = shared.join("golden").join(format!("{name}.npz"));
         let Ok(mut golden) = Npz::open(&golden) else { continue };
-        let [inputs, expected] = ["input", "ort_unoptimized"].map(|key| golden.array(key).expect("readable").expect("there"));
+        let [inputs, expected] =
+            ["input", "ort_unoptimized"].map(|key| golden.array(key).expect("readable").expect("there"));
         let inputs = rows(&inputs, graph.info(graph.inputs[0]).shape);
         let width = expected.count() / inputs.len();
-        let expected = expected.tensor(0..inputs.len() * width, DType::F32, Shape::new(&[inputs.len() * width]).expect("small"));
+        let expected =
+            expected.tensor(0..inputs.len() * width, DType::F32, Shape::new(&[inputs.len() * width]).expect("small"));
         let expected = expected.expect("f32");
         let evaluator = Evaluator::new(&graph).expect(&name);
         let mut agreeing = 0;
@@ -66,7 +68,9 @@ fn quantized(shared: &Path) -> Vec<PathBuf> {
 
 fn rows(array: &Array, shape: Shape) -> Vec<Tensor> {
     let count = shape.count();
-    (0..array.count() / count).map(|row| array.tensor(row * count..(row + 1) * count, DType::F32, shape).expect("f32")).collect()
+    (0..array.count() / count)
+        .map(|row| array.tensor(row * count..(row + 1) * count, DType::F32, shape).expect("f32"))
+        .collect()
 }
 
 fn best(scores: &[f32]) -> usize {

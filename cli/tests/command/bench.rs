@@ -1,4 +1,4 @@
-use crate::{dunlin, keys, shipped};
+use crate::{assert_keys, dunlin, shipped};
 
 #[test]
 fn json_has_documented_fields() {
@@ -17,7 +17,7 @@ fn json_has_documented_fields() {
         "planned_memory_bytes",
         "file_bytes",
     ];
-    assert_eq!(keys(&json), expected);
+    assert_keys(&json, &expected);
     let times = ["min_us", "p50_us", "p90_us", "p99_us"].map(|key| json[key].as_f64().expect("a number"));
     assert!(times.is_sorted() && times[0] > 0.0, "{times:?}");
     assert!(json["cold_start_us"].as_f64().is_some_and(|time| time > 0.0));

@@ -1,6 +1,6 @@
 use std::process::Stdio;
 
-use crate::{cat, command, dunlin, file, folder, keys, shipped, with_input};
+use crate::{assert_keys, cat, command, dunlin, file, folder, shipped, with_input};
 
 #[test]
 fn says_what_a_picture_shows() {
@@ -13,13 +13,13 @@ fn says_what_a_picture_shows() {
 #[test]
 fn json_has_documented_fields() {
     let json = dunlin!("classify", "--json", "--top", "2", cat(), file("models/pictures/horse.png")).json();
-    assert_eq!(keys(&json), ["model", "kernels", "results"]);
+    assert_keys(&json, &["model", "kernels", "results"]);
     let results = json["results"].as_array().expect("an array");
     assert_eq!(results.len(), 2);
-    assert_eq!(keys(&results[0]), ["input", "time_us", "classes"]);
+    assert_keys(&results[0], &["input", "time_us", "classes"]);
     let classes = results[0]["classes"].as_array().expect("an array");
     assert_eq!(classes.len(), 2);
-    assert_eq!(keys(&classes[0]), ["class", "label", "probability"]);
+    assert_keys(&classes[0], &["class", "label", "probability"]);
     assert_eq!(classes[0]["label"], "cat");
     let [first, second] = [0, 1].map(|i| classes[i]["probability"].as_f64().expect("a number"));
     assert!(1.0 >= first && first >= second && second >= 0.0);

@@ -1,6 +1,6 @@
 use std::fs;
 
-use crate::{cat, dunlin, file, folder, keys};
+use crate::{assert_keys, cat, dunlin, file, folder};
 
 fn onnx() -> std::path::PathBuf {
     file("models/cifar10/cifar10.onnx")
@@ -29,7 +29,7 @@ fn a_float_model_becomes_an_artifact_with_a_report() {
     .success();
     assert!(out.contains("operator") && out.contains("golden:") && out.contains("memory:"), "{out}");
     let report: serde_json::Value = serde_json::from_slice(&fs::read(report).expect("written")).expect("JSON");
-    assert_eq!(keys(&report), ["operators", "bytes", "memory", "macs", "golden", "accuracy"]);
+    assert_keys(&report, &["operators", "bytes", "memory", "macs", "golden", "accuracy"]);
     assert_eq!(report["bytes"], fs::metadata(&output).expect("written").len());
     dunlin!("inspect", output, "--verify").success();
     dunlin!("classify", output, cat()).success();

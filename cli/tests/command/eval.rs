@@ -3,7 +3,7 @@ use std::path::Path;
 
 use dunlin_compiler::npz::{Array, NpyType, NpzWriter};
 
-use crate::{cat, dunlin, file, folder, keys, shipped};
+use crate::{assert_keys, cat, dunlin, file, folder, shipped};
 
 fn class_folders(path: &Path, classes: [&str; 2]) {
     for (class, picture) in classes.iter().zip([cat(), file("models/pictures/horse.png")]) {
@@ -30,8 +30,8 @@ fn class_folders_are_measured() {
         "classes",
         "confusion",
     ];
-    assert_eq!(keys(&json), expected);
-    assert_eq!(keys(&json["classes"][3]), ["class", "label", "samples", "recall"]);
+    assert_keys(&json, &expected);
+    assert_keys(&json["classes"][3], &["class", "label", "samples", "recall"]);
     assert_eq!((&json["samples"], &json["classes"][3]["recall"]), (&2.into(), &1.0.into()));
     assert_eq!(json["confusion"][3][3], 1);
     let text = dunlin!("eval", shipped(), "--data", dir.path()).success();

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::{dunlin, folder, keys, shipped};
+use crate::{assert_keys, dunlin, folder, shipped};
 
 /// The shipped artifact with its bytes changed.
 fn changed(dir: &tempfile::TempDir, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
@@ -30,12 +30,9 @@ fn json_has_documented_fields() {
         "golden",
         "card",
     ];
-    assert_eq!(keys(&json), expected);
-    assert_eq!(
-        keys(&json["operators"][0]),
-        ["node", "name", "op", "kernel", "type", "shape", "constant_bytes", "macs"]
-    );
-    assert_eq!(keys(&json["memory"]), ["arena_bytes", "scratch_bytes", "weight_bytes", "tensors"]);
+    assert_keys(&json, &expected);
+    assert_keys(&json["operators"][0], &["node", "name", "op", "kernel", "type", "shape", "constant_bytes", "macs"]);
+    assert_keys(&json["memory"], &["arena_bytes", "scratch_bytes", "weight_bytes", "tensors"]);
     assert_eq!(json["task"]["kind"], "image");
     assert_eq!(json["labels"][3], "cat");
     let kinds: Vec<&str> =

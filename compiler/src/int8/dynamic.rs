@@ -211,7 +211,8 @@ fn raw_gemm(walk: &mut Walk<'_>, node: &Node) -> Option<()> {
     // sum (a - za)(w' - z') = sum (a - za) w' - z' sum (a - za); the last sum is a product with a row of ones.
     let info = Info { dtype: DType::I32, shape };
     let product = walk.emit(&node.name, op(matrix.n), inputs, info, None);
-    let ones = walk.constant(format!("{}/ones", node.name), literal::i8s(literal::shape(&[1, matrix.k]), &vec![1; matrix.k]));
+    let ones =
+        walk.constant(format!("{}/ones", node.name), literal::i8s(literal::shape(&[1, matrix.k]), &vec![1; matrix.k]));
     let count = walk.constant(format!("{}/count", node.name), literal::i32s(vector(1), &[matrix.k as i32]));
     let row = Info { dtype: DType::I32, shape: shape.with(shape.rank().checked_sub(1)?, 1)? };
     let row_sum = walk.emit(&format!("{}/sum", node.name), op(1), vec![x, ones, a_zero, count], row, None);

@@ -15,9 +15,15 @@ pub fn operands(op: &Op) -> Option<Places> {
     match op {
         Op::Pool { kind: PoolKind::Max, .. } => places(0, 1, 1),
         Op::Engine(op) => match op {
-            EngineOp::Reshape { .. } | EngineOp::Transpose { .. } | EngineOp::Slice { .. } | EngineOp::Pad { .. }
-            | EngineOp::Expand { .. } | EngineOp::Tile { .. } | EngineOp::Gather { .. }
-            | EngineOp::GatherElements { .. } | EngineOp::GatherNd { .. } => places(0, 1, 1),
+            EngineOp::Reshape { .. }
+            | EngineOp::Transpose { .. }
+            | EngineOp::Slice { .. }
+            | EngineOp::Pad { .. }
+            | EngineOp::Expand { .. }
+            | EngineOp::Tile { .. }
+            | EngineOp::Gather { .. }
+            | EngineOp::GatherElements { .. }
+            | EngineOp::GatherNd { .. } => places(0, 1, 1),
             EngineOp::QPool { kind: PoolKind::Max, .. } => places(0, 1, 1),
             EngineOp::Concat { .. } => places(0, 1, usize::MAX),
             EngineOp::Where {} => places(1, 1, 3),

@@ -74,13 +74,7 @@ pub(super) fn pool(
 }
 
 /// Softmax or its logarithm; the engine's runs along the last axis.
-pub(super) fn softmax(
-    walk: &mut Walk<'_>,
-    node: &Node,
-    axis: u32,
-    log: bool,
-    want: Want,
-) -> Result<ValueId, Reason> {
+pub(super) fn softmax(walk: &mut Walk<'_>, node: &Node, axis: u32, log: bool, want: Want) -> Result<ValueId, Reason> {
     let (x, has) = walk.view(node.inputs[0]).ok_or(Reason::FloatOperand)?;
     let shape = walk.graph.value(x).shape;
     let last = shape.rank().checked_sub(1).ok_or(Reason::Shape)?;

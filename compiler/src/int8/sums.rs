@@ -146,13 +146,7 @@ fn channels_inside(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
     inside
 }
 
-fn requant_operands(
-    walk: &mut Walk<'_>,
-    node: &Node,
-    shape: Shape,
-    weights: &[i8],
-    folded: &Folded,
-) -> Vec<ValueId> {
+fn requant_operands(walk: &mut Walk<'_>, node: &Node, shape: Shape, weights: &[i8], folded: &Folded) -> Vec<ValueId> {
     let n = vector(folded.bias.len());
     let mut operands = vec![
         walk.constant(format!("{}/weights", node.name), literal::i8s(shape, weights)),
@@ -172,12 +166,7 @@ pub(super) fn matmul(walk: &mut Walk<'_>, node: &Node, trans_b: bool, want: Want
 }
 
 /// `Add` of a constant to a product that nothing else reads in float.
-pub(super) fn biased_matmul(
-    walk: &mut Walk<'_>,
-    node: &Node,
-    kind: BinaryKind,
-    want: Want,
-) -> Result<ValueId, Reason> {
+pub(super) fn biased_matmul(walk: &mut Walk<'_>, node: &Node, kind: BinaryKind, want: Want) -> Result<ValueId, Reason> {
     if kind != BinaryKind::Add {
         return Err(Reason::NoIntegerForm);
     }
@@ -191,13 +180,7 @@ pub(super) fn biased_matmul(
     Err(Reason::NoIntegerForm)
 }
 
-fn gemm(
-    walk: &mut Walk<'_>,
-    node: &Node,
-    trans_b: bool,
-    bias: Option<ValueId>,
-    want: Want,
-) -> Result<ValueId, Reason> {
+fn gemm(walk: &mut Walk<'_>, node: &Node, trans_b: bool, bias: Option<ValueId>, want: Want) -> Result<ValueId, Reason> {
     let (x, quant) = walk.view(node.inputs[0]).ok_or(Reason::FloatOperand)?;
     let constant = weights::constant(walk, node.inputs[1]).filter(|constant| constant.shape.rank() == 2);
     let Some(constant) = constant else { return product(walk, node, trans_b, bias, want) };

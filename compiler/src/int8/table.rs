@@ -129,8 +129,20 @@ pub fn apply(f: Activation, x: f64) -> f64 {
 fn rectifier(kind: UnaryKind, alpha: f64, beta: f64, x: f64) -> f64 {
     match kind {
         UnaryKind::Clip => x.max(alpha).min(beta),
-        UnaryKind::LeakyRelu => if x < 0.0 { alpha * x } else { x },
-        UnaryKind::Elu => if x < 0.0 { alpha * x.exp_m1() } else { x },
+        UnaryKind::LeakyRelu => {
+            if x < 0.0 {
+                alpha * x
+            } else {
+                x
+            }
+        }
+        UnaryKind::Elu => {
+            if x < 0.0 {
+                alpha * x.exp_m1()
+            } else {
+                x
+            }
+        }
         UnaryKind::Selu => beta * if x < 0.0 { alpha * x.exp_m1() } else { x },
         UnaryKind::Celu => x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0),
         UnaryKind::Sigmoid => sigmoid(x),
@@ -142,7 +154,7 @@ fn rectifier(kind: UnaryKind, alpha: f64, beta: f64, x: f64) -> f64 {
         UnaryKind::Swish => x * sigmoid(alpha * x),
         UnaryKind::Gelu => 0.5 * x * (1.0 + libm::erf(x * FRAC_1_SQRT_2)),
         UnaryKind::GeluTanh => 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh()),
-        UnaryKind::ThresholdedRelu => if x > alpha { x } else { 0.0 },
+        UnaryKind::ThresholdedRelu if x > alpha => x,
         UnaryKind::Shrink if x < -alpha => x + beta,
         UnaryKind::Shrink if x > alpha => x - beta,
         _ => 0.0,
@@ -169,7 +181,7 @@ mod tests {
             (UnaryKind::Selu, 1.0, 2.0, 3.0, 6.0),
             (UnaryKind::Shrink, 1.0, 0.5, -2.0, -1.5),
             (UnaryKind::Gelu, 0.0, 0.0, 1.0, 0.841_344_746),
-            (UnaryKind::Softplus, 0.0, 0.0, 0.0, 0.693_147_181),
+            (UnaryKind::Softplus, 0.0, 0.0, 0.0, std::f64::consts::LN_2),
             (UnaryKind::LeakyRelu, 0.5, 0.0, -4.0, -2.0),
         ];
         for (kind, alpha, beta, x, expected) in cases {

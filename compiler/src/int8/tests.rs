@@ -1,7 +1,9 @@
 //! Before and after of each lowering, on graphs of a few nodes.
 
 use dunlin_engine::op::infer::Info;
-use dunlin_engine::op::{Activation, BinaryKind, Clamp, Epilogue, Op as EngineOp, PadMode, PoolKind, UnaryKind, Window};
+use dunlin_engine::op::{
+    Activation, BinaryKind, Clamp, Epilogue, Op as EngineOp, PadMode, PoolKind, UnaryKind, Window,
+};
 use dunlin_engine::tensor::{DType, Ints, Quant, Shape};
 
 use super::walk::op_name;

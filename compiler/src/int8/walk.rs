@@ -277,14 +277,12 @@ impl<'g> Walk<'g> {
         let output = node.outputs[0];
         let twins: Option<Vec<ValueId>> = self.moved_operands(node, |walk, input| walk.u8_twin(input));
         let Some(inputs) = twins else { return self.keep(node) };
-        if matches!(node.op, Op::Pool { .. }) {
-            if let Some(result) = self.moved(node, node.op, inputs, None) {
-                self.bytes.insert(output, result);
-                let op = same_dims(self.graph.value(output).shape);
-                return self.emit_into(&node.name, Op::Engine(op), vec![result], output);
-            }
-        }
-        self.keep(node);
+        // Only a pool has another form for bytes.
+        let pooled = matches!(node.op, Op::Pool { .. }).then(|| self.moved(node, node.op, inputs, None)).flatten();
+        let Some(result) = pooled else { return self.keep(node) };
+        self.bytes.insert(output, result);
+        let op = same_dims(self.graph.value(output).shape);
+        self.emit_into(&node.name, Op::Engine(op), vec![result], output);
     }
 
     fn move_signed(&mut self, node: &Node) {
@@ -358,10 +356,15 @@ impl<'g> Walk<'g> {
         }
     }
 
+    /// Notes the operator that makes a value, or that behind the clamps before it.
     fn note(&mut self, float: ValueId, reason: Reason) {
-        let Some(node) = self.maker(float) else { return };
-        let note = Note { node: node.name.clone(), op: op_name(&node.op), reason };
-        self.notes.push(note);
+        let clamps = |node: &Node| matches!(node.op, Op::Engine(EngineOp::Unary { f }) if f.kind == UnaryKind::Clip);
+        let mut maker = self.maker(float);
+        while let Some(before) = maker.filter(|node| clamps(node)).and_then(|node| self.maker(node.inputs[0])) {
+            maker = Some(before);
+        }
+        let note = maker.map(|node| Note { node: node.name.clone(), op: op_name(&node.op), reason });
+        self.notes.extend(note);
     }
 
     /// The quanta of a float value by integer operators.
@@ -429,8 +432,9 @@ impl<'g> Walk<'g> {
                 let clamp = within(clamp, lo, hi, quant);
                 sums::matmul(self, node, trans_b, products::Want { quant, clamp })
             }
-            Op::Engine(EngineOp::Binary { kind }) => sums::biased_matmul(self, node, kind, want)
-                .or_else(|_| products::binary(self, node, kind, want)),
+            Op::Engine(EngineOp::Binary { kind }) => {
+                sums::biased_matmul(self, node, kind, want).or_else(|_| products::binary(self, node, kind, want))
+            }
             Op::Engine(EngineOp::Reduce { kind, axes, .. }) => reduce::reduce(self, node, kind, &axes, want),
             Op::Engine(EngineOp::Softmax { axis, log }) => products::softmax(self, node, axis, log, want),
             Op::Pool { kind, window, .. } => products::pool(self, node, kind, window, want),

@@ -69,7 +69,8 @@ fn dequantized(walk: &Walk<'_>, node: &Node, axis: usize) -> Option<Constant> {
     if zero.len() == 1 {
         zero = vec![zero[0]; scale.len()];
     }
-    let fits = zero.len() == scale.len() && (scale.len() == 1 || tensor.shape.dims().get(axis) == Some(&(scale.len() as u32)));
+    let fits =
+        zero.len() == scale.len() && (scale.len() == 1 || tensor.shape.dims().get(axis) == Some(&(scale.len() as u32)));
     fits.then_some(())?;
     let (shape, dtype, quanta) = (tensor.shape, tensor.dtype, literal::ints(&tensor)?);
     Some(Constant { shape, quanta, dtype, scale, zero, axis })
@@ -94,8 +95,12 @@ fn stored(walk: &Walk<'_>, value: ValueId) -> Option<Tensor> {
     };
     let quanta: Vec<i32> = floats.iter().enumerate().map(quantize).collect();
     match to {
-        DType::U8 => Some(literal::u8s(tensor.shape, &quanta.iter().map(|&q| q.clamp(0, 255) as u8).collect::<Vec<_>>())),
-        DType::I8 => Some(literal::i8s(tensor.shape, &quanta.iter().map(|&q| q.clamp(-128, 127) as i8).collect::<Vec<_>>())),
+        DType::U8 => {
+            Some(literal::u8s(tensor.shape, &quanta.iter().map(|&q| q.clamp(0, 255) as u8).collect::<Vec<_>>()))
+        }
+        DType::I8 => {
+            Some(literal::i8s(tensor.shape, &quanta.iter().map(|&q| q.clamp(-128, 127) as i8).collect::<Vec<_>>()))
+        }
         _ => None,
     }
 }

@@ -12,61 +12,83 @@ use crate::ir::{Graph, Node, Op, Tensor, ValueId};
 /// Puts `QuantizeLinear` and `DequantizeLinear` behind each quantized value and lets its readers read that.
 pub fn insert(graph: &mut Graph, scheme: &Scheme, quants: &Quants) {
     let old = std::mem::take(&mut graph.nodes);
-    let mut nodes = Vec::with_capacity(3 * old.len());
     let values = graph.values.len();
-    let mut rounded: Vec<Option<ValueId>> = vec![None; values];
-    // Whether a value comes from integers; then everyone reads the rounded one.
-    let mut whole = vec![false; values];
-    let first = |value: ValueId| graph.inputs.contains(&value) || graph.constant(value).is_some();
-    let early: Vec<ValueId> = (0..scheme.quantized.len()).map(ValueId).filter(|&v| scheme.quantized[v.0] && first(v)).collect();
-    for value in early {
-        rounded[value.0] = around(graph, &mut nodes, scheme, quants, value);
+    let mut insertion =
+        Insertion { graph, scheme, quants, nodes: Vec::new(), rounded: vec![None; values], whole: vec![false; values] };
+    insertion.sources(values);
+    for (index, node) in old.into_iter().enumerate() {
+        insertion.node(index, node);
     }
-    for (index, mut node) in old.into_iter().enumerate() {
-        let integer = scheme.integer[index] && !scheme.fused[index];
-        let moving = moves::operands(&node.op).is_some_and(|places| {
-            let mut operands = places.among(node.inputs.len()).map(|place| node.inputs[place]);
-            operands.all(|value| rounded[value.0].is_some() || whole[value.0])
-        });
-        let weights = integer.then(|| scheme::weights(graph, &node)).flatten();
-        for value in &mut node.inputs {
-            if let Some(replacement) = rounded[value.0].filter(|_| integer || moving || whole[value.0]) {
-                *value = replacement;
-            }
-        }
-        if let Some((weights, axis)) = weights {
-            if let Some(dequantized) = channels::dequantized(graph, &mut nodes, weights, axis) {
-                node.inputs[1] = dequantized;
-            }
-        }
-        let output = node.outputs[0];
-        nodes.push(node);
-        whole[output.0] = scheme.integer[index] || moving;
-        if scheme.quantized[output.0] {
-            rounded[output.0] = around(graph, &mut nodes, scheme, quants, output);
-        }
-    }
-    for output in &mut graph.outputs {
-        let replacement = rounded[output.0].filter(|_| whole[output.0]);
-        if let Some(replacement) = replacement {
-            // The model's output keeps its name.
-            let name = std::mem::take(&mut graph.values[output.0].name);
-            graph.values[output.0].name = format!("{name}/float");
-            graph.values[replacement.0].name = name;
-            *output = replacement;
-        }
-    }
-    graph.nodes = nodes;
+    insertion.finish();
 }
 
-fn around(
-    graph: &mut Graph,
-    nodes: &mut Vec<Node>,
-    scheme: &Scheme,
-    quants: &Quants,
-    value: ValueId,
-) -> Option<ValueId> {
-    Some(rounded(graph, nodes, value, *quants.get(&scheme.group(value))?))
+struct Insertion<'a> {
+    graph: &'a mut Graph,
+    scheme: &'a Scheme,
+    quants: &'a Quants,
+    nodes: Vec<Node>,
+    /// Of each old value: what it is after rounding.
+    rounded: Vec<Option<ValueId>>,
+    /// Of each old value: whether it is computed in integers. Then everyone reads the rounded one.
+    whole: Vec<bool>,
+}
+
+impl Insertion<'_> {
+    /// Rounds inputs and constants.
+    fn sources(&mut self, values: usize) {
+        for value in (0..values).map(ValueId) {
+            if self.graph.inputs.contains(&value) || self.graph.constant(value).is_some() {
+                self.round(value);
+            }
+        }
+    }
+
+    fn round(&mut self, value: ValueId) {
+        let quant = self.quants.get(&self.scheme.group(value)).filter(|_| self.scheme.quantized[value.0]);
+        if let Some(&quant) = quant {
+            self.rounded[value.0] = Some(rounded(self.graph, &mut self.nodes, value, quant));
+        }
+    }
+
+    fn node(&mut self, index: usize, mut node: Node) {
+        let integer = self.scheme.integer[index] && !self.scheme.fused[index];
+        let moving = self.moves_quanta(&node);
+        let weights = integer.then(|| scheme::weights(self.graph, &node)).flatten();
+        let quant = self.quants.get(&self.scheme.group(node.inputs[0])).copied();
+        for value in &mut node.inputs {
+            let replacement = self.rounded[value.0].filter(|_| integer || moving || self.whole[value.0]);
+            *value = replacement.unwrap_or(*value);
+        }
+        let stored = weights
+            .zip(quant)
+            .and_then(|(weights, quant)| channels::dequantized(self.graph, &mut self.nodes, &node, weights, quant));
+        if let Some(weights) = stored {
+            node.inputs[1] = weights;
+        }
+        let output = node.outputs[0];
+        self.nodes.push(node);
+        self.whole[output.0] = self.scheme.integer[index] || moving;
+        self.round(output);
+    }
+
+    fn moves_quanta(&self, node: &Node) -> bool {
+        moves::operands(&node.op).is_some_and(|places| {
+            let mut operands = places.among(node.inputs.len()).map(|place| node.inputs[place]);
+            operands.all(|value| self.rounded[value.0].is_some() || self.whole[value.0])
+        })
+    }
+
+    /// The model's outputs are the rounded values, under their own names.
+    fn finish(self) {
+        for output in &mut self.graph.outputs {
+            let Some(replacement) = self.rounded[output.0].filter(|_| self.whole[output.0]) else { continue };
+            let name = std::mem::take(&mut self.graph.values[output.0].name);
+            self.graph.values[output.0].name = format!("{name}/float");
+            self.graph.values[replacement.0].name = name;
+            *output = replacement;
+        }
+        self.graph.nodes = self.nodes;
+    }
 }
 
 /// A value rounded to its quanta and back.

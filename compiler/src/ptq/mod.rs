@@ -77,12 +77,14 @@ pub fn quantize(
     let scheme = Scheme::new(graph, &HashSet::new());
     let quants = ranges::choose(graph, &scheme, &samples, options.range, &mut step)?;
     let trial = trial::run(graph, &scheme, &quants, &samples, &mut step)?;
-    let lost: HashSet<usize> = trial.sqnr.iter().filter(|(_, db)| **db < options.min_sqnr).map(|(&node, _)| node).collect();
+    let lost: HashSet<usize> =
+        trial.sqnr.iter().filter(|(_, db)| **db < options.min_sqnr).map(|(&node, _)| node).collect();
     let notes = notes(graph, &lost);
     if options.bias_correction {
         trial::correct(graph, &trial, &lost);
     }
-    let scheme = if lost.is_empty() { scheme } else { Scheme::new(graph, &lost) };
+    // Corrected biases are new values; groups are the same as before.
+    let scheme = Scheme::new(graph, &lost);
     insert::insert(graph, &scheme, &quants);
     Ok(notes)
 }

@@ -186,7 +186,23 @@ fn is_activation(kind: UnaryKind) -> bool {
     use UnaryKind::*;
     matches!(
         kind,
-        Neg | Abs | Erf | Tanh | Sigmoid | Clip | LeakyRelu | Elu | Selu | Celu | Softplus | Softsign | HardSigmoid
-            | HardSwish | Mish | Swish | Gelu | GeluTanh | ThresholdedRelu
+        Neg | Abs
+            | Erf
+            | Tanh
+            | Sigmoid
+            | Clip
+            | LeakyRelu
+            | Elu
+            | Selu
+            | Celu
+            | Softplus
+            | Softsign
+            | HardSigmoid
+            | HardSwish
+            | Mish
+            | Swish
+            | Gelu
+            | GeluTanh
+            | ThresholdedRelu
     )
 }

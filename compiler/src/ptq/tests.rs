@@ -56,7 +56,8 @@ fn network() -> Graph {
     let both = add(&mut graph, "concat", Op::Engine(EngineOp::Concat { axis: 1 }), vec![a, b], &[1, 16, 6, 6]);
     let mut halved = window(2, 0);
     halved.stride = [2; 2];
-    let pooled = add(&mut graph, "pool", Op::Pool { kind: PoolKind::Max, window: halved, p: 0.0 }, vec![both], &[1, 16, 3, 3]);
+    let pooled =
+        add(&mut graph, "pool", Op::Pool { kind: PoolKind::Max, window: halved, p: 0.0 }, vec![both], &[1, 16, 3, 3]);
     let dims = Ints::new(&[1, 144]).expect("few");
     let flat = add(&mut graph, "flatten", Op::Engine(EngineOp::Reshape { dims }), vec![pooled], &[1, 144]);
     let w = constant(&mut graph, 4, &[144, 10]);
@@ -103,7 +104,8 @@ fn a_network_becomes_integers_throughout_and_stays_near_float() {
         let samples = samples(16);
         let options = Options { range, ..Options::default() };
         let mut steps = Vec::new();
-        let notes = quantize(&mut graph, &samples, &options, &mut |done, total| steps.push((done, total))).expect("quantizes");
+        let notes =
+            quantize(&mut graph, &samples, &options, &mut |done, total| steps.push((done, total))).expect("quantizes");
         assert!(notes.is_empty(), "{notes:?}");
         assert!(steps.last().is_some_and(|&(done, total)| done <= total));
         let lowered = engine(graph);
@@ -112,7 +114,10 @@ fn a_network_becomes_integers_throughout_and_stays_near_float() {
         for name in ["QConv", "QDepthwise", "QLookup", "QPool", "QGemm"] {
             assert!(names.contains(&name), "{name} in {names:?}");
         }
-        assert!(!names.iter().any(|name| ["Conv", "MatMul", "Unary", "Pool", "Dequantize"].contains(name)), "{names:?}");
+        assert!(
+            !names.iter().any(|name| ["Conv", "MatMul", "Unary", "Pool", "Dequantize"].contains(name)),
+            "{names:?}"
+        );
         let held_out = self::samples(40).split_off(32);
         let ratio = sqnr(&outputs(&float, &held_out), &outputs(&lowered, &held_out));
         assert!(ratio > 25.0, "{range:?}: {ratio} dB");

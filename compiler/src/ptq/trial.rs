@@ -55,22 +55,17 @@ pub fn run(
             if wanted.contains(&value) {
                 floats.insert(value, tensor.clone());
             }
-            if let Some(&index) = by_quantized.get(&value) {
-                if let Some(float) = floats.get(&pairs[index].float) {
-                    sums[index].add(float, tensor, pairs[index].axis);
-                }
+            let pair = by_quantized.get(&value).map(|&index| (index, &pairs[index]));
+            if let Some((index, float)) = pair.and_then(|(index, pair)| Some((index, floats.get(&pair.float)?))) {
+                sums[index].add(float, tensor, pairs[index].axis);
             }
         })?;
         step();
     }
-    let mut trial = Trial::default();
-    for (pair, sums) in pairs.iter().zip(sums) {
-        trial.sqnr.insert(pair.node, sums.sqnr());
-        if pair.axis.is_some() {
-            trial.shift.insert(pair.node, sums.shift());
-        }
-    }
-    Ok(trial)
+    Ok(Trial {
+        sqnr: pairs.iter().zip(&sums).map(|(pair, sums)| (pair.node, sums.sqnr())).collect(),
+        shift: pairs.iter().zip(&sums).filter(|(p, _)| p.axis.is_some()).map(|(p, s)| (p.node, s.shift())).collect(),
+    })
 }
 
 /// Adds the quantized version of each integer operator right behind it.
@@ -89,8 +84,12 @@ fn beside(both: &mut Graph, graph: &Graph, scheme: &Scheme, quants: &Quants) -> 
             }
         }
         let weights = scheme::weights(graph, node);
-        if let Some(dequantized) = weights.and_then(|(w, axis)| channels::dequantized(both, &mut nodes, w, axis)) {
-            inputs[1] = dequantized;
+        let quant = quants.get(&scheme.group(node.inputs[0])).copied();
+        let stored = weights
+            .zip(quant)
+            .and_then(|(weights, quant)| channels::dequantized(both, &mut nodes, node, weights, quant));
+        if let Some(weights) = stored {
+            inputs[1] = weights;
         }
         let output = node.outputs[0];
         let result = both.push_value(format!("{}/trial", node.name), graph.info(output), None);

@@ -1,7 +1,10 @@
 //! The compiler's passes up to a graph that the engine runs, for tests that look at it.
 
+#![allow(dead_code, reason = "each test uses one of the two")]
+
 use dunlin_compiler::error::Result;
 use dunlin_compiler::import::{ImportOptions, import};
+use dunlin_compiler::int8::Note;
 use dunlin_compiler::ir::Graph;
 use dunlin_compiler::report::Report;
 use dunlin_compiler::{int8, lower, pack, passes};
@@ -10,12 +13,17 @@ use dunlin_compiler::{int8, lower, pack, passes};
 pub fn lowered(onnx: &[u8]) -> Result<(Graph, Report)> {
     let mut graph = import(onnx, &ImportOptions::default())?;
     passes::simplify(&mut graph)?;
-    let notes = int8::lower(&mut graph);
-    lower::lower(&mut graph)?;
-    lower::layout::run(&mut graph)?;
-    passes::finish(&mut graph)?;
-    pack::pack(&mut graph)?;
-    passes::compact(&mut graph);
-    let report = Report::new(&graph, &notes);
+    let report = lower(&mut graph, &mut Vec::new())?;
     Ok((graph, report))
+}
+
+/// Lowers and packs an imported graph; the int8 lowering adds to `notes`.
+pub fn lower(graph: &mut Graph, notes: &mut Vec<Note>) -> Result<Report> {
+    notes.extend(int8::lower(graph));
+    lower::lower(graph)?;
+    lower::layout::run(graph)?;
+    passes::finish(graph)?;
+    pack::pack(graph)?;
+    passes::compact(graph);
+    Ok(Report::new(graph, notes))
 }

@@ -92,14 +92,20 @@ impl Rules<'_> {
     fn filters(&self, window: &Window, panels: Option<usize>, channels: usize, [n, h, w]: [usize; 3]) -> Result<Outputs, InferError> {
         let [oh, ow] = self.output(window, h, w)?;
         self.counted(1, DType::I8, panels)?;
-        self.counted(2, DType::I32, oh.checked_mul(window.kernel[0] as usize))?;
-        self.counted(3, DType::I32, ow.checked_mul(window.kernel[1] as usize))?;
+        self.table(2, oh.checked_mul(window.kernel[0] as usize))?;
+        self.table(3, ow.checked_mul(window.kernel[1] as usize))?;
         self.counted(4, DType::I32, Some(channels))?;
         self.counted(5, DType::F32, Some(channels))?;
         if self.0.len() > 6 {
             self.counted(6, DType::I32, Some(channels))?;
         }
         self.sized(&[n, oh, ow, channels])
+    }
+
+    /// Offsets for at least this many taps: a shorter input has fewer than the tables of the longest one.
+    fn table(&self, operand: usize, needed: Option<usize>) -> Result<(), InferError> {
+        let found = self.typed(operand, DType::I32)?.count();
+        needed.filter(|&needed| needed <= found).map(|_| ()).ok_or(self.0.misfit(operand))
     }
 
     fn gemm(&self, n: usize, epilogue: Epilogue) -> Result<Outputs, InferError> {

@@ -178,7 +178,10 @@ fn varying_axes(graph: &Graph, names: &[String]) -> Result<Vec<VaryingAxis>> {
         let input = graph.inputs.iter().position(|&id| graph.value(id).name == input)?;
         Some(VaryingAxis { input, axis: axis.parse().ok()? })
     };
-    let unknown = |name: &String| CompileError::Input { name: name.clone(), what: "no such input and axis; write INPUT.AXIS".to_owned() };
+    let unknown = |name: &String| CompileError::Input {
+        name: name.clone(),
+        what: "no such input and axis; write INPUT.AXIS".to_owned(),
+    };
     names.iter().map(|name| axis(name).ok_or_else(|| unknown(name))).collect()
 }
 
@@ -198,9 +201,13 @@ fn scoring(graph: &Graph) -> Scoring {
     let mut value = graph.outputs.first().copied();
     while let Some(node) = value.and_then(|id| makers[id.0]).map(|index| &graph.nodes[index]) {
         match node.op {
-            Op::Engine(EngineOp::Softmax { log: false, .. } | EngineOp::QSoftmax { log: false }) => return Scoring::Probabilities,
+            Op::Engine(EngineOp::Softmax { log: false, .. } | EngineOp::QSoftmax { log: false }) => {
+                return Scoring::Probabilities;
+            }
             Op::Engine(EngineOp::Unary { f }) if f.kind == UnaryKind::Sigmoid => return Scoring::Probabilities,
-            Op::Engine(EngineOp::Dequantize {} | EngineOp::Quantize {} | EngineOp::FlipSign {} | EngineOp::Reshape { .. }) => {
+            Op::Engine(
+                EngineOp::Dequantize {} | EngineOp::Quantize {} | EngineOp::FlipSign {} | EngineOp::Reshape { .. },
+            ) => {
                 value = node.inputs.first().copied();
             }
             _ => return Scoring::Logits,
@@ -224,7 +231,9 @@ fn finish(
     let mut session = Session::load(&draft[..], Isa::best(), Limits::default()).map_err(CompileError::Model)?;
     check_labels(&session, &options.labels)?;
     for seed in 0..options.golden as u64 {
-        let outputs: Digest = session.golden(seed).map_err(|source| CompileError::Evaluate { node: "golden input".to_owned(), source })?;
+        let outputs: Digest = session
+            .golden(seed)
+            .map_err(|source| CompileError::Evaluate { node: "golden input".to_owned(), source })?;
         extras.golden.push(Golden { seed, outputs });
     }
     report.bind(session.plan(), &extras.golden);

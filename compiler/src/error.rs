@@ -151,18 +151,26 @@ impl fmt::Display for CompileError {
             }
             Self::Initializer { tensor, what } => write!(f, "the initializer '{tensor}' is damaged: {what}"),
             Self::NotFinite { initializer } => {
-                write!(f, "the weights '{initializer}' hold NaN or infinity: export the model again from a sound checkpoint")
+                write!(
+                    f,
+                    "the weights '{initializer}' hold NaN or infinity: export the model again from a sound checkpoint"
+                )
             }
             Self::TooWide { tensor, node } => {
                 write!(f, "the constant '{tensor}' has values beyond 32 bits and node '{node}' needs them exactly")
             }
             Self::Evaluate { node, source } => write!(f, "node '{node}' can't be computed: {source}"),
             Self::Input { name, what } => write!(f, "the input '{name}' doesn't fit the model: {what}"),
-            Self::NoCalibration => f.write_str(
-                "this model is float: give samples to calibrate it for int8, or ask for f16 or f32",
-            ),
+            Self::NoCalibration => {
+                f.write_str("this model is float: give samples to calibrate it for int8, or ask for f16 or f32")
+            }
             Self::NotInt8 { operators } => {
-                write!(f, "{} operators leave int8, which --strict-int8 forbids: {}", operators.len(), operators.join("; "))
+                write!(
+                    f,
+                    "{} operators leave int8, which --strict-int8 forbids: {}",
+                    operators.len(),
+                    operators.join("; ")
+                )
             }
             Self::Task { why } => write!(f, "the task doesn't fit the model: {why}"),
             Self::Labels { found, classes } => write!(f, "{found} labels for a model with {classes} classes"),

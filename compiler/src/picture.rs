@@ -44,7 +44,11 @@ pub fn take_pictures(graph: &mut Graph, request: &ImageRequest) -> Result<ImageS
     let (dims, channels_first) = match *old.dims() {
         [1, c @ (1 | 3), h, w] => ([1, h, w, c], true),
         [1, h, w, c @ (1 | 3)] => ([1, h, w, c], false),
-        _ => return Err(fault(format!("an image model's input has shape 1xCxHxW with 1 or 3 channels, this one's is {old}"))),
+        _ => {
+            return Err(fault(format!(
+                "an image model's input has shape 1xCxHxW with 1 or 3 channels, this one's is {old}"
+            )));
+        }
     };
     let spec = spec(dims, request);
     dunlin_engine::task::ImagePreparer::new(spec).map_err(|e| fault(e.to_string()))?;
@@ -83,7 +87,9 @@ fn spec([_, height, width, channels]: [u32; 4], request: &ImageRequest) -> Image
 fn first_quantized(graph: &Graph, input: ValueId) -> (ValueId, Option<Quant>) {
     let mut readers = graph.nodes.iter().filter(|node| node.inputs.contains(&input));
     match (readers.next(), readers.next()) {
-        (Some(Node { op: Op::Engine(EngineOp::Quantize {}), outputs, .. }), None) if !graph.outputs.contains(&input) => {
+        (Some(Node { op: Op::Engine(EngineOp::Quantize {}), outputs, .. }), None)
+            if !graph.outputs.contains(&input) =>
+        {
             (outputs[0], graph.value(outputs[0]).quant)
         }
         _ => (input, graph.value(input).quant),
@@ -92,11 +98,15 @@ fn first_quantized(graph: &Graph, input: ValueId) -> (ValueId, Option<Quant>) {
 
 fn transpose(from: ValueId, to: ValueId) -> Node {
     let perm = Ints::new(&[0, 3, 1, 2]).expect("four axes");
-    Node { name: "picture".to_owned(), op: Op::Engine(EngineOp::Transpose { perm }), inputs: vec![from], outputs: vec![to] }
+    Node {
+        name: "picture".to_owned(),
+        op: Op::Engine(EngineOp::Transpose { perm }),
+        inputs: vec![from],
+        outputs: vec![to],
+    }
 }
 
 fn replace(graph: &mut Graph, old: ValueId, new: ValueId) {
     let ids = graph.nodes.iter_mut().flat_map(|node| &mut node.inputs).chain(&mut graph.outputs);
     ids.filter(|id| **id == old).for_each(|id| *id = new);
 }
-

@@ -232,3 +232,62 @@ fn precision(graph: &Graph, node: &Node) -> Precision {
 fn weight_bytes(graph: &Graph, node: &Node) -> usize {
     node.inputs.iter().filter_map(|&input| graph.constant(input)).map(|tensor| tensor.bytes.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use dunlin_engine::op::BinaryKind;
+    use dunlin_engine::op::infer::Info;
+    use dunlin_engine::tensor::Shape;
+
+    use super::*;
+
+    /// Operators in a row, each reading the result of the one before it.
+    fn chain(ops: &[(EngineOp, DType)]) -> Graph {
+        let mut graph = Graph::default();
+        let info = |dtype| Info { dtype, shape: Shape::new(&[4]).expect("small") };
+        let mut x = graph.push_value("x", info(DType::U8), None);
+        graph.inputs.push(x);
+        for (index, &(op, dtype)) in ops.iter().enumerate() {
+            let inputs = if matches!(op, EngineOp::Binary { .. }) { vec![x, x] } else { vec![x] };
+            x = graph.push_value("y", info(dtype), None);
+            graph.nodes.push(Node { name: format!("n{index}"), op: Op::Engine(op), inputs, outputs: vec![x] });
+        }
+        graph.outputs.push(x);
+        graph
+    }
+
+    const DIV: (EngineOp, DType) = (EngineOp::Binary { kind: BinaryKind::Div }, DType::F32);
+    const QUANTIZE: (EngineOp, DType) = (EngineOp::Quantize {}, DType::U8);
+    const DEQUANTIZE: (EngineOp, DType) = (EngineOp::Dequantize {}, DType::F32);
+
+    #[test]
+    fn a_float_operator_between_quantized_ones_leaves_int8() {
+        let report = Report::new(&chain(&[DEQUANTIZE, DIV, DIV, QUANTIZE]), &[]);
+        let Err(CompileError::NotInt8 { operators }) = report.strict() else { panic!("two operators leave int8") };
+        assert_eq!(operators, ["Binary 'n1': it has no integer form", "Binary 'n2': it has no integer form"]);
+    }
+
+    #[test]
+    fn what_is_float_before_and_behind_is_no_matter() {
+        Report::new(&chain(&[DEQUANTIZE, DIV]), &[]).strict().expect("nothing is quantized behind");
+        Report::new(&chain(&[DIV, QUANTIZE, DEQUANTIZE, DIV]), &[]).strict().expect("float before and behind");
+    }
+
+    #[test]
+    fn a_note_gives_the_reason() {
+        let note = Note { node: "n1".to_owned(), op: "Binary", reason: Reason::Accuracy };
+        let report = Report::new(&chain(&[DEQUANTIZE, DIV]), &[note]);
+        assert_eq!(report.operators[1].reason.as_deref(), Some("int8 lost too much on the calibration samples"));
+        assert!(report.strict().is_err());
+        let totals: Vec<(&str, usize)> = report.totals().iter().map(|t| (t.precision.name(), t.operators)).collect();
+        assert_eq!(totals, [("int8", 1), ("f32", 1)]);
+    }
+
+    #[test]
+    fn answers_are_counted() {
+        let mut accuracy = Accuracy { samples: 2, ..Accuracy::default() };
+        accuracy.count(1, 1, Some(1));
+        accuracy.count(1, 2, Some(2));
+        assert_eq!((accuracy.agreeing, accuracy.labelled, accuracy.right_before, accuracy.right_after), (1, 2, 1, 1));
+    }
+}

@@ -6,8 +6,8 @@
 //! At the maximum the graph computes what it did before.
 
 use dunlin_engine::model::VaryingAxis;
-use dunlin_engine::op::infer::{Info, Outputs};
 use dunlin_engine::op::Op as EngineOp;
+use dunlin_engine::op::infer::{Info, Outputs};
 use dunlin_engine::tensor::{Ints, Shape};
 
 use crate::error::{CompileError, Result};
@@ -20,7 +20,12 @@ use crate::ir::{Graph, Node, Op, ValueId};
 /// doesn't fit and that can't be repaired.
 pub fn vary(graph: &mut Graph, axes: &[VaryingAxis]) -> Result<()> {
     let Some(max) = common_length(graph, axes)? else { return Ok(()) };
-    let mut walk = Walk { shapes: graph.values.iter().map(|v| v.shape).collect(), max, source: graph.inputs[axes[0].input], axis: axes[0].axis };
+    let mut walk = Walk {
+        shapes: graph.values.iter().map(|v| v.shape).collect(),
+        max,
+        source: graph.inputs[axes[0].input],
+        axis: axes[0].axis,
+    };
     for varying in axes {
         let input = graph.inputs[varying.input];
         let shorter = walk.shapes[input.0].with(varying.axis, max - 1);
@@ -69,7 +74,9 @@ impl Walk {
             index += 1;
         }
         let node = &graph.nodes[index];
-        let results = self.infer(graph, node).ok_or_else(|| fault(&node.name, "it has a fixed size that a shorter input doesn't fit"))?;
+        let results = self
+            .infer(graph, node)
+            .ok_or_else(|| fault(&node.name, "it has a fixed size that a shorter input doesn't fit"))?;
         for (&output, info) in node.outputs.iter().zip(results.iter().flatten()) {
             if info.shape.count() > graph.value(output).shape.count() {
                 return Err(fault(&node.name, "a shorter input makes a larger result"));
@@ -81,7 +88,8 @@ impl Walk {
 
     fn infer(&self, graph: &Graph, node: &Node) -> Option<Outputs> {
         let Op::Engine(op) = &node.op else { return None };
-        let infos: Vec<Info> = node.inputs.iter().map(|&id| Info { dtype: graph.value(id).dtype, shape: self.shapes[id.0] }).collect();
+        let infos: Vec<Info> =
+            node.inputs.iter().map(|&id| Info { dtype: graph.value(id).dtype, shape: self.shapes[id.0] }).collect();
         op.infer(&infos).ok()
     }
 
@@ -125,7 +133,8 @@ impl Walk {
     /// An operand that is as long as the maximum where another of the node's operands has become shorter.
     fn too_long(&self, graph: &Graph, index: usize) -> Option<(usize, usize)> {
         let node = &graph.nodes[index];
-        let broadcasts = matches!(node.op, Op::Engine(EngineOp::Binary { .. } | EngineOp::QBinary { .. } | EngineOp::Where {}));
+        let broadcasts =
+            matches!(node.op, Op::Engine(EngineOp::Binary { .. } | EngineOp::QBinary { .. } | EngineOp::Where {}));
         if !broadcasts {
             return None;
         }
@@ -146,7 +155,8 @@ impl Walk {
         let node = &graph.nodes[index];
         let name = format!("{}/prefix{operand}", node.name);
         let long = node.inputs[operand];
-        let shape = self.shapes[long.0].with(axis, self.max - 1).ok_or_else(|| fault(&name, "the axis can't be shorter"))?;
+        let shape =
+            self.shapes[long.0].with(axis, self.max - 1).ok_or_else(|| fault(&name, "the axis can't be shorter"))?;
         let prefix = graph.push_value(name.clone(), graph.info(long), None);
         graph.values[prefix.0].quant = graph.value(long).quant;
         self.shapes.push(shape);
@@ -154,5 +164,78 @@ impl Walk {
         graph.nodes[index].inputs[operand] = prefix;
         graph.nodes.insert(index, Node { name, op, inputs: vec![long, self.source], outputs: vec![prefix] });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin_engine::op::{BinaryKind, ReduceKind};
+    use dunlin_engine::task::{Scoring, Task, TaskSpec};
+    use dunlin_engine::tensor::DType;
+    use dunlin_engine::{Isa, Limits, Session};
+
+    use super::*;
+    use crate::emit::{Extras, emit};
+    use crate::ir::Tensor;
+
+    fn info(dims: &[usize]) -> Info {
+        Info { dtype: DType::F32, shape: Shape::new(dims).expect("small") }
+    }
+
+    /// `sum over rows of reshape(x + positions)`, with the length 4 written into the table and the Reshape.
+    fn text_model() -> Graph {
+        let mut graph = Graph::default();
+        let x = graph.push_value("x", info(&[1, 4, 2]), None);
+        let positions: Vec<f32> = (0..8).map(|i| i as f32).collect();
+        let positions = graph.push_constant("positions", Tensor::f32s(&[4, 2], &positions));
+        let placed = graph.push_value("placed", info(&[1, 4, 2]), None);
+        let rows = graph.push_value("rows", info(&[4, 2]), None);
+        let sum = graph.push_value("sum", info(&[2]), None);
+        let ints = |values: &[i32]| Ints::new(values).expect("few");
+        let mut add = |name: &str, op, inputs: &[ValueId], output| {
+            let node =
+                Node { name: name.to_owned(), op: Op::Engine(op), inputs: inputs.to_vec(), outputs: vec![output] };
+            graph.nodes.push(node);
+        };
+        add("add", EngineOp::Binary { kind: BinaryKind::Add }, &[x, positions], placed);
+        add("reshape", EngineOp::Reshape { dims: ints(&[4, 2]) }, &[placed], rows);
+        add("sum", EngineOp::Reduce { kind: ReduceKind::Sum, axes: ints(&[0]), keep: false }, &[rows], sum);
+        graph.inputs = vec![x];
+        graph.outputs = vec![sum];
+        graph
+    }
+
+    const AXIS: VaryingAxis = VaryingAxis { input: 0, axis: 1 };
+
+    #[test]
+    fn a_shorter_input_takes_the_beginning_of_tables() {
+        let mut graph = text_model();
+        vary(&mut graph, &[AXIS]).expect("can be repaired");
+        let task = Task { scoring: Scoring::Logits, spec: TaskSpec::Tensor };
+        let extras = Extras { varying: vec![AXIS], labels: Vec::new(), task, card: String::new(), golden: Vec::new() };
+        let artifact = emit(&graph, &extras).expect("engine operators");
+        let mut session = Session::load(&artifact[..], Isa::best(), Limits::default()).expect("sound");
+        for (length, expected) in [(4, [12.0, 16.0]), (1, [0.0, 1.0]), (3, [6.0, 9.0]), (4, [12.0, 16.0])] {
+            session.set_length(length).expect("planned for");
+            session.input_mut(0).expect("an input").bytes.fill(0);
+            session.run().expect("runs");
+            let sum = session.output(0).expect("an output").f32s().expect("floats").to_vec();
+            assert_eq!(sum, expected, "length {length}");
+        }
+        assert!(session.set_length(5).is_err());
+        assert!(session.set_length(0).is_err());
+    }
+
+    #[test]
+    fn names_the_operator_that_is_in_the_way() {
+        let mut graph = text_model();
+        let dims = Ints::new(&[1, 8]).expect("few");
+        graph.nodes[1].op = Op::Engine(EngineOp::Reshape { dims });
+        graph.values[3].shape = Shape::new(&[1, 8]).expect("small");
+        let weights = graph.push_constant("w", Tensor::f32s(&[8, 2], &[1.0; 16]));
+        graph.nodes[2].op = Op::Engine(EngineOp::MatMul { trans_b: false, lo: f32::NEG_INFINITY, hi: f32::INFINITY });
+        graph.nodes[2].inputs = vec![ValueId(3), weights];
+        let error = vary(&mut graph, &[AXIS]).expect_err("a product of fixed depth");
+        assert!(error.to_string().contains("'sum'"), "{error}");
     }
 }

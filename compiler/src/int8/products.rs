@@ -1,4 +1,4 @@
-//! Integer forms of what needs no weights: arithmetic of two tensors, pools, means, softmax; and the rounding
+//! Integer forms of what needs no weights: arithmetic of two tensors, pools, softmax; and the rounding
 //! of single numbers that all rules share.
 
 use dunlin_engine::op::{BinaryKind, Clamp, Op as EngineOp, PoolKind, Window};

@@ -166,7 +166,8 @@ impl<B: AsRef<[u8]>> Classifier<B> {
 fn image_input<B: AsRef<[u8]>>(session: &Session<B>, spec: ImageSpec) -> Result<Input, ModelError> {
     let fault = || ModelError::Graph { node: None, why: "has an input that doesn't fit its image task" };
     let model = session.plan().model();
-    let input = model.inputs.first().map(|&t| &model.tensors[t]).filter(|_| model.inputs.len() == 1).ok_or_else(fault)?;
+    let input =
+        model.inputs.first().map(|&t| &model.tensors[t]).filter(|_| model.inputs.len() == 1).ok_or_else(fault)?;
     let preparer = ImagePreparer::new(spec).map_err(|_| fault())?;
     let dims = [1, spec.height, spec.width, spec.color.channels() as u32];
     match (input.dtype, input.quant) {

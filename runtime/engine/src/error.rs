@@ -50,7 +50,9 @@ impl core::fmt::Display for RunError {
             Self::Index { index, len } => write!(f, "index {index} is outside of 0..{len}"),
             Self::Shape { op, shape } => write!(f, "{op} can't take a tensor of shape {shape}"),
             Self::Length { length, max: 0 } => write!(f, "length {length} can't be set: no axis of this model varies"),
-            Self::Length { length, max } => write!(f, "length {length} is outside of 1..={max}, what the model was planned for"),
+            Self::Length { length, max } => {
+                write!(f, "length {length} is outside of 1..={max}, what the model was planned for")
+            }
             Self::File => f.write_str("the file is another than the one that the plan was built from"),
             Self::Plan => f.write_str("the plan contradicts itself; please report this as a defect of Dunlin"),
         }

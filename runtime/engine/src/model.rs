@@ -143,7 +143,10 @@ impl core::fmt::Display for ModelError {
             Self::Graph { node: Some(node), why } => write!(f, "operator {node} of the artifact's graph {why}"),
             Self::Graph { node: None, why } => write!(f, "the artifact's graph {why}"),
             Self::Memory { needed, limit } => {
-                write!(f, "the model needs {needed} bytes of memory and may have {limit}; raise the limit or compile a smaller model")
+                write!(
+                    f,
+                    "the model needs {needed} bytes of memory and may have {limit}; raise the limit or compile a smaller model"
+                )
             }
         }
     }
@@ -253,7 +256,8 @@ impl Model {
         for (info, &input) in infos.iter_mut().zip(&node.inputs) {
             *info = self.tensors[input].info();
         }
-        let results = node.op.infer(&infos[..node.inputs.len()]).map_err(|error| ModelError::Infer { node: index, error })?;
+        let results =
+            node.op.infer(&infos[..node.inputs.len()]).map_err(|error| ModelError::Infer { node: index, error })?;
         if results.iter().flatten().count() != node.outputs.len() {
             return fault("has another number of results than its operator");
         }
@@ -273,7 +277,8 @@ impl Model {
 
     /// Whether the node only gives its operand's bytes another shape, where they are.
     pub(crate) fn is_view(&self, node: &Node) -> bool {
-        matches!(node.op, Op::Reshape { .. }) && self.tensors[node.inputs[0]].place == self.tensors[node.outputs[0]].place
+        matches!(node.op, Op::Reshape { .. })
+            && self.tensors[node.inputs[0]].place == self.tensors[node.outputs[0]].place
     }
 
     fn overlaps(&self, node: &Node) -> bool {
@@ -298,9 +303,8 @@ fn read_graph(bytes: &[u8], weights: usize) -> Option<Model> {
     let id = |words: &mut Words<'_>| Some(words.next()? as usize).filter(|&t| t < tensors.len());
     let inputs = read_list(words, 1, id)?;
     let outputs = read_list(words, 1, id)?;
-    let varying = read_list(words, 2, |words| {
-        Some(VaryingAxis { input: words.next()? as usize, axis: words.next()? as usize })
-    })?;
+    let varying =
+        read_list(words, 2, |words| Some(VaryingAxis { input: words.next()? as usize, axis: words.next()? as usize }))?;
     let nodes = read_list(words, 3, |words| {
         let op = Op::take(words)?;
         let inputs = read_list(words, 1, id).filter(|inputs| inputs.len() <= MAX_OPERANDS)?;
@@ -313,7 +317,11 @@ fn read_graph(bytes: &[u8], weights: usize) -> Option<Model> {
 }
 
 /// A count, then that many things of at least `words_each` words.
-fn read_list<T>(words: &mut Words<'_>, words_each: usize, read: impl Fn(&mut Words<'_>) -> Option<T>) -> Option<Vec<T>> {
+fn read_list<T>(
+    words: &mut Words<'_>,
+    words_each: usize,
+    read: impl Fn(&mut Words<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
     let count = words.count(words_each)?;
     (0..count).map(|_| read(words)).collect()
 }

@@ -86,8 +86,10 @@ impl Plan {
         let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
         self.scratch = self.scratch.max(kernel.scratch_len(&node.op, &infos(&operands), &infos(&results)));
         let mut by_offset = core::array::from_fn(|i| i as u8);
-        by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| match self.model.tensors[node.outputs[usize::from(i)]].place {
-            Place::Arena(offset) | Place::File(offset) => offset,
+        by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| {
+            match self.model.tensors[node.outputs[usize::from(i)]].place {
+                Place::Arena(offset) | Place::File(offset) => offset,
+            }
         });
         self.steps.push(Step { node: index, kernel, by_offset });
         Ok(())

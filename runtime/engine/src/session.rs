@@ -96,7 +96,8 @@ impl<B: AsRef<[u8]>> Session<B> {
         for step in &mut self.plan.steps {
             let node = &self.plan.model.nodes[step.node];
             if let Some(&t) = node.inputs.first() {
-                step.kernel.resize(&node.op, &Info { dtype: self.plan.model.tensors[t].dtype, shape: self.shapes[t] })?;
+                step.kernel
+                    .resize(&node.op, &Info { dtype: self.plan.model.tensors[t].dtype, shape: self.shapes[t] })?;
             }
         }
         Some(())
@@ -193,7 +194,8 @@ impl Context<'_> {
             let (before, tail) = rest.split_at_mut_checked(range.start.wrapping_sub(start)).ok_or(RunError::Plan)?;
             let (bytes, after) = tail.split_at_mut_checked(range.len()).ok_or(RunError::Plan)?;
             *gap = (start, before);
-            outputs[usize::from(which)] = ViewMut { dtype: def.dtype, shape: self.shapes[tensor], quant: def.quant, bytes };
+            outputs[usize::from(which)] =
+                ViewMut { dtype: def.dtype, shape: self.shapes[tensor], quant: def.quant, bytes };
             (rest, start) = (after, range.end);
         }
         gaps[node.outputs.len()] = (start, rest);

@@ -1,8 +1,8 @@
 //! Element types, shapes and quantization: what is known of a tensor besides its bytes.
 
-use crate::wire::{Take, Words, wire_enum};
 #[cfg(feature = "write")]
 use crate::wire::Put;
+use crate::wire::{Take, Words, wire_enum};
 
 /// The most dimensions that a tensor has.
 pub const MAX_RANK: usize = 8;

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::io::Cursor;
 
-use dunlin_engine::task::{
-    Color, Filter, Fit, ImagePreparer, ImageSpec, PixelFormat, Pixels, identity_table,
-};
+use dunlin_engine::task::{Color, Filter, Fit, ImagePreparer, ImageSpec, PixelFormat, Pixels, identity_table};
 
 const CASES: &str = include_str!("fixtures/resample.txt");
 const BYTES: &[u8] = include_bytes!("fixtures/resample.bin");
@@ -39,33 +37,14 @@ fn jpeg_photographs_become_the_bytes_of_pillow_but_for_the_decoder() -> Outcome 
 #[test]
 fn pixels_become_floats_channel_by_channel() -> Outcome {
     let [scale, offset] = [[0.5, 2.0, 4.0], [1.0, -3.0, 0.25]];
-    let spec = |color| ImageSpec {
-        scale,
-        offset,
-        ..squeeze(2, 1, color)
-    };
+    let spec = |color| ImageSpec { scale, offset, ..squeeze(2, 1, color) };
     let rgb = Pixels::new(&[10, 20, 30, 40, 50, 60], 2, 1, PixelFormat::Rgb8)?;
     let gray = Pixels::new(&[10, 20], 2, 1, PixelFormat::Gray8)?;
     let cases: [(_, _, _, &[f32]); 5] = [
-        (
-            "rgb",
-            Color::Rgb,
-            rgb,
-            &[6.0, 37.0, 120.25, 21.0, 97.0, 240.25],
-        ),
-        (
-            "bgr",
-            Color::Bgr,
-            rgb,
-            &[16.0, 37.0, 40.25, 31.0, 97.0, 160.25],
-        ),
+        ("rgb", Color::Rgb, rgb, &[6.0, 37.0, 120.25, 21.0, 97.0, 240.25]),
+        ("bgr", Color::Bgr, rgb, &[16.0, 37.0, 40.25, 31.0, 97.0, 160.25]),
         ("luma of rgb", Color::Gray, rgb, &[10.0, 25.0]),
-        (
-            "gray as rgb",
-            Color::Rgb,
-            gray,
-            &[6.0, 17.0, 40.25, 11.0, 37.0, 80.25],
-        ),
+        ("gray as rgb", Color::Rgb, gray, &[6.0, 17.0, 40.25, 11.0, 37.0, 80.25]),
         ("gray", Color::Gray, gray, &[6.0, 11.0]),
     ];
     for (name, color, pixels, expected) in cases {
@@ -107,30 +86,15 @@ fn refuses_a_tensor_of_another_size() -> Outcome {
 
 #[test]
 fn a_preparer_has_no_memory_of_the_pictures_before() -> Outcome {
-    let spec = ImageSpec {
-        fit: Fit::CenterCrop { permille: 875 },
-        ..squeeze(16, 12, Color::Rgb)
-    };
+    let spec = ImageSpec { fit: Fit::CenterCrop { permille: 875 }, ..squeeze(16, 12, Color::Rgb) };
     let mut used = ImagePreparer::new(spec)?;
-    let sizes = [
-        (40, 30, 3),
-        (30, 40, 4),
-        (7, 5, 1),
-        (300, 2, 3),
-        (40, 30, 3),
-        (40, 30, 1),
-    ];
+    let sizes = [(40, 30, 3), (30, 40, 4), (7, 5, 1), (300, 2, 3), (40, 30, 3), (40, 30, 1)];
     for (width, height, channels) in sizes {
         let data = noise(width, height, channels);
-        let format =
-            [PixelFormat::Gray8, PixelFormat::Rgb8, PixelFormat::Rgba8][[0, 0, 0, 1, 2][channels]];
+        let format = [PixelFormat::Gray8, PixelFormat::Rgb8, PixelFormat::Rgba8][[0, 0, 0, 1, 2][channels]];
         let pixels = Pixels::new(&data, width as u32, height as u32, format)?;
         let mut fresh = ImagePreparer::new(spec)?;
-        assert_eq!(
-            bytes(&mut used, &pixels)?,
-            bytes(&mut fresh, &pixels)?,
-            "{pixels:?}"
-        );
+        assert_eq!(bytes(&mut used, &pixels)?, bytes(&mut fresh, &pixels)?, "{pixels:?}");
     }
     Ok(())
 }
@@ -142,11 +106,7 @@ fn the_longest_sides_stay_in_range() -> Outcome {
         for (width, height) in [(1, 1 << 16), (1 << 16, 1)] {
             let pixels = Pixels::new(&white, width, height, PixelFormat::Gray8)?;
             for fit in [Fit::Squeeze, Fit::CenterCrop { permille: 250 }] {
-                let spec = ImageSpec {
-                    fit,
-                    filter,
-                    ..squeeze(3, 2, Color::Gray)
-                };
+                let spec = ImageSpec { fit, filter, ..squeeze(3, 2, Color::Gray) };
                 let made = bytes(&mut ImagePreparer::new(spec)?, &pixels)?;
                 assert_eq!(made, [255; 6], "{filter:?} {fit:?} {pixels:?}");
             }
@@ -171,42 +131,19 @@ impl<'a> Case<'a> {
     /// Reads a line, and its bytes off the front of `kept`.
     fn parse(line: &'a str, kept: &mut &'a [u8]) -> Outcome<Self> {
         let words: Vec<&str> = line.split(' ').collect();
-        let [
-            source,
-            format,
-            width,
-            height,
-            color,
-            filter,
-            fit,
-            columns,
-            rows,
-            hash,
-            ref tail @ ..,
-        ] = words[..]
-        else {
+        let [source, format, width, height, color, filter, fit, columns, rows, hash, ref tail @ ..] = words[..] else {
             return Err(format!("too few words: {line}").into());
         };
         let spec = ImageSpec {
             fit: match fit {
                 "squeeze" => Fit::Squeeze,
-                permille => Fit::CenterCrop {
-                    permille: permille.parse()?,
-                },
+                permille => Fit::CenterCrop { permille: permille.parse()? },
             },
             filter: named(
                 filter,
-                [
-                    ("nearest", Filter::Nearest),
-                    ("bilinear", Filter::Bilinear),
-                    ("bicubic", Filter::Bicubic),
-                ],
+                [("nearest", Filter::Nearest), ("bilinear", Filter::Bilinear), ("bicubic", Filter::Bicubic)],
             )?,
-            ..squeeze(
-                columns.parse()?,
-                rows.parse()?,
-                named(color, [("gray", Color::Gray), ("rgb", Color::Rgb)])?,
-            )
+            ..squeeze(columns.parse()?, rows.parse()?, named(color, [("gray", Color::Gray), ("rgb", Color::Rgb)])?)
         };
         let bytes = match tail {
             ["bytes"] => kept.split_off(..spec.len()),
@@ -217,11 +154,7 @@ impl<'a> Case<'a> {
             source,
             format: named(
                 format,
-                [
-                    ("gray8", PixelFormat::Gray8),
-                    ("rgb8", PixelFormat::Rgb8),
-                    ("rgba8", PixelFormat::Rgba8),
-                ],
+                [("gray8", PixelFormat::Gray8), ("rgb8", PixelFormat::Rgb8), ("rgba8", PixelFormat::Rgba8)],
             )?,
             size: (width.parse()?, height.parse()?),
             spec,
@@ -235,12 +168,8 @@ impl<'a> Case<'a> {
         let channels = self.format.bytes();
         match self.source {
             "noise" => Ok(noise(width, height, channels)),
-            "gradient" => Ok(paint(self.size, channels, |x, y, c| {
-                255 * x / width + 255 * y / height * (c + 1) / 4
-            })),
-            "checker" => Ok(paint(self.size, channels, |x, y, c| {
-                ((x / 3 + y / 2 + c) & 1) * 255
-            })),
+            "gradient" => Ok(paint(self.size, channels, |x, y, c| 255 * x / width + 255 * y / height * (c + 1) / 4)),
+            "checker" => Ok(paint(self.size, channels, |x, y, c| ((x / 3 + y / 2 + c) & 1) * 255)),
             "chelsea.png" => decode_png(CHELSEA),
             "coffee.png" => decode_png(COFFEE),
             "horse.png" => decode_png(HORSE),
@@ -269,10 +198,7 @@ fn check(wanted: impl Fn(&Case<'_>) -> bool, tolerance: u8) -> Outcome<usize> {
         let made = bytes(&mut ImagePreparer::new(case.spec)?, &pixels)?;
         if let Some(expected) = case.bytes {
             let furthest = made.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max();
-            assert!(
-                furthest <= Some(tolerance),
-                "{furthest:?} levels off: {line}"
-            );
+            assert!(furthest <= Some(tolerance), "{furthest:?} levels off: {line}");
         }
         if tolerance == 0 {
             assert_eq!(fnv1a(&made), case.hash, "{}", case.line);
@@ -287,37 +213,21 @@ fn bytes(preparer: &mut ImagePreparer, pixels: &Pixels<'_>) -> Outcome<Vec<u8>> 
     let spec = *preparer.spec();
     let mut tensor = vec![0; spec.len()];
     let tables = [identity_table(); 3];
-    preparer
-        .prepare(pixels)
-        .to_u8(&tables[..spec.color.channels()], &mut tensor)?;
+    preparer.prepare(pixels).to_u8(&tables[..spec.color.channels()], &mut tensor)?;
     Ok(tensor)
 }
 
 fn squeeze(width: u32, height: u32, color: Color) -> ImageSpec {
     let [scale, offset] = [[1.0; 3], [0.0; 3]];
-    ImageSpec {
-        width,
-        height,
-        color,
-        fit: Fit::Squeeze,
-        filter: Filter::Bilinear,
-        scale,
-        offset,
-    }
+    ImageSpec { width, height, color, fit: Fit::Squeeze, filter: Filter::Bilinear, scale, offset }
 }
 
 fn named<T, const N: usize>(name: &str, values: [(&str, T); N]) -> Outcome<T> {
     let found = values.into_iter().find(|(known, _)| *known == name);
-    found
-        .map(|(_, value)| value)
-        .ok_or_else(|| format!("unknown word {name}").into())
+    found.map(|(_, value)| value).ok_or_else(|| format!("unknown word {name}").into())
 }
 
-fn paint(
-    (width, height): (usize, usize),
-    channels: usize,
-    byte: impl Fn(usize, usize, usize) -> usize,
-) -> Vec<u8> {
+fn paint((width, height): (usize, usize), channels: usize, byte: impl Fn(usize, usize, usize) -> usize) -> Vec<u8> {
     let of = |i: usize| byte(i / channels % width, i / channels / width, i % channels) as u8;
     (0..width * height * channels).map(of).collect()
 }

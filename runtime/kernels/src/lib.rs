@@ -37,8 +37,7 @@ pub use aligned::AlignedBytes;
 pub use conv::{Conv, ConvInput};
 pub use depthwise::{Depthwise, DepthwiseInput};
 pub use elementwise::{
-    Add, AddParams, Dequantize, DequantizeParams, Lookup, Mul, MulParams, Quantize, QuantizeParams,
-    flip_sign,
+    Add, AddParams, Dequantize, DequantizeParams, Lookup, Mul, MulParams, Quantize, QuantizeParams, flip_sign,
 };
 pub use epilogue::{Dynamic, Epilogue, Raw, Requant};
 pub use error::{IsaError, PanelError, ShapeError, TapsError};

@@ -62,7 +62,10 @@ impl core::fmt::Display for ArtifactError {
         match self {
             Self::Magic => f.write_str("not a Dunlin artifact"),
             Self::Version { found } => {
-                write!(f, "artifact format {found} can't be read by this version, which reads {VERSION}; compile the model again")
+                write!(
+                    f,
+                    "artifact format {found} can't be read by this version, which reads {VERSION}; compile the model again"
+                )
             }
             Self::Truncated { needed, found } => {
                 write!(f, "artifact is cut off: {found} bytes where at least {needed} belong")
@@ -70,7 +73,9 @@ impl core::fmt::Display for ArtifactError {
             Self::Length { declared, found } => {
                 write!(f, "artifact has {found} bytes where its header says {declared}; fetch it again")
             }
-            Self::Alignment => f.write_str("artifact must lie at a 64-byte boundary in memory; map the file or use AlignedBytes"),
+            Self::Alignment => {
+                f.write_str("artifact must lie at a 64-byte boundary in memory; map the file or use AlignedBytes")
+            }
             Self::Table { why } => write!(f, "artifact's section table has {why}"),
             Self::UnknownSection { kind } => {
                 write!(f, "artifact has a section of unknown kind {kind}; it needs a newer version of Dunlin")

@@ -129,7 +129,8 @@ impl<'a> Artifact<'a> {
     /// # Errors
     /// [`ArtifactError`] when the file is truncated, changed, of another version or no artifact at all.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
-        let header = bytes.first_chunk::<RECORD>().ok_or(ArtifactError::Truncated { needed: RECORD, found: bytes.len() })?;
+        let header =
+            bytes.first_chunk::<RECORD>().ok_or(ArtifactError::Truncated { needed: RECORD, found: bytes.len() })?;
         if header[..8] != MAGIC {
             return Err(ArtifactError::Magic);
         }
@@ -256,13 +257,17 @@ fn read_table<'a>(bytes: &'a [u8], table: &[u8]) -> Result<Sections<'a>, Artifac
             return Err(ArtifactError::Table { why: "sections that overlap or leave a gap" });
         }
         let stop = entry.offset.checked_add(entry.length).and_then(|stop| usize::try_from(stop).ok());
-        let data = stop.and_then(|stop| bytes.get(start..stop)).ok_or(ArtifactError::Table { why: "a section past the end of the file" })?;
+        let data = stop
+            .and_then(|stop| bytes.get(start..stop))
+            .ok_or(ArtifactError::Table { why: "a section past the end of the file" })?;
         if bytes[end..start].iter().any(|&b| b != 0) {
             return Err(ArtifactError::Table { why: "padding that isn't zero" });
         }
         end = start + data.len();
         let Some(kind) = SectionKind::from_number(entry.kind) else {
-            if entry.kind >= OPTIONAL { continue }
+            if entry.kind >= OPTIONAL {
+                continue;
+            }
             return Err(ArtifactError::UnknownSection { kind: entry.kind });
         };
         let section = Section { kind, offset: start, bytes: data, digest: entry.digest };

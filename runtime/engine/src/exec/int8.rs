@@ -7,7 +7,8 @@ use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::{MAX_RANK, Shape};
 use dunlin_kernels::float::softmax;
 use dunlin_kernels::{
-    ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant, ShapeError, pack_u8_panels, packed_len,
+    ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
+    ShapeError, pack_u8_panels, packed_len,
 };
 
 /// Quantization of a product of two tensors.
@@ -19,7 +20,13 @@ pub(crate) struct MatMulParams {
     pub scale: f32,
 }
 
-pub(super) fn run(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+pub(super) fn run(
+    kernel: &Kernel,
+    op: &Op,
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
     let x = inputs[0].bytes;
     if output.bytes.is_empty() {
         return Ok(());
@@ -106,7 +113,13 @@ fn images(
 }
 
 /// The parts of a convolution's operands that belong to `count` output channels from `first` on.
-fn requant<'a>(inputs: &[View<'a>], first: usize, count: usize, zero: u8, clamp: Clamp) -> Result<Requant<'a>, RunError> {
+fn requant<'a>(
+    inputs: &[View<'a>],
+    first: usize,
+    count: usize,
+    zero: u8,
+    clamp: Clamp,
+) -> Result<Requant<'a>, RunError> {
     let range = first..first + count;
     let bias = inputs[0].i32s()?.get(range.clone()).ok_or(RunError::Plan)?;
     let scale = inputs[1].f32s()?.get(range).ok_or(RunError::Plan)?;
@@ -120,8 +133,15 @@ fn weight_zeros<'a>(inputs: &[View<'a>], operand: usize, first: usize, count: us
     }
 }
 
-fn conv(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
-    let (Kernel::Conv { kernel, taps, a_zero, zero }, Op::QConv { groups, out_channels, clamp, .. }) = (kernel, op) else {
+fn conv(
+    kernel: &Kernel,
+    op: &Op,
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    let (Kernel::Conv { kernel, taps, a_zero, zero }, Op::QConv { groups, out_channels, clamp, .. }) = (kernel, op)
+    else {
         return Err(RunError::Plan);
     };
     let (groups, channels) = (*groups as usize, *out_channels as usize);
@@ -134,7 +154,8 @@ fn conv(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>,
     let result = taps.points() * channels;
     for (x, out) in inputs[0].bytes.chunks_exact(image).zip(output.bytes.chunks_exact_mut(result)) {
         for group in 0..groups {
-            let panels = Panels::new(&panels[group * panel_len..][..panel_len], n, taps.depth()).map_err(|_| RunError::Plan)?;
+            let panels =
+                Panels::new(&panels[group * panel_len..][..panel_len], n, taps.depth()).map_err(|_| RunError::Plan)?;
             let w_zero = weight_zeros(inputs, 6, group * n, n)?;
             let input = ConvInput { input: &x[group * run..], zero: *a_zero, taps, panels, w_zero };
             let epilogue = requant(&inputs[4..], group * n, n, *zero, *clamp)?;
@@ -144,7 +165,13 @@ fn conv(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>,
     Ok(())
 }
 
-fn depthwise(kernel: &Kernel, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+fn depthwise(
+    kernel: &Kernel,
+    op: &Op,
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
     let (Kernel::Depthwise { kernel, taps, a_zero, zero }, Op::QDepthwise { clamp, .. }) = (kernel, op) else {
         return Err(RunError::Plan);
     };
@@ -206,7 +233,14 @@ pub(super) fn matmul_scratch(operands: &[Info]) -> usize {
 
 /// Packs each second operand and multiplies. With `b' = b - 128` and `w = b_zero - 128`,
 /// `sum (a - za)(b - zb) = sum a b' - za sum b' - w sum a + k za w`.
-fn matmul(kernel: Gemm, params: &MatMulParams, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>, scratch: &mut [u8]) -> Result<(), RunError> {
+fn matmul(
+    kernel: Gemm,
+    params: &MatMulParams,
+    op: &Op,
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
     let Op::QMatMul { raw, clamp } = op else { return Err(RunError::Plan) };
     let (a, b) = (inputs[0], inputs[1]);
     let (m, n, k) = matmul_dims(&a.shape, &b.shape);

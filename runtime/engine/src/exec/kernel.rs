@@ -7,8 +7,8 @@ use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
 use crate::tensor::Quant;
 use alloc::vec::Vec;
 use dunlin_kernels::{
-    Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName, Lookup, MaxPool,
-    Mul, MulParams, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
+    Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName,
+    Lookup, MaxPool, Mul, MulParams, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
 };
 
 /// What is known of an operand or a result when a kernel is picked.
@@ -24,18 +24,61 @@ pub(crate) struct Operand<'a> {
 pub(crate) enum Kernel {
     /// An operator that needs nothing picked.
     Generic(Isa),
-    Conv { kernel: Conv, taps: TapsBuf, a_zero: u8, zero: u8 },
-    Depthwise { kernel: Depthwise, taps: TapsBuf, a_zero: u8, zero: u8 },
-    Gemm { kernel: Gemm, zero: u8 },
-    MatMul { kernel: Gemm, params: int8::MatMulParams },
-    Add { kernel: Add, params: AddParams },
-    Mul { kernel: Mul, params: MulParams },
+    Conv {
+        kernel: Conv,
+        taps: TapsBuf,
+        a_zero: u8,
+        zero: u8,
+    },
+    Depthwise {
+        kernel: Depthwise,
+        taps: TapsBuf,
+        a_zero: u8,
+        zero: u8,
+    },
+    Gemm {
+        kernel: Gemm,
+        zero: u8,
+    },
+    MatMul {
+        kernel: Gemm,
+        params: int8::MatMulParams,
+    },
+    Add {
+        kernel: Add,
+        params: AddParams,
+    },
+    Mul {
+        kernel: Mul,
+        params: MulParams,
+    },
     Lookup(Lookup),
-    AvgPool { kernel: AvgPool, taps: TapsBuf, params: AvgPoolParams, ratio: f64, scale: Vec<f32> },
-    MaxPool { kernel: MaxPool, taps: TapsBuf },
-    Softmax { isa: Isa, input: DequantizeParams, output: QuantizeParams, from: Dequantize, to: Quantize },
-    Quantize { kernel: Quantize, params: QuantizeParams },
-    Dequantize { kernel: Dequantize, params: DequantizeParams },
+    AvgPool {
+        kernel: AvgPool,
+        taps: TapsBuf,
+        params: AvgPoolParams,
+        ratio: f64,
+        scale: Vec<f32>,
+    },
+    MaxPool {
+        kernel: MaxPool,
+        taps: TapsBuf,
+    },
+    Softmax {
+        isa: Isa,
+        input: DequantizeParams,
+        output: QuantizeParams,
+        from: Dequantize,
+        to: Quantize,
+    },
+    Quantize {
+        kernel: Quantize,
+        params: QuantizeParams,
+    },
+    Dequantize {
+        kernel: Dequantize,
+        params: DequantizeParams,
+    },
 }
 
 /// The name of the kernel that does a step: `operation/tile/isa`, or the operator's name with `/reference`.
@@ -96,7 +139,13 @@ impl Kernel {
     /// Carries the operator out.
     ///
     /// `scratch` has at least `scratch_len` bytes and begins at a multiple of 64.
-    pub fn run(&self, op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], scratch: &mut [u8]) -> Result<(), RunError> {
+    pub fn run(
+        &self,
+        op: &Op,
+        inputs: &[View<'_>],
+        outputs: &mut [ViewMut<'_>],
+        scratch: &mut [u8],
+    ) -> Result<(), RunError> {
         match self {
             Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
             kernel => int8::run(kernel, op, inputs, &mut outputs[0], scratch),
@@ -107,7 +156,10 @@ impl Kernel {
     /// kernel was picked for.
     pub fn resize(&mut self, op: &Op, input: &Info) -> Option<()> {
         let (taps, window) = match (self, op) {
-            (Self::Conv { taps, .. } | Self::Depthwise { taps, .. }, Op::QConv { window, .. } | Op::QDepthwise { window, .. }) => (taps, window),
+            (
+                Self::Conv { taps, .. } | Self::Depthwise { taps, .. },
+                Op::QConv { window, .. } | Op::QDepthwise { window, .. },
+            ) => (taps, window),
             (Self::MaxPool { taps, .. }, Op::QPool { window, .. }) => (taps, window),
             (Self::AvgPool { taps, scale, ratio, .. }, op) => {
                 *taps = pool_taps(op, input)?;
@@ -147,12 +199,17 @@ impl Select<'_> {
             Op::QGemm { n, epilogue, .. } => {
                 let shape = self.operands[0].info.shape;
                 let zero = if epilogue == Epilogue::Requant { self.result()?.zero as u8 } else { 0 };
-                Kernel::Gemm { kernel: Gemm::select(isa, shape.span(0, shape.rank() - 1), n as usize, shape.last()), zero }
+                Kernel::Gemm {
+                    kernel: Gemm::select(isa, shape.span(0, shape.rank() - 1), n as usize, shape.last()),
+                    zero,
+                }
             }
             Op::QMatMul { raw, .. } => self.matmul(raw)?,
             Op::QBinary { kind, clamp } => self.binary(kind, clamp.lo, clamp.hi)?,
             Op::QLookup {} => Kernel::Lookup(Lookup::select(isa)),
-            Op::QPool { kind: PoolKind::Max, .. } => Kernel::MaxPool { kernel: MaxPool::select(isa), taps: self.pool()? },
+            Op::QPool { kind: PoolKind::Max, .. } => {
+                Kernel::MaxPool { kernel: MaxPool::select(isa), taps: self.pool()? }
+            }
             Op::QPool { .. } | Op::QMean { .. } => self.average()?,
             Op::QSoftmax { .. } => {
                 let (from, to) = (Dequantize::select(isa), Quantize::select(isa));
@@ -160,7 +217,9 @@ impl Select<'_> {
                 Kernel::Softmax { isa, from, to, input: dequantize(input), output: quantize(output) }
             }
             Op::Quantize {} => Kernel::Quantize { kernel: Quantize::select(isa), params: quantize(self.result()?) },
-            Op::Dequantize {} => Kernel::Dequantize { kernel: Dequantize::select(isa), params: dequantize(self.quant(0)?) },
+            Op::Dequantize {} => {
+                Kernel::Dequantize { kernel: Dequantize::select(isa), params: dequantize(self.quant(0)?) }
+            }
             _ => Kernel::Generic(isa),
         })
     }
@@ -188,7 +247,8 @@ impl Select<'_> {
         let (Op::QConv { window, .. } | Op::QDepthwise { window, .. }) = self.op else { return Err(fault()) };
         let input = self.operands[0].info.shape;
         let table = |operand: usize| {
-            let bytes = self.operands[operand].constant.ok_or_else(|| self.parameter("offset tables aren't constant"))?;
+            let bytes =
+                self.operands[operand].constant.ok_or_else(|| self.parameter("offset tables aren't constant"))?;
             Ok(bytes.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect::<Vec<_>>())
         };
         let run = input.dim(3) / groups;
@@ -231,7 +291,10 @@ impl Select<'_> {
         let ratio = |q: Quant| (f64::from(q.scale) / f64::from(y.scale)) as f32;
         if kind == BinaryKind::Mul {
             let scale = (f64::from(a.scale) * f64::from(b.scale) / f64::from(y.scale)) as f32;
-            return Ok(Kernel::Mul { kernel: Mul::select(self.isa), params: MulParams { a_zero, b_zero, scale, zero, lo, hi } });
+            return Ok(Kernel::Mul {
+                kernel: Mul::select(self.isa),
+                params: MulParams { a_zero, b_zero, scale, zero, lo, hi },
+            });
         }
         let sign = if kind == BinaryKind::Sub { -1.0 } else { 1.0 };
         let params = AddParams { a_zero, a_ratio: ratio(a), b_zero, b_ratio: sign * ratio(b), zero, lo, hi };

@@ -9,7 +9,9 @@ pub(crate) fn macs(op: &Op, operands: &[Info], result: Shape) -> u64 {
     let last = |operand: usize| operands.get(operand).map_or(0, |info| info.shape.last());
     let taps = |window: &Window| window.taps().unwrap_or(0);
     let depth = match op {
-        Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } => taps(window) * last(0) / (*groups).max(1) as usize,
+        Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } => {
+            taps(window) * last(0) / (*groups).max(1) as usize
+        }
         Op::QDepthwise { window, .. } => taps(window),
         Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } => last(0),
         Op::Recurrent { .. } => return recurrent(operands),

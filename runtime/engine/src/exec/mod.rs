@@ -22,24 +22,42 @@ pub(crate) use macs::macs;
 use crate::error::RunError;
 use crate::op::Op;
 use crate::op::infer::Info;
-use dunlin_kernels::Isa;
 use crate::tensor::{DType, Quant, Shape};
+use dunlin_kernels::Isa;
 
 /// Carries out an operator that needs no picked kernel.
 ///
 /// Shapes are those of this call and have passed [`Op::infer`]. `scratch` has at least [`scratch_len`] bytes and begins
 /// at a multiple of 64; what it holds before is arbitrary.
-pub(crate) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], scratch: &mut [u8], isa: Isa) -> Result<(), RunError> {
+pub(crate) fn run(
+    op: &Op,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+    isa: Isa,
+) -> Result<(), RunError> {
     match op {
         Op::FlipSign {} => {
             int8::flip_sign(inputs, &mut outputs[0]);
             Ok(())
         }
         Op::DynamicQuantize {} => int8::dynamic_quantize(inputs, outputs, isa),
-        Op::Reshape { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Pad { .. } | Op::Concat { .. }
-        | Op::Gather { .. } | Op::GatherElements { .. } | Op::GatherNd { .. } | Op::ScatterElements { .. }
-        | Op::ScatterNd { .. } | Op::Expand { .. } | Op::Tile { .. } | Op::Cast { .. } | Op::OneHot { .. }
-        | Op::Trilu { .. } | Op::SliceLike { .. } => movement::run(op, inputs, outputs),
+        Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Slice { .. }
+        | Op::Pad { .. }
+        | Op::Concat { .. }
+        | Op::Gather { .. }
+        | Op::GatherElements { .. }
+        | Op::GatherNd { .. }
+        | Op::ScatterElements { .. }
+        | Op::ScatterNd { .. }
+        | Op::Expand { .. }
+        | Op::Tile { .. }
+        | Op::Cast { .. }
+        | Op::OneHot { .. }
+        | Op::Trilu { .. }
+        | Op::SliceLike { .. } => movement::run(op, inputs, outputs),
         _ => float::run(op, inputs, outputs, scratch, isa),
     }
 }

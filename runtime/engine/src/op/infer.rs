@@ -36,18 +36,50 @@ impl Op {
     pub fn infer(&self, operands: &[Info]) -> Result<Outputs, InferError> {
         // Tags below 20 are int8 operators, below 50 float ones: see the declaration of `Op`.
         match self {
-            Self::QConv { .. } | Self::QDepthwise { .. } | Self::QGemm { .. } | Self::QMatMul { .. }
-            | Self::QBinary { .. } | Self::QLookup { .. } | Self::QPool { .. } | Self::QMean { .. }
-            | Self::QSoftmax { .. } | Self::Quantize { .. } | Self::Dequantize { .. }
-            | Self::DynamicQuantize { .. } | Self::FlipSign { .. } => int8::infer(self, operands),
-            Self::Conv { .. } | Self::MatMul { .. } | Self::Unary { .. } | Self::Binary { .. } | Self::Where { .. }
-            | Self::Reduce { .. } | Self::ArgReduce { .. } | Self::TopK { .. } | Self::Softmax { .. }
-            | Self::LayerNorm { .. } | Self::Lrn { .. } | Self::Pool { .. } | Self::CumSum { .. }
-            | Self::Interpolate { .. } | Self::Recurrent { .. } => float::infer(self, operands),
-            Self::Reshape { .. } | Self::Transpose { .. } | Self::Slice { .. } | Self::Pad { .. } | Self::Concat { .. }
-            | Self::Gather { .. } | Self::GatherElements { .. } | Self::GatherNd { .. }
-            | Self::ScatterElements { .. } | Self::ScatterNd { .. } | Self::Expand { .. } | Self::Tile { .. }
-            | Self::Cast { .. } | Self::OneHot { .. } | Self::Trilu { .. } | Self::SliceLike { .. } => movement::infer(self, operands),
+            Self::QConv { .. }
+            | Self::QDepthwise { .. }
+            | Self::QGemm { .. }
+            | Self::QMatMul { .. }
+            | Self::QBinary { .. }
+            | Self::QLookup { .. }
+            | Self::QPool { .. }
+            | Self::QMean { .. }
+            | Self::QSoftmax { .. }
+            | Self::Quantize { .. }
+            | Self::Dequantize { .. }
+            | Self::DynamicQuantize { .. }
+            | Self::FlipSign { .. } => int8::infer(self, operands),
+            Self::Conv { .. }
+            | Self::MatMul { .. }
+            | Self::Unary { .. }
+            | Self::Binary { .. }
+            | Self::Where { .. }
+            | Self::Reduce { .. }
+            | Self::ArgReduce { .. }
+            | Self::TopK { .. }
+            | Self::Softmax { .. }
+            | Self::LayerNorm { .. }
+            | Self::Lrn { .. }
+            | Self::Pool { .. }
+            | Self::CumSum { .. }
+            | Self::Interpolate { .. }
+            | Self::Recurrent { .. } => float::infer(self, operands),
+            Self::Reshape { .. }
+            | Self::Transpose { .. }
+            | Self::Slice { .. }
+            | Self::Pad { .. }
+            | Self::Concat { .. }
+            | Self::Gather { .. }
+            | Self::GatherElements { .. }
+            | Self::GatherNd { .. }
+            | Self::ScatterElements { .. }
+            | Self::ScatterNd { .. }
+            | Self::Expand { .. }
+            | Self::Tile { .. }
+            | Self::Cast { .. }
+            | Self::OneHot { .. }
+            | Self::Trilu { .. }
+            | Self::SliceLike { .. } => movement::infer(self, operands),
         }
     }
 }
@@ -87,7 +119,11 @@ impl Window {
         let [kernel, stride, dilation] = [self.kernel, self.stride, self.dilation].map(|v| u64::from(v[axis]));
         let [before, after] = [self.pads[axis], self.pads[axis + 2]].map(u64::from);
         let len = u64::try_from(len).ok().filter(|&len| len <= i32::MAX as u64)?;
-        if kernel == 0 || stride == 0 || dilation == 0 || [kernel, stride, dilation, before, after].iter().any(|&v| v > MAX_WINDOW) {
+        if kernel == 0
+            || stride == 0
+            || dilation == 0
+            || [kernel, stride, dilation, before, after].iter().any(|&v| v > MAX_WINDOW)
+        {
             return None;
         }
         let reach = (kernel - 1) * dilation + 1;

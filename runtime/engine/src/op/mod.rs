@@ -8,9 +8,9 @@ use crate::tensor::{DType, Ints};
 pub mod infer;
 mod taps;
 
-use crate::wire::{Take, Words, wire_enum, wire_struct};
 #[cfg(feature = "write")]
 use crate::wire::Put;
+use crate::wire::{Take, Words, wire_enum, wire_struct};
 
 wire_struct! {
     /// Geometry of a sliding window over the H and W axes of an NHWC tensor.

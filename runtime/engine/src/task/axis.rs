@@ -54,13 +54,7 @@ impl Axis {
     pub(super) fn centred(source: u32, full: u64, count: u32, filter: Filter) -> Self {
         let rest = full - u64::from(count);
         let first = (rest + (rest >> 1 & 1)) >> 1;
-        Self {
-            source,
-            full,
-            first,
-            count,
-            filter,
-        }
+        Self { source, full, first, count, filter }
     }
 }
 
@@ -147,10 +141,7 @@ impl Taps {
     pub(super) fn overlap(&self) -> usize {
         let mut open = 0;
         let widest = self.windows.iter().enumerate().map(|(i, window)| {
-            open += self.windows[open..]
-                .iter()
-                .take_while(|w| w.start < window.end)
-                .count();
+            open += self.windows[open..].iter().take_while(|w| w.start < window.end).count();
             open - i
         });
         widest.max().unwrap_or(0)
@@ -166,11 +157,7 @@ impl Taps {
         }
         for weights in 0..axis.count as usize {
             let start = (centre as u32).min(axis.source - 1);
-            self.windows.push(Window {
-                start,
-                end: start + 1,
-                weights,
-            });
+            self.windows.push(Window { start, end: start + 1, weights });
             self.weights.push(1 << FRACTION);
             centre += step;
         }
@@ -193,13 +180,8 @@ impl Taps {
             self.heights.clear();
             self.heights.extend((start..end).map(height));
             let sum: f64 = self.heights.iter().fold(0.0, |sum, h| sum + h);
-            self.windows.push(Window {
-                start,
-                end,
-                weights: self.weights.len(),
-            });
-            self.weights
-                .extend(self.heights.iter().map(|h| to_fixed(h / sum)));
+            self.windows.push(Window { start, end, weights: self.weights.len() });
+            self.weights.extend(self.heights.iter().map(|h| to_fixed(h / sum)));
         }
     }
 }
@@ -207,11 +189,7 @@ impl Taps {
 /// Rounded half away from zero.
 fn to_fixed(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << FRACTION);
-    (if scaled < 0.0 {
-        scaled - 0.5
-    } else {
-        scaled + 0.5
-    }) as i32
+    (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
 #[cfg(test)]
@@ -240,18 +218,8 @@ mod tests {
             (1, 1, Filter::Bilinear, &[(0, &[64])]),
             (2, 2, Filter::Bilinear, &[(0, &[64, 0]), (1, &[64])]),
             (2, 1, Filter::Bilinear, &[(0, &[32, 32])]),
-            (
-                2,
-                4,
-                Filter::Bilinear,
-                &[(0, &[64]), (0, &[48, 16]), (0, &[16, 48]), (1, &[64])],
-            ),
-            (
-                4,
-                2,
-                Filter::Bilinear,
-                &[(0, &[27, 27, 9]), (1, &[9, 27, 27])],
-            ),
+            (2, 4, Filter::Bilinear, &[(0, &[64]), (0, &[48, 16]), (0, &[16, 48]), (1, &[64])]),
+            (4, 2, Filter::Bilinear, &[(0, &[27, 27, 9]), (1, &[9, 27, 27])]),
             (2, 1, Filter::Bicubic, &[(0, &[32, 32])]),
             (3, 2, Filter::Nearest, &[(0, &[64]), (2, &[64])]),
         ];
@@ -262,14 +230,9 @@ mod tests {
             for ((start, weights), (expected_start, parts)) in found.iter().zip(expected) {
                 assert_eq!(start, expected_start, "{source} to {full}");
                 let sum: i32 = parts.iter().sum();
-                let exact = parts
-                    .iter()
-                    .map(|&p| (f64::from(p) / f64::from(sum)) * f64::from(ONE));
+                let exact = parts.iter().map(|&p| (f64::from(p) / f64::from(sum)) * f64::from(ONE));
                 for (weight, exact) in weights.iter().zip(exact) {
-                    assert!(
-                        (f64::from(*weight) - exact).abs() <= 0.5,
-                        "{source} to {full}: {weights:?}"
-                    );
+                    assert!((f64::from(*weight) - exact).abs() <= 0.5, "{source} to {full}: {weights:?}");
                 }
                 assert_eq!(weights.len(), parts.len(), "{source} to {full}");
             }
@@ -283,29 +246,16 @@ mod tests {
         for filter in [Filter::Nearest, Filter::Bilinear, Filter::Bicubic] {
             for (source, full) in sides.iter().flat_map(|&s| sides.map(|f| (s, f))) {
                 let taps = taps(whole(source, full, filter));
-                assert!(
-                    taps.windows
-                        .is_sorted_by(|a, b| a.start <= b.start && a.end <= b.end)
-                );
+                assert!(taps.windows.is_sorted_by(|a, b| a.start <= b.start && a.end <= b.end));
                 for (start, weights) in taps.iter() {
                     let (sum, len) = (weights.iter().sum::<i32>(), weights.len() as i32);
                     assert!(len > 0 && start + weights.len() <= source as usize);
-                    assert!(
-                        (sum - ONE).abs() <= len,
-                        "{filter:?} {source} to {full}: {sum}"
-                    );
+                    assert!((sum - ONE).abs() <= len, "{filter:?} {source} to {full}: {sum}");
                     assert!(weights.iter().map(|w| w.abs()).sum::<i32>() < ONE / 2 * 3);
                 }
-                let readers = |y| {
-                    (0..taps.len())
-                        .filter(|&i| taps.range(i).contains(&y))
-                        .count()
-                };
+                let readers = |y| (0..taps.len()).filter(|&i| taps.range(i).contains(&y)).count();
                 let most = (0..source as usize).map(readers).max();
-                assert!(
-                    Some(taps.overlap()) >= most,
-                    "{filter:?} {source} to {full}"
-                );
+                assert!(Some(taps.overlap()) >= most, "{filter:?} {source} to {full}");
             }
         }
     }

@@ -80,11 +80,7 @@ impl ImageSpec {
                 let permille = u64::from(permille);
                 let short = (side * 1000 + permille / 2) / permille;
                 let long = short * u64::from(width.max(height)) / u64::from(width.min(height));
-                if width <= height {
-                    (short, long)
-                } else {
-                    (long, short)
-                }
+                if width <= height { (short, long) } else { (long, short) }
             }
         }
     }
@@ -154,16 +150,10 @@ impl fmt::Display for ImageSpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Target { width, height } => {
-                write!(
-                    f,
-                    "an image tensor of {width}x{height} is not within 1..={MAX_TARGET_SIDE} a side"
-                )
+                write!(f, "an image tensor of {width}x{height} is not within 1..={MAX_TARGET_SIDE} a side")
             }
             Self::Crop { permille } => {
-                write!(
-                    f,
-                    "a crop ratio of {permille}/1000 is not within {MIN_CROP_PERMILLE}..=1000"
-                )
+                write!(f, "a crop ratio of {permille}/1000 is not within {MIN_CROP_PERMILLE}..=1000")
             }
             Self::Normalization { channel } => {
                 write!(f, "scale or offset of channel {channel} is not finite")
@@ -190,62 +180,27 @@ mod tests {
 
     #[test]
     fn refuses_what_cannot_be_carried_out() {
-        let crop = |permille| ImageSpec {
-            fit: Fit::CenterCrop { permille },
-            ..SPEC
-        };
+        let crop = |permille| ImageSpec { fit: Fit::CenterCrop { permille }, ..SPEC };
         let target = |width, height| Err(ImageSpecError::Target { width, height });
         let cases = [
             ("usual", SPEC, Ok(())),
             ("no width", ImageSpec { width: 0, ..SPEC }, target(0, 224)),
             ("no height", ImageSpec { height: 0, ..SPEC }, target(224, 0)),
-            (
-                "largest",
-                ImageSpec {
-                    width: MAX_TARGET_SIDE,
-                    ..SPEC
-                },
-                Ok(()),
-            ),
-            (
-                "too large",
-                ImageSpec {
-                    height: MAX_TARGET_SIDE + 1,
-                    ..SPEC
-                },
-                target(224, 2049),
-            ),
-            (
-                "crop of nothing",
-                crop(0),
-                Err(ImageSpecError::Crop { permille: 0 }),
-            ),
-            (
-                "narrow crop",
-                crop(249),
-                Err(ImageSpecError::Crop { permille: 249 }),
-            ),
+            ("largest", ImageSpec { width: MAX_TARGET_SIDE, ..SPEC }, Ok(())),
+            ("too large", ImageSpec { height: MAX_TARGET_SIDE + 1, ..SPEC }, target(224, 2049)),
+            ("crop of nothing", crop(0), Err(ImageSpecError::Crop { permille: 0 })),
+            ("narrow crop", crop(249), Err(ImageSpecError::Crop { permille: 249 })),
             ("narrowest crop", crop(250), Ok(())),
             ("whole short side", crop(1000), Ok(())),
-            (
-                "crop beyond the picture",
-                crop(1001),
-                Err(ImageSpecError::Crop { permille: 1001 }),
-            ),
+            ("crop beyond the picture", crop(1001), Err(ImageSpecError::Crop { permille: 1001 })),
             (
                 "infinite scale",
-                ImageSpec {
-                    scale: [1.0, f32::INFINITY, 1.0],
-                    ..SPEC
-                },
+                ImageSpec { scale: [1.0, f32::INFINITY, 1.0], ..SPEC },
                 Err(ImageSpecError::Normalization { channel: 1 }),
             ),
             (
                 "offset is no number",
-                ImageSpec {
-                    offset: [0.0, 0.0, f32::NAN],
-                    ..SPEC
-                },
+                ImageSpec { offset: [0.0, 0.0, f32::NAN], ..SPEC },
                 Err(ImageSpecError::Normalization { channel: 2 }),
             ),
         ];
@@ -269,12 +224,7 @@ mod tests {
             ((1, 1), 1000, (1, 65536), ((1, 65536), 0, 32768)),
         ];
         for ((width, height), permille, picture, (full, left, above)) in cases {
-            let spec = ImageSpec {
-                width,
-                height,
-                fit: Fit::CenterCrop { permille },
-                ..SPEC
-            };
+            let spec = ImageSpec { width, height, fit: Fit::CenterCrop { permille }, ..SPEC };
             let (rows, columns) = spec.place(picture.0, picture.1);
             assert_eq!(spec.full_size(picture.0, picture.1), full, "{picture:?}");
             assert_eq!((columns.first, rows.first), (left, above), "{picture:?}");

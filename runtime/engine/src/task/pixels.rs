@@ -45,12 +45,7 @@ impl<'a> Pixels<'a> {
     ///
     /// # Errors
     /// A side is zero, the picture is beyond [`MAX_PIXELS`] or [`MAX_SIDE`], or `data` has another length.
-    pub fn new(
-        data: &'a [u8],
-        width: u32,
-        height: u32,
-        format: PixelFormat,
-    ) -> Result<Self, PixelsError> {
+    pub fn new(data: &'a [u8], width: u32, height: u32, format: PixelFormat) -> Result<Self, PixelsError> {
         if width == 0 || height == 0 {
             return Err(PixelsError::Empty { width, height });
         }
@@ -63,12 +58,7 @@ impl<'a> Pixels<'a> {
             let found = data.len();
             return Err(PixelsError::Length { expected, found });
         }
-        Ok(Self {
-            data,
-            width,
-            height,
-            format,
-        })
+        Ok(Self { data, width, height, format })
     }
 
     /// Pixels of one row.
@@ -96,11 +86,7 @@ impl<'a> Pixels<'a> {
 /// Shows the sizes, never the pixels: a user's picture has no way into a log.
 impl fmt::Debug for Pixels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Pixels({}x{} {:?})",
-            self.width, self.height, self.format
-        )
+        write!(f, "Pixels({}x{} {:?})", self.width, self.height, self.format)
     }
 }
 
@@ -138,16 +124,10 @@ impl fmt::Display for PixelsError {
                 write!(f, "a picture of {width}x{height} has no pixels")
             }
             Self::TooLarge { width, height } => {
-                write!(
-                    f,
-                    "a picture of {width}x{height} is beyond {MAX_PIXELS} pixels or {MAX_SIDE} a side"
-                )
+                write!(f, "a picture of {width}x{height} is beyond {MAX_PIXELS} pixels or {MAX_SIDE} a side")
             }
             Self::Length { expected, found } => {
-                write!(
-                    f,
-                    "the picture's sizes call for {expected} bytes, found {found}"
-                )
+                write!(f, "the picture's sizes call for {expected} bytes, found {found}")
             }
         }
     }
@@ -163,67 +143,13 @@ mod tests {
     fn refuses_what_is_no_picture() {
         let large = |width, height| Err(PixelsError::TooLarge { width, height });
         let cases = [
-            (
-                "no width",
-                0,
-                3,
-                PixelFormat::Gray8,
-                Err(PixelsError::Empty {
-                    width: 0,
-                    height: 3,
-                }),
-            ),
-            (
-                "no height",
-                3,
-                0,
-                PixelFormat::Gray8,
-                Err(PixelsError::Empty {
-                    width: 3,
-                    height: 0,
-                }),
-            ),
-            (
-                "short",
-                4,
-                4,
-                PixelFormat::Rgb8,
-                Err(PixelsError::Length {
-                    expected: 48,
-                    found: 12,
-                }),
-            ),
-            (
-                "long",
-                1,
-                1,
-                PixelFormat::Rgb8,
-                Err(PixelsError::Length {
-                    expected: 3,
-                    found: 12,
-                }),
-            ),
-            (
-                "many pixels",
-                16385,
-                16384,
-                PixelFormat::Gray8,
-                large(16385, 16384),
-            ),
-            (
-                "long side",
-                MAX_SIDE + 1,
-                1,
-                PixelFormat::Gray8,
-                large(MAX_SIDE + 1, 1),
-            ),
-            (
-                "extreme",
-                u32::MAX,
-                u32::MAX,
-                PixelFormat::Rgba8,
-                large(u32::MAX, u32::MAX),
-            ),
+            ("no width", 0, 3, PixelFormat::Gray8, Err(PixelsError::Empty { width: 0, height: 3 })),
+            ("no height", 3, 0, PixelFormat::Gray8, Err(PixelsError::Empty { width: 3, height: 0 })),
+            ("short", 4, 4, PixelFormat::Rgb8, Err(PixelsError::Length { expected: 48, found: 12 })),
+            ("long", 1, 1, PixelFormat::Rgb8, Err(PixelsError::Length { expected: 3, found: 12 })),
+            ("many pixels", 16385, 16384, PixelFormat::Gray8, large(16385, 16384)),
+            ("long side", MAX_SIDE + 1, 1, PixelFormat::Gray8, large(MAX_SIDE + 1, 1)),
+            ("extreme", u32::MAX, u32::MAX, PixelFormat::Rgba8, large(u32::MAX, u32::MAX)),
             ("gray", 4, 3, PixelFormat::Gray8, Ok(())),
             ("rgb", 2, 2, PixelFormat::Rgb8, Ok(())),
             ("rgba", 3, 1, PixelFormat::Rgba8, Ok(())),

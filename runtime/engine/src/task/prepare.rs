@@ -24,10 +24,7 @@ impl ImagePreparer {
     /// The spec can't be carried out.
     pub fn new(spec: ImageSpec) -> Result<Self, ImageSpecError> {
         spec.check()?;
-        Ok(Self {
-            spec,
-            resampler: Resampler::default(),
-        })
+        Ok(Self { spec, resampler: Resampler::default() })
     }
 
     /// What is carried out.
@@ -40,19 +37,14 @@ impl ImagePreparer {
         let (rows, columns) = self.spec.place(pixels.width(), pixels.height());
         let luma = self.spec.color == Color::Gray;
         let plane = self.resampler.run(pixels, rows, columns, luma);
-        Prepared {
-            spec: &self.spec,
-            plane,
-        }
+        Prepared { spec: &self.spec, plane }
     }
 }
 
 /// Shows the spec, never the pixels: a user's picture has no way into a log.
 impl fmt::Debug for ImagePreparer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImagePreparer")
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("ImagePreparer").field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 
@@ -72,10 +64,7 @@ impl Prepared<'_> {
     pub fn to_u8(&self, tables: &[[u8; 256]], out: &mut [u8]) -> Result<(), OutputError> {
         let expected = self.spec.color.channels();
         if tables.len() != expected {
-            return Err(OutputError::Tables {
-                expected,
-                found: tables.len(),
-            });
+            return Err(OutputError::Tables { expected, found: tables.len() });
         }
         self.fill(out, |channel, byte| tables[channel][usize::from(byte)])
     }
@@ -86,19 +75,14 @@ impl Prepared<'_> {
     /// The length of `out` is not the spec's; `out` is left as it was.
     pub fn to_f32(&self, out: &mut [f32]) -> Result<(), OutputError> {
         let ImageSpec { scale, offset, .. } = self.spec;
-        self.fill(out, |channel, byte| {
-            f32::from(byte) * scale[channel] + offset[channel]
-        })
+        self.fill(out, |channel, byte| f32::from(byte) * scale[channel] + offset[channel])
     }
 
     /// Picks the byte of each element in the tensor's order of channels and writes what `element` makes of it.
     fn fill<T>(&self, out: &mut [T], element: impl Fn(usize, u8) -> T) -> Result<(), OutputError> {
         let expected = self.spec.len();
         if out.len() != expected {
-            return Err(OutputError::Length {
-                expected,
-                found: out.len(),
-            });
+            return Err(OutputError::Length { expected, found: out.len() });
         }
         let bytes = self.plane.bytes;
         let three = |[a, b, c]: [u8; 3]| [element(0, a), element(1, b), element(2, c)];
@@ -114,20 +98,12 @@ impl Prepared<'_> {
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Prepared({}x{} {:?})",
-            self.spec.width, self.spec.height, self.spec.color
-        )
+        write!(f, "Prepared({}x{} {:?})", self.spec.width, self.spec.height, self.spec.color)
     }
 }
 
 /// Each pixel of `I` bytes becomes `O` elements.
-fn spread<T, const I: usize, const O: usize>(
-    out: &mut [T],
-    bytes: &[u8],
-    pixel: impl Fn([u8; I]) -> [T; O],
-) {
+fn spread<T, const I: usize, const O: usize>(out: &mut [T], bytes: &[u8], pixel: impl Fn([u8; I]) -> [T; O]) {
     let (out, _) = out.as_chunks_mut::<O>();
     let (bytes, _) = bytes.as_chunks::<I>();
     for (out, &bytes) in out.iter_mut().zip(bytes) {
@@ -170,16 +146,10 @@ impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { expected, found } => {
-                write!(
-                    f,
-                    "the image tensor has {expected} elements, found room for {found}"
-                )
+                write!(f, "the image tensor has {expected} elements, found room for {found}")
             }
             Self::Tables { expected, found } => {
-                write!(
-                    f,
-                    "the image tensor has {expected} channels, found {found} tables"
-                )
+                write!(f, "the image tensor has {expected} channels, found {found} tables")
             }
         }
     }

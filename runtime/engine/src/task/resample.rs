@@ -26,30 +26,17 @@ pub(super) struct Resampler {
 
 impl Resampler {
     /// Resizes and crops `pixels` to `rows` x `columns`, as luma or with the picture's own channels.
-    pub(super) fn run(
-        &mut self,
-        pixels: &Pixels<'_>,
-        rows: Axis,
-        columns: Axis,
-        luma: bool,
-    ) -> Plane<'_> {
+    pub(super) fn run(&mut self, pixels: &Pixels<'_>, rows: Axis, columns: Axis, luma: bool) -> Plane<'_> {
         self.rows.set(rows);
         self.columns.set(columns);
-        let channels = if luma || pixels.format() == PixelFormat::Gray8 {
-            1
-        } else {
-            3
-        };
+        let channels = if luma || pixels.format() == PixelFormat::Gray8 { 1 } else { 3 };
         let width = self.columns.len() * channels;
         self.line.resize(width, 0);
         self.sums.reset(width, self.rows.overlap());
         self.plane.clear();
         self.plane.reserve(width * self.rows.len());
         self.stream(pixels, channels);
-        Plane {
-            bytes: &self.plane,
-            channels,
-        }
+        Plane { bytes: &self.plane, channels }
     }
 
     /// Goes once over the source rows: `begun` result rows have read one already, `done` of them their last.
@@ -67,8 +54,7 @@ impl Resampler {
                 add_scaled(self.sums.row(row), &self.line, self.rows.weight(row, y));
             }
             while done < begun && self.rows.range(done).end == y + 1 {
-                self.plane
-                    .extend(self.sums.row(done).iter().map(|&sum| to_byte(sum)));
+                self.plane.extend(self.sums.row(done).iter().map(|&sum| to_byte(sum)));
                 done += 1;
             }
         }
@@ -76,12 +62,7 @@ impl Resampler {
 
     /// Source row `y`, converted and resized, into `line`.
     fn resize_row(&mut self, pixels: &Pixels<'_>, y: usize, channels: usize) {
-        let Self {
-            columns,
-            luma,
-            line,
-            ..
-        } = self;
+        let Self { columns, luma, line, .. } = self;
         let row = pixels.row(y);
         match (pixels.format(), channels) {
             (PixelFormat::Gray8, _) => weigh_row::<1, 1>(row, columns, line),
@@ -134,11 +115,7 @@ fn add_scaled(sums: &mut [i32], line: &[u8], weight: i32) {
 }
 
 /// Makes each pixel of `line` of the pixels in its window; of `STRIDE` source bytes the first `CHANNELS` count.
-fn weigh_row<const STRIDE: usize, const CHANNELS: usize>(
-    row: &[u8],
-    columns: &Taps,
-    line: &mut [u8],
-) {
+fn weigh_row<const STRIDE: usize, const CHANNELS: usize>(row: &[u8], columns: &Taps, line: &mut [u8]) {
     let (pixels, _) = row.as_chunks::<STRIDE>();
     let (out, _) = line.as_chunks_mut::<CHANNELS>();
     for (out, (start, weights)) in out.iter_mut().zip(columns.iter()) {
@@ -179,11 +156,7 @@ mod tests {
             let pixels = Pixels::new(&data, 9, 5, PixelFormat::Rgb8).expect("135 bytes are 9x5");
             let [rows, columns] = [5, 9].map(|side| Axis::centred(side, side.into(), side, filter));
             let mut resampler = Resampler::default();
-            assert_eq!(
-                resampler.run(&pixels, rows, columns, false).bytes,
-                data,
-                "{filter:?}"
-            );
+            assert_eq!(resampler.run(&pixels, rows, columns, false).bytes, data, "{filter:?}");
         }
     }
 
@@ -204,19 +177,8 @@ mod tests {
 
     /// Where each buffer lies and how much it holds.
     fn buffers(resampler: &Resampler) -> [(usize, usize); 4] {
-        let Resampler {
-            luma,
-            line,
-            sums,
-            plane,
-            ..
-        } = resampler;
+        let Resampler { luma, line, sums, plane, .. } = resampler;
         let of = |bytes: &Vec<u8>| (bytes.as_ptr() as usize, bytes.capacity());
-        [
-            of(luma),
-            of(line),
-            of(plane),
-            (sums.data.as_ptr() as usize, sums.data.capacity()),
-        ]
+        [of(luma), of(line), of(plane), (sums.data.as_ptr() as usize, sums.data.capacity())]
     }
 }

@@ -89,7 +89,13 @@ impl Rules<'_> {
         self.filters(&window, panels, c, [n, h, w])
     }
 
-    fn filters(&self, window: &Window, panels: Option<usize>, channels: usize, [n, h, w]: [usize; 3]) -> Result<Outputs, InferError> {
+    fn filters(
+        &self,
+        window: &Window,
+        panels: Option<usize>,
+        channels: usize,
+        [n, h, w]: [usize; 3],
+    ) -> Result<Outputs, InferError> {
         let [oh, ow] = self.output(window, h, w)?;
         self.counted(1, DType::I8, panels)?;
         self.table(2, oh.checked_mul(window.kernel[0] as usize))?;
@@ -117,7 +123,7 @@ impl Rules<'_> {
         let per_channel = |operand, dtype| self.counted(operand, dtype, Some(n));
         let dtype = match epilogue {
             Epilogue::Requant => {
-                        per_channel(2, DType::I32)?;
+                per_channel(2, DType::I32)?;
                 per_channel(3, DType::F32)?;
                 if self.0.len() > 4 {
                     per_channel(4, DType::I32)?;
@@ -125,7 +131,7 @@ impl Rules<'_> {
                 DType::U8
             }
             Epilogue::Dynamic => {
-                        self.counted(2, DType::F32, Some(1))?;
+                self.counted(2, DType::F32, Some(1))?;
                 self.counted(3, DType::U8, Some(1))?;
                 per_channel(4, DType::I32)?;
                 per_channel(5, DType::F32)?;
@@ -133,7 +139,7 @@ impl Rules<'_> {
                 DType::F32
             }
             Epilogue::Raw => {
-                        self.counted(2, DType::U8, Some(1))?;
+                self.counted(2, DType::U8, Some(1))?;
                 per_channel(3, DType::I32)?;
                 DType::I32
             }

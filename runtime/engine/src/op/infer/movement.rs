@@ -34,7 +34,11 @@ pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
 fn arity(op: &Op) -> core::ops::RangeInclusive<usize> {
     match op {
         Op::Concat { .. } => 1..=usize::MAX,
-        Op::Gather { .. } | Op::GatherElements { .. } | Op::GatherNd { .. } | Op::OneHot { .. } | Op::SliceLike { .. } => 2..=2,
+        Op::Gather { .. }
+        | Op::GatherElements { .. }
+        | Op::GatherNd { .. }
+        | Op::OneHot { .. }
+        | Op::SliceLike { .. } => 2..=2,
         Op::ScatterElements { .. } | Op::ScatterNd { .. } => 3..=3,
         _ => 1..=1,
     }
@@ -176,7 +180,11 @@ fn gather_elements(operands: Operands<'_>, axis: u32) -> Result<Outputs, InferEr
 fn gather_nd(operands: Operands<'_>, batch: usize) -> Result<Outputs, InferError> {
     let x = operands.typed(0, ANY)?;
     let indices = operands.typed(1, &[DType::I32])?;
-    if indices.rank() == 0 || batch >= indices.rank() || batch > x.rank() || x.dims()[..batch] != indices.dims()[..batch] {
+    if indices.rank() == 0
+        || batch >= indices.rank()
+        || batch > x.rank()
+        || x.dims()[..batch] != indices.dims()[..batch]
+    {
         return Err(operands.misfit(1));
     }
     let depth = indices.last();

@@ -164,15 +164,15 @@ pub struct CompileArgs {
     #[arg(long, value_name = "R,G,B", value_parser = divisors)]
     pub std: Option<[f32; 3]>,
     /// How a picture of other proportions is fitted in: `squeeze`, `center-crop`, or with the crop's share of the
-    /// short side `center-crop:0.875`, which is the default share
-    #[arg(long, value_name = "FIT", value_parser = fit, default_value = "squeeze")]
-    pub fit: Fit,
+    /// short side `center-crop:0.875`, which is the usual share [default: squeeze]
+    #[arg(long, value_name = "FIT", value_parser = fit)]
+    pub fit: Option<Fit>,
     /// The model wants blue first
     #[arg(long)]
     pub bgr: bool,
-    /// How pictures are resized
-    #[arg(long, value_enum, default_value_t = FilterArg::Bilinear)]
-    pub filter: FilterArg,
+    /// How pictures are resized [default: bilinear]
+    #[arg(long, value_enum)]
+    pub filter: Option<FilterArg>,
     /// Size of a dimension that the model leaves open, by its name; may be repeated
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dim, action = ArgAction::Append)]
     pub dims: Vec<(String, usize)>,
@@ -186,6 +186,13 @@ pub struct CompileArgs {
     /// Where the report is written as JSON
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+}
+
+impl CompileArgs {
+    /// Whether an option about pictures is given.
+    pub fn asks_for_pictures(&self) -> bool {
+        self.mean.is_some() || self.std.is_some() || self.fit.is_some() || self.bgr || self.filter.is_some()
+    }
 }
 
 /// Of `dunlin inspect`.

@@ -62,7 +62,7 @@ pub enum CliError {
         /// The model's input.
         input: String,
         /// What doesn't fit.
-        source: TensorFault,
+        source: Box<TensorFault>,
     },
     /// A folder or archive isn't the labelled data that was asked for.
     Data {
@@ -113,7 +113,7 @@ pub enum CliError {
         /// The ONNX file.
         path: PathBuf,
         /// What is wrong with it, or with the options.
-        source: CompileError,
+        source: Box<CompileError>,
     },
 }
 
@@ -121,6 +121,16 @@ impl CliError {
     /// From an artifact's own error.
     pub fn artifact(path: impl Into<PathBuf>, source: ArtifactError) -> Self {
         Self::Model { path: path.into(), source: ModelError::Artifact(source) }
+    }
+
+    /// An array that doesn't fit an input.
+    pub fn tensor(path: impl Into<PathBuf>, input: impl Into<String>, source: TensorFault) -> Self {
+        Self::Tensor { path: path.into(), input: input.into(), source: Box::new(source) }
+    }
+
+    /// A model that can't be compiled.
+    pub fn compile(path: impl Into<PathBuf>, source: CompileError) -> Self {
+        Self::Compile { path: path.into(), source: Box::new(source) }
     }
 
     /// A run that failed on the arrays or pictures of a file.

@@ -77,7 +77,7 @@ impl Batch {
         let mut columns = Vec::new();
         let mut len = None;
         for input in inputs {
-            let fault = |source| CliError::Tensor { path: path.to_owned(), input: input.name.clone(), source };
+            let fault = |source| CliError::tensor(path, &input.name, source);
             let array = find(path, npz, &input.name, inputs.len() == 1)?;
             let (column, rows) = Column::new(input, array).map_err(fault)?;
             match *len.get_or_insert(rows) {
@@ -117,7 +117,7 @@ impl Batch {
     }
 
     fn fault(&self, input: &str, source: TensorFault) -> CliError {
-        CliError::Tensor { path: self.path.clone(), input: input.to_owned(), source }
+        CliError::tensor(&self.path, input, source)
     }
 }
 
@@ -131,10 +131,7 @@ pub fn find<R: Read + Seek>(path: &Path, npz: &mut Npz<R>, name: &str, or_input:
     if array.is_none() && or_input {
         array = npz.array("input").map_err(fault)?;
     }
-    array.ok_or_else(|| {
-        let source = TensorFault::Missing { found: npz.names() };
-        CliError::Tensor { path: path.to_owned(), input: name.to_owned(), source }
-    })
+    array.ok_or_else(|| CliError::tensor(path, name, TensorFault::Missing { found: npz.names() }))
 }
 
 impl Column {

@@ -288,6 +288,6 @@ mod tests {
         let mut accuracy = Accuracy { samples: 2, ..Accuracy::default() };
         accuracy.count(1, 1, Some(1));
         accuracy.count(1, 2, Some(2));
-        assert_eq!((accuracy.agreeing, accuracy.labelled, accuracy.right_before, accuracy.right_after), (1, 2, 1, 1));
+        assert_eq!((accuracy.agreeing, accuracy.labelled, accuracy.right_before, accuracy.right_after), (1, 2, 1, 2));
     }
 }

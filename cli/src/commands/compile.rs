@@ -5,11 +5,14 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use dunlin_compiler::compile::{Options, Precision, Samples, TaskRequest, compile};
 use dunlin_compiler::picture::ImageRequest;
 use dunlin_compiler::report::{Accuracy, Report};
+use dunlin_engine::task::Filter;
 
-use crate::args::{CompileArgs, PrecisionArg, TaskArg};
+use crate::args::{Args, CompileArgs, PrecisionArg, TaskArg};
 use crate::calibrate;
 use crate::error::CliError;
 use crate::output::{self, bytes};
@@ -23,7 +26,7 @@ pub fn run(args: &CompileArgs, out: &mut dyn Write) -> Result<ExitCode, CliError
     let mut options = options(args)?;
     options.calibration = samples(args, &onnx, &options, &mut progress)?;
     let compiled = compile(&onnx, &options, &mut |p| progress.show(p.stage, p.done, p.total));
-    let compiled = compiled.map_err(|source| CliError::Compile { path: args.model.clone(), source })?;
+    let compiled = compiled.map_err(|source| CliError::compile(&args.model, source))?;
     drop(progress);
     output::file(&args.output, &compiled.artifact)?;
     if let Some(path) = &args.report {
@@ -61,17 +64,23 @@ fn options(args: &CompileArgs) -> Result<Options, CliError> {
     Ok(options)
 }
 
+/// What the model takes. Options about pictures without `--task image` end the program as wrong usage.
 fn task(args: &CompileArgs) -> TaskRequest {
     let usual = ImageRequest::default();
+    let request = ImageRequest {
+        mean: args.mean.unwrap_or(usual.mean),
+        std: args.std.unwrap_or(usual.std),
+        fit: args.fit.unwrap_or(usual.fit),
+        bgr: args.bgr,
+        filter: args.filter.map_or(usual.filter, Filter::from),
+    };
     match args.task {
+        TaskArg::Image => TaskRequest::Image(request),
+        TaskArg::Tensor if args.asks_for_pictures() => {
+            let why = "--mean, --std, --fit, --bgr and --filter are about pictures: add --task image";
+            Args::command().error(ErrorKind::ArgumentConflict, why).exit()
+        }
         TaskArg::Tensor => TaskRequest::Tensor,
-        TaskArg::Image => TaskRequest::Image(ImageRequest {
-            mean: args.mean.unwrap_or(usual.mean),
-            std: args.std.unwrap_or(usual.std),
-            fit: args.fit,
-            bgr: args.bgr,
-            filter: args.filter.into(),
-        }),
     }
 }
 
@@ -99,7 +108,7 @@ fn samples(
 ) -> Result<Option<Samples>, CliError> {
     let Some(data) = &args.calibrate else { return Ok(None) };
     let inputs = calibrate::inputs(onnx, options);
-    let inputs = inputs.map_err(|source| CliError::Compile { path: args.model.clone(), source })?;
+    let inputs = inputs.map_err(|source| CliError::compile(&args.model, source))?;
     let samples = if data.is_dir() {
         calibrate::pictures(data, &inputs, options, args.samples, progress)
     } else {

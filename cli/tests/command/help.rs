@@ -24,7 +24,7 @@ fn versions_are_told() {
 
 #[test]
 fn a_wrong_command_line_is_code_2() {
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 8] = [
         &[],
         &["explode"],
         &["classify"],
@@ -32,6 +32,7 @@ fn a_wrong_command_line_is_code_2() {
         &["classify", "--top", "0", "cat.png"],
         &["compile", "model.onnx"],
         &["compile", "model.onnx", "-o", "x", "--fit", "stretch"],
+        &["compile", "Cargo.toml", "-o", "x", "--std", "255"],
     ];
     for args in wrong {
         let error = crate::finish(crate::command(args)).failure(2);

@@ -226,11 +226,19 @@ pub fn qlinear_binary(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
     result(importer, node, y, 6, node.input(0)?)
 }
 
-/// QLinearGlobalAveragePool with channels first.
+/// QLinearGlobalAveragePool; an attribute says where the channels are.
 pub fn qlinear_global_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<ValueId>> {
-    channels_first(node)?;
     let x = operand(importer, node, 0, 0)?;
-    let y = pool::over_space(importer, node, ReduceKind::Mean, x)?;
+    let y = match node.flag("channels_last", false)? {
+        false => pool::over_space(importer, node, ReduceKind::Mean, x)?,
+        true => {
+            let axes: Vec<usize> = (1..importer.rank(x).saturating_sub(1)).collect();
+            if axes.is_empty() {
+                return Err(node.invalid("it has no spatial dimensions"));
+            }
+            importer.reduce(ReduceKind::Mean, x, &axes, true)?
+        }
+    };
     result(importer, node, y, 3, node.input(0)?)
 }
 

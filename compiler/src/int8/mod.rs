@@ -20,7 +20,7 @@
 //! | `QGemm` | x, weights i8 `[n, k]`, then as the engine's operator |
 //!
 //! Their images are NHWC already: a `Transpose` stands before and behind each, for the layout pass to cancel.
-//! `bias` has the input's zero point folded in; see [`sums`].
+//! `bias` has the input's zero point folded in; see `sums`.
 
 mod dynamic;
 mod graph;

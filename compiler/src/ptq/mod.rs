@@ -1,14 +1,14 @@
 //! Post-training quantization: a float graph and calibration samples in, the same graph with `QuantizeLinear` and
 //! `DequantizeLinear` in it out, for [`crate::int8`] to lower.
 //!
-//! 1. [`scheme`] decides which operators compute in integers and which values are therefore quantized; a `Relu` behind an
+//! 1. `scheme` decides which operators compute in integers and which values are therefore quantized; a `Relu` behind an
 //!    operator belongs to it, and operators that only move data share one quantization among what they move.
-//! 2. [`ranges`] runs the float graph over the samples and picks each value's range.
-//! 3. [`trial`] runs each operator beside its quantized version on the float operands. The mean difference of each
+//! 2. `ranges` runs the float graph over the samples and picks each value's range.
+//! 3. `trial` runs each operator beside its quantized version on the float operands. The mean difference of each
 //!    output channel is taken off the bias (Nagel et al.: Data-free quantization through weight equalization and bias
 //!    correction, 2019, section 4.2, with measured instead of predicted means); an operator whose signal-to-noise ratio stays below
 //!    [`Options::min_sqnr`] falls back to float.
-//! 4. [`insert`] writes the result into the graph.
+//! 4. `insert` writes the result into the graph.
 //!
 //! Activations are u8 with any zero point, one scale a tensor; weights i8 within -127..=127, one scale an output channel;
 //! softmax and sigmoid are fixed to scale 1/256 and zero point 0.

@@ -1,6 +1,7 @@
 //! Writes the seeds of both targets: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
 
-use dunlin_fuzz::{common::GRAPHS, whole, wrapped};
+use dunlin_fuzz::common::corpus::{whole, wrapped};
+use dunlin_fuzz::common::graphs::GRAPHS;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::{self, File};

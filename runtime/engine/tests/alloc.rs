@@ -3,7 +3,8 @@
 mod common;
 
 use allocation_counter::measure;
-use common::{GRAPHS, fill_inputs};
+use common::fill_inputs;
+use common::graphs::{self, GRAPHS};
 use dunlin_engine::model::Limits;
 use dunlin_engine::{Isa, Session};
 
@@ -23,7 +24,7 @@ fn running_allocates_nothing() {
 
 #[test]
 fn filling_inputs_and_reading_outputs_allocates_nothing() {
-    let file = common::int8().sections().file();
+    let file = graphs::int8().sections().file();
     let mut session = Session::load(&file[..], Isa::best(), Limits::default()).expect("the graph is sound");
     let taken = measure(|| {
         fill_inputs(&mut session, 1);
@@ -34,7 +35,7 @@ fn filling_inputs_and_reading_outputs_allocates_nothing() {
 
 #[test]
 fn loading_copies_no_weights() {
-    let file = common::dense(1024, 2048).sections().file();
+    let file = graphs::dense(1024, 2048).sections().file();
     assert!(file.len() > 2 << 20);
     for isa in Isa::supported() {
         let mut memory = 0;

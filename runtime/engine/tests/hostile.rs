@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{GRAPHS, Random, Sections, exercise, fill_inputs};
+use common::corpus;
+use common::graphs::{self, GRAPHS};
+use common::{Random, Sections, exercise, fill_inputs};
 use dunlin_engine::artifact::{ArtifactError, SectionKind};
 use dunlin_engine::error::RunError;
 use dunlin_engine::model::Limits;
@@ -45,7 +47,7 @@ fn rejects_truncation_at_every_byte() {
 #[test]
 fn rejects_bytes_at_the_end() {
     for extra in [1, 4, 64, 4096] {
-        let file = [&*common::int8().sections().file(), &vec![0; extra]].concat();
+        let file = [&*graphs::int8().sections().file(), &vec![0; extra]].concat();
         assert!(Artifact::parse(&AlignedBytes::from_slice(&file)).is_err(), "{extra} more");
     }
 }
@@ -88,7 +90,7 @@ fn weights(file: &[u8]) -> std::ops::Range<usize> {
 
 #[test]
 fn rejects_files_that_are_not_aligned() {
-    let file = common::int8().sections().file();
+    let file = graphs::int8().sections().file();
     for offset in [1, 4, 8, 32] {
         let mut bytes = AlignedBytes::zeroed(file.len() + offset);
         bytes[offset..].copy_from_slice(&file);
@@ -98,7 +100,7 @@ fn rejects_files_that_are_not_aligned() {
 
 #[test]
 fn refuses_models_that_need_more_memory_than_they_may_have() {
-    let file = common::int8().sections().file();
+    let file = graphs::int8().sections().file();
     for memory in [0, 64, 256] {
         let refused = Session::load(&file[..], Isa::REFERENCE, Limits { memory });
         assert!(matches!(refused, Err(ModelError::Memory { .. })), "{memory}: {refused:?}");
@@ -107,7 +109,7 @@ fn refuses_models_that_need_more_memory_than_they_may_have() {
 
 #[test]
 fn refuses_to_run_a_plan_on_a_file_of_another_length() {
-    let file = common::int8().sections().file();
+    let file = graphs::int8().sections().file();
     let artifact = Artifact::parse(&file).expect("the file is sound");
     let plan = Plan::build(&artifact, Isa::best(), LIMITS).expect("the graph is sound");
     for length in [0, 64, 1000] {
@@ -131,6 +133,17 @@ fn runs_cleanly_on_a_file_that_has_changed_since() {
             let _ = session.run();
         }
     }
+}
+
+/// What fuzzing has found so far, and the seeds that it began with.
+#[test]
+fn the_corpus_ends_in_errors_or_clean_runs() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/artifact");
+    let entries = std::fs::read_dir(folder).expect("the corpus is in the repository");
+    let paths = entries.map(|entry| entry.expect("the corpus can be read").path());
+    let inputs: Vec<Vec<u8>> = paths.map(|path| std::fs::read(path).expect("the corpus can be read")).collect();
+    let cases = inputs.len() as u64;
+    watched(cases, move |case, _| corpus::file(&inputs[case as usize]));
 }
 
 /// Windows whose padding makes them fit an image of one pixel: tables and loops must not outgrow the limits.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Builder, Sections, bytes_of, exercise};
+use common::{Builder, Sections, bytes_of, exercise, graphs};
 use dunlin_engine::artifact::SectionKind::{self, Card, Graph, Labels, Memory, Quantization, Task, Weights};
 use dunlin_engine::model::Limits;
 use dunlin_engine::{AlignedBytes, Artifact, Isa, Session};
@@ -61,12 +61,12 @@ fn folder() -> PathBuf {
 fn vectors() -> Vec<(&'static str, Vec<u8>)> {
     let mut all: Vec<(&'static str, Vec<u8>)> = GOOD.iter().map(|(name, make)| (*name, make())).collect();
     all.extend(FRAME.iter().map(|(name, change)| {
-        let mut file = common::dense(4, 8).sections().file().to_vec();
+        let mut file = graphs::dense(4, 8).sections().file().to_vec();
         change(&mut file);
         (*name, file)
     }));
     all.extend(CONTENTS.iter().map(|(name, change)| {
-        let mut sections = common::dense(4, 8).sections();
+        let mut sections = graphs::dense(4, 8).sections();
         change(&mut sections);
         (*name, sections.file().to_vec())
     }));
@@ -74,20 +74,21 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 type Make = fn() -> Vec<u8>;
+type Change<T> = fn(&mut T);
 
 const GOOD: &[(&str, Make)] = &[
-    ("good_int8", || file(common::int8)),
-    ("good_float", || file(common::float)),
-    ("good_tokens", || file(common::tokens)),
-    ("good_moves", || file(common::moves)),
+    ("good_int8", || file(graphs::int8)),
+    ("good_float", || file(graphs::float)),
+    ("good_tokens", || file(graphs::tokens)),
+    ("good_moves", || file(graphs::moves)),
     ("good_minimal", || {
         let required = [Graph, Weights, Quantization, Memory];
-        let mut sections = common::dense(4, 8).sections();
+        let mut sections = graphs::dense(4, 8).sections();
         sections.0.retain(|(kind, _)| required.contains(kind));
         sections.file().to_vec()
     }),
     ("good_unknown_optional_section", || {
-        let mut file = file(|| common::dense(4, 8));
+        let mut file = file(|| graphs::dense(4, 8));
         set_kind(&mut file, Card, 0x8000_0001);
         file
     }),
@@ -98,7 +99,7 @@ fn file(graph: fn() -> Builder) -> Vec<u8> {
 }
 
 /// Changes of the header and the table; those that say so with a digest that fits.
-const FRAME: &[(&str, fn(&mut Vec<u8>))] = &[
+const FRAME: &[(&str, Change<Vec<u8>>)] = &[
     ("bad_empty", Vec::clear),
     ("bad_header_cut", |file| file.truncate(63)),
     ("bad_magic", |file| file[0] ^= 0x20),
@@ -160,7 +161,7 @@ fn set_kind(file: &mut [u8], from: SectionKind, to: u32) {
 
 /// Changes of sections under right digests. The graph is Quantize, QGemm, Dequantize: tensor 0 is the input
 /// `[1, 8]`, 1 its quanta, 2 to 4 panels, bias and scale, 5 the quanta of the output 6, `[1, 4]`.
-const CONTENTS: &[(&str, fn(&mut Sections))] = &[
+const CONTENTS: &[(&str, Change<Sections>)] = &[
     ("bad_graph_cut", |s| s.section(Graph).truncate(100)),
     ("bad_graph_leftover", |s| s.section(Graph).extend([0; 4])),
     ("bad_graph_half_word", |s| s.section(Graph).extend([0; 2])),

@@ -163,7 +163,7 @@ impl Kernel {
             (Self::MaxPool { taps, .. }, Op::QPool { window, .. }) => (taps, window),
             (Self::AvgPool { taps, scale, ratio, .. }, op) => {
                 *taps = pool_taps(op, input)?;
-                *scale = average_scales(op, &taps.taps(), *ratio);
+                *scale = average_scales(op, &taps.taps(), input, *ratio);
                 return Some(());
             }
             _ => return Some(()),
@@ -267,7 +267,7 @@ impl Select<'_> {
         let taps = self.pool()?;
         let ratio = f64::from(input.scale) / f64::from(output.scale);
         let params = AvgPoolParams { a_zero: input.zero as u8, zero: output.zero as u8, lo: 0, hi: 255 };
-        let scale = average_scales(self.op, &taps.taps(), ratio);
+        let scale = average_scales(self.op, &taps.taps(), &self.operands[0].info, ratio);
         Ok(Kernel::AvgPool { kernel: AvgPool::select(self.isa), taps, params, ratio, scale })
     }
 
@@ -337,14 +337,22 @@ fn pool_taps(op: &Op, input: &Info) -> Option<TapsBuf> {
 }
 
 /// For each point of an average: the ratio of the scales over the number of taps that count.
-fn average_scales(op: &Op, taps: &Taps<'_>, ratio: f64) -> Vec<f32> {
+fn average_scales(op: &Op, taps: &Taps<'_>, input: &Info, ratio: f64) -> Vec<f32> {
     let TapsShape { out: [oh, ow], kernel: [kh, kw], .. } = taps.shape();
-    let all = matches!(op, Op::QPool { kind: PoolKind::AvgIncludePad, .. });
     let count = |oy, ox| {
+        if let Op::QPool { kind: PoolKind::AvgIncludePad, window } = op {
+            return padded_taps(window, 0, oy, input.shape.dim(1)) * padded_taps(window, 1, ox, input.shape.dim(2));
+        }
         let inside = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx)));
-        let inside = inside.filter(|&(ky, kx)| taps.at(oy, ox, ky, kx).is_some()).count();
-        if all { kh * kw } else { inside.max(1) }
+        inside.filter(|&(ky, kx)| taps.at(oy, ox, ky, kx).is_some()).count().max(1)
     };
     let points = (0..oh).flat_map(|oy| (0..ow).map(move |ox| (oy, ox)));
     points.map(|(oy, ox)| (ratio / count(oy, ox) as f64) as f32).collect()
+}
+
+/// Taps along one axis that lie in the input of `len` or its stated padding, not in what `ceil` adds behind it.
+fn padded_taps(window: &Window, axis: usize, output: usize, len: usize) -> usize {
+    let [stride, dilation, kernel] = [window.stride, window.dilation, window.kernel].map(|v| v[axis] as usize);
+    let end = len + window.pads[axis] as usize + window.pads[axis + 2] as usize;
+    (0..kernel).filter(|tap| output * stride + tap * dilation < end).count().max(1)
 }

@@ -220,7 +220,8 @@ wire_struct! {
 /// Declares `Op` with its wire tags; tags are never reused, new operators get new ones.
 macro_rules! ops {
     ($($(#[$doc:meta])* $tag:literal $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty,)* })*) => {
-        /// An operator with its parameters; its operands belong to the graph's node.
+        /// An operator with its parameters, which each variant's text explains; its operands belong to the graph's node.
+        #[allow(missing_docs, reason = "a variant's text explains its parameters together")]
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Op { $($(#[$doc])* $name { $($(#[$fdoc])* $field: $type,)* },)* }
 

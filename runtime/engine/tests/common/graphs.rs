@@ -8,9 +8,11 @@ use dunlin_engine::op::{
 use dunlin_engine::tensor::{DType, Ints};
 use dunlin_kernels::pack_panels;
 
+/// Makes a graph.
+pub type Make = fn() -> Builder;
+
 /// Every small graph with its name.
-pub const GRAPHS: [(&str, fn() -> Builder); 4] =
-    [("int8", int8), ("float", float), ("tokens", tokens), ("moves", moves)];
+pub const GRAPHS: [(&str, Make); 4] = [("int8", int8), ("float", float), ("tokens", tokens), ("moves", moves)];
 
 const FREE: Clamp = Clamp { lo: 0, hi: 255 };
 

@@ -3,9 +3,8 @@
 //! Used by several test targets and by the fuzz targets, each of which uses a part.
 #![allow(dead_code, reason = "each target uses a part")]
 
-mod graphs;
-
-pub use graphs::{GRAPHS, dense, float, int8, moves, tokens};
+pub mod corpus;
+pub mod graphs;
 
 use dunlin_engine::artifact::{ALIGN, Golden, SectionKind, Writer, fill_golden};
 use dunlin_engine::model::VaryingAxis;

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use dunlin_compiler::eval::Evaluator;
 use dunlin_compiler::import::read_tensor;
 use dunlin_compiler::ir::Tensor;
 use dunlin_compiler::report::{Operator, Precision};
@@ -41,8 +40,8 @@ fn check(grid: &mut Grid, name: &str, case: &Json) -> Result<(), String> {
         }
     }
     let inputs = grid.tensors(name, "input");
-    let evaluator = Evaluator::new(&graph).map_err(|error| error.to_string())?;
-    let outputs = evaluator.run(&inputs, &mut |_, _| {}).map_err(|error| error.to_string())?;
+    let mut sessions = pipeline::Sessions::new(&graph).map_err(|error| error.to_string())?;
+    let outputs = sessions.run(&inputs).map_err(|error| error.to_string())?;
     let exact = grid.tensors(name, "exact");
     let slack = if case["reference"] == "integer" { 0 } else { 1 };
     for (found, expected) in outputs.iter().zip(&exact) {

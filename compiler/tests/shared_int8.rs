@@ -5,7 +5,6 @@ mod pipeline;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dunlin_compiler::eval::Evaluator;
 use dunlin_compiler::ir::Tensor;
 use dunlin_compiler::npz::{Array, Npz};
 use dunlin_engine::tensor::{DType, Shape};
@@ -29,11 +28,11 @@ fn models_stay_in_int8_and_agree_with_onnx_runtime() {
         let expected =
             expected.tensor(0..inputs.len() * width, DType::F32, Shape::new(&[inputs.len() * width]).expect("small"));
         let expected = expected.expect("f32");
-        let evaluator = Evaluator::new(&graph).expect(&name);
+        let mut sessions = pipeline::Sessions::new(&graph).expect(&name);
         let mut agreeing = 0;
         let mut largest = 0.0_f32;
         for (input, expected) in inputs.iter().zip(expected.as_f32s().expect("f32").chunks(width)) {
-            let outputs = evaluator.run(std::slice::from_ref(input), &mut |_, _| {}).expect(&name);
+            let outputs = sessions.run(std::slice::from_ref(input)).expect(&name);
             let found = outputs[0].as_f32s().expect("f32");
             agreeing += usize::from(best(found) == best(expected));
             let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());

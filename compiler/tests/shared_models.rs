@@ -1,9 +1,10 @@
 //! The float models of ../shared: their outputs are ONNX Runtime's, and no transpose is left inside.
 
+mod pipeline;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dunlin_compiler::eval::Evaluator;
 use dunlin_compiler::import::{ImportOptions, import};
 use dunlin_compiler::ir::{Graph, Op};
 use dunlin_compiler::npz::Npz;
@@ -68,13 +69,13 @@ fn compare(graph: &Graph, golden: &Path) -> f32 {
     let [inputs, expected] =
         ["input", "ort_unoptimized"].map(|key| golden.array(key).expect("readable").expect("there"));
     let (input, output) = (graph.info(graph.inputs[0]).shape, graph.info(graph.outputs[0]).shape);
-    let evaluator = Evaluator::new(graph).expect("it is lowered already");
+    let mut sessions = pipeline::Sessions::new(graph).expect("it is lowered already");
     let (mut largest, mut worst) = (0.0_f32, 0.0_f32);
     for row in 0..(inputs.count() / input.count()).min(COMPARED) {
         let range = |count: usize| row * count..(row + 1) * count;
         let sample = inputs.tensor(range(input.count()), DType::F32, input).expect("f32");
         let wanted = expected.tensor(range(output.count()), DType::F32, output).expect("f32");
-        let made = evaluator.run(&[sample], &mut |_, _| {}).expect("it runs");
+        let made = sessions.run(&[sample]).expect("it runs");
         let pairs = made[0].as_f32s().expect("f32").iter().zip(wanted.as_f32s().expect("f32"));
         for (found, wanted) in pairs {
             largest = largest.max(wanted.abs());

@@ -8,14 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs all benches of the crate `dunlin-benches` and writes the record.
+/// Runs all benches of the crate `dunlin-benches`, or those that further arguments let criterion pick, and writes
+/// the record.
 pub fn run() -> Outcome {
     let home = workspace::root().join("target/bench-record");
     if home.exists() {
         fs::remove_dir_all(&home)?;
     }
     let status = Command::new("cargo")
-        .args(["bench", "--package", "dunlin-benches"])
+        .args(["bench", "--package", "dunlin-benches", "--"])
+        .args(std::env::args().skip(2))
         .env("CRITERION_HOME", &home)
         .current_dir(workspace::root())
         .status()?;

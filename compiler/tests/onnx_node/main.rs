@@ -1,11 +1,13 @@
 //! ONNX's own node tests, from the wheel `onnx==1.22.0` by way of conformance/onnx_node.zip.
 //!
-//! Each case is imported, simplified, lowered and evaluated; its outputs are compared as ONNX's runner does it. An
+//! Each case is imported, simplified, lowered, written and run with each instruction set; its outputs are compared as ONNX's runner does it. An
 //! operator that Dunlin lacks must say so by a typed error: that is the reason why its case is skipped. The result is
 //! docs/conformance.md; `DUNLIN_UPDATE=1 cargo test -p dunlin-compiler --test onnx_node` writes it anew.
 
 mod compare;
 mod freeze;
+#[path = "../pipeline/mod.rs"]
+mod pipeline;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dunlin_compiler::error::CompileError;
-use dunlin_compiler::eval::Evaluator;
 use dunlin_compiler::import::{Element, ImportOptions, import_typed, read_tensor};
 use dunlin_compiler::ir::Tensor;
 use dunlin_compiler::{lower, passes};
@@ -135,7 +136,7 @@ fn outputs(
     lower::layout::run(&mut graph)?;
     passes::finish(&mut graph)?;
     passes::compact(&mut graph);
-    let made = Evaluator::new(&graph)?.run(inputs, &mut |_, _| {})?;
+    let made = pipeline::Sessions::new(&graph)?.run(inputs)?;
     Ok((made, imported.outputs))
 }
 

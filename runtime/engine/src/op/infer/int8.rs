@@ -75,7 +75,7 @@ impl Rules<'_> {
 
     fn conv(&self, window: Window, groups: usize, out_channels: usize) -> Result<Outputs, InferError> {
         let [n, h, w, c] = self.image()?;
-        if groups == 0 || out_channels == 0 || c % groups != 0 || out_channels % groups != 0 {
+        if groups == 0 || out_channels == 0 || !c.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
             return Err(self.0.parameter("groups don't divide the channels"));
         }
         let depth = window.taps().and_then(|taps| taps.checked_mul(c / groups));

@@ -82,7 +82,7 @@ fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, InferError> {
     let target = &mut target[..dims.len()];
     if let Some(axis) = open {
         let rest = operands.sized(target)?.count();
-        target[axis] = if rest == 0 { 0 } else { x.count() / rest };
+        target[axis] = x.count().checked_div(rest).unwrap_or(0);
     }
     let shape = operands.sized(target)?;
     if shape.count() == x.count() { one(operands.dtype(0), shape) } else { Err(operands.misfit(0)) }

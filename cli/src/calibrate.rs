@@ -6,8 +6,8 @@ use dunlin_compiler::compile::{Options, Samples, TaskRequest};
 use dunlin_compiler::error::CompileError;
 use dunlin_compiler::import::{ImportOptions, import};
 use dunlin_compiler::ir::Tensor;
-use dunlin_compiler::picture::ImageRequest;
-use dunlin_engine::task::{Color, ImagePreparer, ImageSpec};
+use dunlin_compiler::picture::spec;
+use dunlin_engine::task::ImagePreparer;
 use dunlin_engine::tensor::Shape;
 
 use crate::dataset::{DataFault, Folder, labels, open_npz, spread};
@@ -82,22 +82,6 @@ fn prepare(preparer: &mut ImagePreparer, file: &Path, shape: Shape) -> Result<Te
     Ok(Tensor::f32s(&dims, &elements))
 }
 
-/// What the image task does with pixels, for a model's input that is `[1, c, h, w]` or `[1, h, w, c]`.
-fn spec(shape: Shape, request: &ImageRequest) -> Option<ImageSpec> {
-    let (channels, height, width) = match *shape.dims() {
-        [1, c @ (1 | 3), h, w] | [1, h, w, c @ (1 | 3)] => (c, h, w),
-        _ => return None,
-    };
-    let color = match (channels, request.bgr) {
-        (1, _) => Color::Gray,
-        (_, false) => Color::Rgb,
-        (_, true) => Color::Bgr,
-    };
-    let scale = request.std.map(|std| 1.0 / std);
-    let offset = std::array::from_fn(|c| -request.mean[c] / request.std[c]);
-    Some(ImageSpec { width, height, color, fit: request.fit, filter: request.filter, scale, offset })
-}
-
 fn channels_first(nhwc: &[f32], channels: usize) -> Vec<f32> {
     (0..channels).flat_map(|channel| nhwc.iter().skip(channel).step_by(channels).copied()).collect()
 }
@@ -126,16 +110,5 @@ mod tests {
     fn channels_are_brought_to_the_front() {
         assert_eq!(channels_first(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         assert_eq!(channels_first(&[1.0, 2.0], 1), [1.0, 2.0]);
-    }
-
-    #[test]
-    fn pictures_need_a_picture_shaped_input() {
-        let spec = |dims: &[usize]| {
-            spec(Shape::new(dims).expect("small"), &ImageRequest::default()).map(|s| (s.width, s.height, s.color))
-        };
-        assert_eq!(spec(&[1, 3, 24, 32]), Some((32, 24, Color::Rgb)));
-        assert_eq!(spec(&[1, 24, 32, 1]), Some((32, 24, Color::Gray)));
-        assert_eq!(spec(&[1, 2, 24, 32]), None);
-        assert_eq!(spec(&[3, 24, 32]), None);
     }
 }

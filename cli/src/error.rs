@@ -85,8 +85,6 @@ pub enum CliError {
         /// What the CPU lacks.
         what: String,
     },
-    /// The command was built without a model.
-    NoModel,
     /// The model can't run on an input.
     Run {
         /// The input.
@@ -197,9 +195,6 @@ impl fmt::Display for CliError {
             Self::Isa { value, what } => {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }
-            Self::NoModel => f.write_str(
-                "this command was built without a model; name one first, as in: dunlin classify MODEL.dunlin INPUT",
-            ),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(
                     f,

@@ -31,12 +31,8 @@ impl Source {
     }
 
     /// The model that is part of this program.
-    ///
-    /// # Errors
-    /// [`CliError::NoModel`] when it was built without one.
-    pub fn built_in() -> Result<Self, CliError> {
-        let bytes = SHIPPED.ok_or(CliError::NoModel)?;
-        Ok(Self { path: PathBuf::from("built-in"), file: ModelFile::Static(bytes) })
+    pub fn built_in() -> Self {
+        Self { path: PathBuf::from("built-in"), file: ModelFile::Static(SHIPPED) }
     }
 
     /// The artifact, checked.
@@ -92,15 +88,9 @@ pub fn isa() -> Result<Isa, CliError> {
 }
 
 /// Bytes at the alignment that the engine asks for.
-#[cfg(shipped_model)]
 #[repr(align(64))]
 struct Aligned<T: ?Sized>(T);
 
-#[cfg(shipped_model)]
 static SHIPPED_BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!("../../models/cifar10/cifar10.dunlin"));
 
-#[cfg(shipped_model)]
-const SHIPPED: Option<&[u8]> = Some(&SHIPPED_BYTES.0);
-
-#[cfg(not(shipped_model))]
-const SHIPPED: Option<&[u8]> = None;
+const SHIPPED: &[u8] = &SHIPPED_BYTES.0;

@@ -41,18 +41,12 @@ pub fn take_pictures(graph: &mut Graph, request: &ImageRequest) -> Result<ImageS
         return Err(fault(format!("an image model has one input, this one has {}", graph.inputs.len())));
     };
     let old = graph.value(input).shape;
-    let (dims, channels_first) = match *old.dims() {
-        [1, c @ (1 | 3), h, w] => ([1, h, w, c], true),
-        [1, h, w, c @ (1 | 3)] => ([1, h, w, c], false),
-        _ => {
-            return Err(fault(format!(
-                "an image model's input has shape 1xCxHxW with 1 or 3 channels, this one's is {old}"
-            )));
-        }
-    };
-    let spec = spec(dims, request);
+    let why = || fault(format!("an image model's input has shape 1xCxHxW with 1 or 3 channels, this one's is {old}"));
+    let spec = spec(old, request).ok_or_else(why)?;
+    let channels_first = old.dim(1) == spec.color.channels();
     dunlin_engine::task::ImagePreparer::new(spec).map_err(|e| fault(e.to_string()))?;
-    let shape = Shape::new(&dims.map(|d| d as usize)).expect("as many elements as before");
+    let dims = [1, spec.height as usize, spec.width as usize, spec.color.channels()];
+    let shape = Shape::new(&dims).expect("as many elements as before");
     let (taken, quant) = first_quantized(graph, input);
     let name = graph.value(input).name.clone();
     let dtype = graph.value(taken).dtype;
@@ -72,15 +66,20 @@ fn fault(why: String) -> CompileError {
     CompileError::Task { why }
 }
 
-fn spec([_, height, width, channels]: [u32; 4], request: &ImageRequest) -> ImageSpec {
+/// How pixels become an input of shape `[1, c, h, w]` or `[1, h, w, c]` with 1 or 3 channels; `None` for any other shape.
+pub fn spec(shape: Shape, request: &ImageRequest) -> Option<ImageSpec> {
+    let (channels, height, width) = match *shape.dims() {
+        [1, c @ (1 | 3), h, w] | [1, h, w, c @ (1 | 3)] => (c, h, w),
+        _ => return None,
+    };
     let color = match (channels, request.bgr) {
         (1, _) => Color::Gray,
         (_, false) => Color::Rgb,
         (_, true) => Color::Bgr,
     };
     let scale = request.std.map(|std| 1.0 / std);
-    let offset = core::array::from_fn(|c| -request.mean[c] / request.std[c]);
-    ImageSpec { width, height, color, fit: request.fit, filter: request.filter, scale, offset }
+    let offset = core::array::from_fn(|c| 0.0 - request.mean[c] / request.std[c]);
+    Some(ImageSpec { width, height, color, fit: request.fit, filter: request.filter, scale, offset })
 }
 
 /// The value that the model makes of its input by nothing but quantizing it, or the input itself.
@@ -109,4 +108,20 @@ fn transpose(from: ValueId, to: ValueId) -> Node {
 fn replace(graph: &mut Graph, old: ValueId, new: ValueId) {
     let ids = graph.nodes.iter_mut().flat_map(|node| &mut node.inputs).chain(&mut graph.outputs);
     ids.filter(|id| **id == old).for_each(|id| *id = new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_need_a_picture_shaped_input() {
+        let spec = |dims: &[usize]| {
+            spec(Shape::new(dims).expect("small"), &ImageRequest::default()).map(|s| (s.width, s.height, s.color))
+        };
+        assert_eq!(spec(&[1, 3, 24, 32]), Some((32, 24, Color::Rgb)));
+        assert_eq!(spec(&[1, 24, 32, 1]), Some((32, 24, Color::Gray)));
+        assert_eq!(spec(&[1, 2, 24, 32]), None);
+        assert_eq!(spec(&[3, 24, 32]), None);
+    }
 }

@@ -6,5 +6,5 @@ use dunlin_fuzz::common::{corpus, exercise};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    exercise(&corpus::file(input), Limits { memory: 64 << 10 });
+    exercise(&corpus::file(input), Limits { memory: 64 << 10, work: 1 << 24 });
 });

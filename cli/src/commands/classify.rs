@@ -83,7 +83,7 @@ fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
             }
             Ok((Source::open(model)?, inputs))
         }
-        inputs => Ok((Source::built_in()?, inputs)),
+        inputs => Ok((Source::built_in(), inputs)),
     }
 }
 

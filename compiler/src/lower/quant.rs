@@ -5,7 +5,7 @@ use dunlin_engine::op::{BinaryKind, UnaryKind};
 use dunlin_engine::tensor::DType;
 
 use crate::build::Builder;
-use crate::error::Result;
+use crate::error::{CompileError, Result};
 use crate::ir::{Node, ValueId};
 
 /// `clamp(round(x / scale) + zero)`.
@@ -48,6 +48,9 @@ fn along(builder: &mut Builder<'_>, parameter: ValueId, x: ValueId, axis: usize)
         return builder.reshape(parameter, &[]);
     }
     let mut dims = vec![1; builder.rank(x)];
-    dims[axis] = count;
+    let node = builder.node.clone();
+    let no_axis =
+        || CompileError::Graph { what: format!("node '{node}' quantizes along axis {axis}, which its tensor lacks") };
+    *dims.get_mut(axis).ok_or_else(no_axis)? = count;
     builder.reshape(parameter, &dims)
 }

@@ -19,14 +19,16 @@ pub const MAX_OPERANDS: usize = 16;
 /// What a model may ask of the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the arena and of the scratch memory, each.
+    /// Bytes of the arena, of the scratch memory and of offset tables, each.
     pub memory: usize,
+    /// Multiplications, or elements moved, of one run. A bound for hostile files, not for slow models.
+    pub work: u64,
 }
 
 impl Default for Limits {
-    /// 1 GiB.
+    /// 1 GiB, and 10^11 steps: five times the largest classifiers of phones.
     fn default() -> Self {
-        Self { memory: 1 << 30 }
+        Self { memory: 1 << 30, work: 100_000_000_000 }
     }
 }
 
@@ -133,6 +135,13 @@ pub enum ModelError {
         /// Bytes that it may have.
         limit: usize,
     },
+    /// A run would take more arithmetic than the caller allows.
+    Work {
+        /// Steps that it would take.
+        needed: u64,
+        /// Steps that it may take.
+        limit: u64,
+    },
 }
 
 impl core::fmt::Display for ModelError {
@@ -146,6 +155,12 @@ impl core::fmt::Display for ModelError {
                 write!(
                     f,
                     "the model needs {needed} bytes of memory and may have {limit}; raise the limit or compile a smaller model"
+                )
+            }
+            Self::Work { needed, limit } => {
+                write!(
+                    f,
+                    "a run of the model takes {needed} steps and may take {limit}; raise the limit if you trust the file"
                 )
             }
         }

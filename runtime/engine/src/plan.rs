@@ -57,6 +57,7 @@ impl Plan {
     /// `limits` would be needed.
     pub fn build(artifact: &Artifact<'_>, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
         let model = Model::parse(artifact, limits)?;
+        check_cost(&model, limits)?;
         let mut plan = Self { model, steps: Vec::new(), scratch: 0, file_len: artifact.bytes().len(), isa };
         for node in 0..plan.model.nodes.len() {
             plan.push_step(node, artifact.bytes()).map_err(|error| ModelError::Infer { node, error })?;
@@ -136,4 +137,23 @@ impl Plan {
             }
         })
     }
+}
+
+/// A file of a few bytes can ask for years of arithmetic or for giant tables: that is an error before any of it is made.
+fn check_cost(model: &Model, limits: Limits) -> Result<(), ModelError> {
+    let (mut work, mut tables) = (0_u64, 0_u64);
+    for node in &model.nodes {
+        let operands: Vec<Info> = node.inputs.iter().map(|&t| model.tensors[t].info()).collect();
+        for result in node.outputs.iter().map(|&t| model.tensors[t].shape) {
+            work = work.saturating_add(exec::work(&node.op, &operands, result));
+            tables = tables.saturating_add(exec::table_len(&node.op, result));
+        }
+    }
+    if work > limits.work {
+        return Err(ModelError::Work { needed: work, limit: limits.work });
+    }
+    if tables > limits.memory as u64 {
+        return Err(ModelError::Memory { needed: tables, limit: limits.memory });
+    }
+    Ok(())
 }

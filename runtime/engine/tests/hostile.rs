@@ -16,12 +16,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-/// What hostile files may have of arena and of scratch memory.
-const LIMITS: Limits = Limits { memory: 1 << 20 };
+/// What hostile files may have of arena, scratch memory and tables.
+const LIMITS: Limits = Limits { memory: 1 << 20, work: 1 << 28 };
 
 /// What a reader may take besides: some words a word of the file, and a little for messages.
 fn budget(file: &[u8]) -> u64 {
-    2 * LIMITS.memory as u64 + 64 * file.len() as u64 + 4096
+    3 * LIMITS.memory as u64 + 64 * file.len() as u64 + 4096
 }
 
 /// Cases of each randomized test: the whole of them in a release build takes seconds.
@@ -102,7 +102,7 @@ fn rejects_files_that_are_not_aligned() {
 fn refuses_models_that_need_more_memory_than_they_may_have() {
     let file = graphs::int8().sections().file();
     for memory in [0, 64, 256] {
-        let refused = Session::load(&file[..], Isa::REFERENCE, Limits { memory });
+        let refused = Session::load(&file[..], Isa::REFERENCE, Limits { memory, ..LIMITS });
         assert!(matches!(refused, Err(ModelError::Memory { .. })), "{memory}: {refused:?}");
     }
 }

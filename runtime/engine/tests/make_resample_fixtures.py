@@ -22,9 +22,16 @@ from PIL import Image
 PILLOW = "12.3.0"
 HERE = pathlib.Path(__file__).resolve().parent
 PICTURES = HERE.parents[2] / "models" / "pictures"
+FIXTURES = HERE / "fixtures"
 FILTERS = {"nearest": Image.NEAREST, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 CHANNELS = {"gray8": 1, "rgb8": 3, "rgba8": 4}
 MODES = {"gray8": "L", "rgb8": "RGB", "rgba8": "RGBA"}
+
+
+
+def photograph(name):
+    """Where a photograph lies: with the models' examples, or with the tests."""
+    return next(path for path in (PICTURES / name, FIXTURES / name) if path.exists())
 
 
 def noise(width, height, channels):
@@ -57,7 +64,7 @@ def picture(source, form, width, height):
     if source in PATTERNS:
         data = PATTERNS[source](width, height, CHANNELS[form])
         return Image.fromarray(data[:, :, 0] if form == "gray8" else data, MODES[form])
-    with Image.open(PICTURES / source) as image:
+    with Image.open(photograph(source)) as image:
         assert image.mode == MODES[form] and image.size == (width, height), source
         return image.copy()
 
@@ -112,7 +119,7 @@ def cases():
     # Decoders of JPEG differ by a level here and there: those cases keep their bytes, to be compared with tolerance.
     photographs = {"chelsea.png": "rgb8", "coffee.png": "rgb8", "horse.png": "rgba8", "rocket.jpg": "rgb8"}
     for source, form in photographs.items():
-        with Image.open(PICTURES / source) as image:
+        with Image.open(photograph(source)) as image:
             size = image.size
         lossy = source.endswith("jpg")
         for side in (32, 96) if lossy else (32, 96, 224):

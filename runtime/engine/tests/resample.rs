@@ -9,9 +9,9 @@ use dunlin_engine::task::{Color, Filter, Fit, ImagePreparer, ImageSpec, PixelFor
 const CASES: &str = include_str!("fixtures/resample.txt");
 const BYTES: &[u8] = include_bytes!("fixtures/resample.bin");
 const CHELSEA: &[u8] = include_bytes!("../../../models/pictures/chelsea.png");
-const COFFEE: &[u8] = include_bytes!("../../../models/pictures/coffee.png");
+const COFFEE: &[u8] = include_bytes!("fixtures/coffee.png");
 const HORSE: &[u8] = include_bytes!("../../../models/pictures/horse.png");
-const ROCKET: &[u8] = include_bytes!("../../../models/pictures/rocket.jpg");
+const ROCKET: &[u8] = include_bytes!("fixtures/rocket.jpg");
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 

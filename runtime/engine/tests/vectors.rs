@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What a reader may take for these files.
-const LIMITS: Limits = Limits { memory: 1 << 20 };
+const LIMITS: Limits = Limits { memory: 1 << 20, work: 1 << 28 };
 
 #[test]
 fn every_vector_is_read_as_the_index_says() -> Outcome {

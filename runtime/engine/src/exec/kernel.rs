@@ -339,20 +339,21 @@ fn pool_taps(op: &Op, input: &Info) -> Option<TapsBuf> {
 /// For each point of an average: the ratio of the scales over the number of taps that count.
 fn average_scales(op: &Op, taps: &Taps<'_>, input: &Info, ratio: f64) -> Vec<f32> {
     let TapsShape { out: [oh, ow], kernel: [kh, kw], .. } = taps.shape();
-    let count = |oy, ox| {
-        if let Op::QPool { kind: PoolKind::AvgIncludePad, window } = op {
-            return padded_taps(window, 0, oy, input.shape.dim(1)) * padded_taps(window, 1, ox, input.shape.dim(2));
-        }
-        let inside = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx)));
-        inside.filter(|&(ky, kx)| taps.at(oy, ox, ky, kx).is_some()).count().max(1)
+    let Op::QPool { kind, window } = op else { return alloc::vec![(ratio / (kh * kw) as f64) as f32; oh * ow] };
+    let padded = *kind == PoolKind::AvgIncludePad;
+    let counts = |axis: usize, outputs: usize| -> Vec<usize> {
+        (0..outputs).map(|output| counted_taps(window, axis, output, input.shape.dim(1 + axis), padded)).collect()
     };
-    let points = (0..oh).flat_map(|oy| (0..ow).map(move |ox| (oy, ox)));
-    points.map(|(oy, ox)| (ratio / count(oy, ox) as f64) as f32).collect()
+    let (rows, cols) = (counts(0, oh), counts(1, ow));
+    let scale = |row: usize, col: usize| (ratio / (row * col).max(1) as f64) as f32;
+    rows.iter().flat_map(|&row| cols.iter().map(move |&col| scale(row, col))).collect()
 }
 
-/// Taps along one axis that lie in the input of `len` or its stated padding, not in what `ceil` adds behind it.
-fn padded_taps(window: &Window, axis: usize, output: usize, len: usize) -> usize {
+/// Taps along one axis that lie in the input of `len` positions, or also in its stated padding; never in what `ceil` adds
+/// behind it.
+fn counted_taps(window: &Window, axis: usize, output: usize, len: usize, padded: bool) -> usize {
     let [stride, dilation, kernel] = [window.stride, window.dilation, window.kernel].map(|v| v[axis] as usize);
-    let end = len + window.pads[axis] as usize + window.pads[axis + 2] as usize;
-    (0..kernel).filter(|tap| output * stride + tap * dilation < end).count().max(1)
+    let [before, after] = [window.pads[axis], window.pads[axis + 2]].map(|pad| pad as usize);
+    let counted = if padded { 0..before + len + after } else { before..before + len };
+    (0..kernel).filter(|tap| counted.contains(&(output * stride + tap * dilation))).count()
 }

@@ -10,14 +10,35 @@ pub(crate) fn macs(op: &Op, operands: &[Info], result: Shape) -> u64 {
     let taps = |window: &Window| window.taps().unwrap_or(0);
     let depth = match op {
         Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } => {
-            taps(window) * last(0) / (*groups).max(1) as usize
+            taps(window).saturating_mul(last(0)) / (*groups).max(1) as usize
         }
         Op::QDepthwise { window, .. } => taps(window),
         Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } => last(0),
         Op::Recurrent { .. } => return recurrent(operands),
         _ => 0,
     };
-    result.count() as u64 * depth as u64
+    (result.count() as u64).saturating_mul(depth as u64)
+}
+
+/// Steps of an operator's inner loops, about: what a limit on work counts.
+pub(crate) fn work(op: &Op, operands: &[Info], result: Shape) -> u64 {
+    let each = match op {
+        Op::QPool { window, .. } | Op::Pool { window, .. } => window.taps().unwrap_or(0),
+        Op::Lrn { size, .. } => *size as usize,
+        _ => 1,
+    };
+    let read = operands.iter().map(|operand| operand.shape.count() as u64).sum::<u64>();
+    let written = (result.count() as u64).saturating_mul(each as u64);
+    macs(op, operands, result).saturating_add(written).saturating_add(read)
+}
+
+/// Bytes of the tables that a plan makes for an operator: offsets and scales of pools.
+pub(crate) fn table_len(op: &Op, result: Shape) -> u64 {
+    let Op::QPool { window, .. } = op else { return 0 };
+    let &[_, oh, ow, _] = result.dims() else { return 0 };
+    let [oh, ow, kh, kw] = [oh, ow, window.kernel[0], window.kernel[1]].map(u64::from);
+    // Windows have less than 2^16 taps a side and tensors less than 2^31 elements.
+    4 * (oh * kh + ow * kw + oh * ow)
 }
 
 /// Each step of the sequence multiplies the input by W and the state by R.

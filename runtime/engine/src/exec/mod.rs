@@ -17,7 +17,7 @@ mod walk;
 pub use evaluate::{EvaluateError, OwnedTensor, evaluate};
 pub use kernel::KernelLabel;
 pub(crate) use kernel::{Kernel, Operand};
-pub(crate) use macs::macs;
+pub(crate) use macs::{macs, table_len, work};
 
 use crate::error::RunError;
 use crate::op::Op;

@@ -1,5 +1,6 @@
 //! What the user may ask.
 
+use dunlin_compiler::ptq::Range;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -148,6 +149,9 @@ pub struct CompileArgs {
     /// or `input`, and maybe `labels`
     #[arg(long, value_name = "DIR|FILE.npz")]
     pub calibrate: Option<PathBuf>,
+    /// How the ranges of activations are chosen from the samples
+    #[arg(long, value_enum, default_value_t = RangeArg::Mse)]
+    pub range: RangeArg,
     /// How many samples of these to use, spread evenly
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
     pub samples: usize,
@@ -284,6 +288,27 @@ pub enum TaskArg {
     Image,
     /// Tensors, as the ONNX model takes them
     Tensor,
+}
+
+/// How the ranges of activations are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RangeArg {
+    /// All that was seen
+    MinMax,
+    /// 99.99 % of what was seen
+    Percentile,
+    /// The least squared error of rounding and clipping together
+    Mse,
+}
+
+impl From<RangeArg> for Range {
+    fn from(range: RangeArg) -> Self {
+        match range {
+            RangeArg::MinMax => Self::MinMax,
+            RangeArg::Percentile => Self::Percentile(99.99),
+            RangeArg::Mse => Self::Mse,
+        }
+    }
 }
 
 /// How pictures are resized.

@@ -62,6 +62,8 @@ pub struct Options {
     pub labels: Vec<String>,
     /// Inputs to calibrate with and to measure on.
     pub calibration: Option<Samples>,
+    /// How a float model is quantized.
+    pub ptq: ptq::Options,
     /// Sizes of symbolic dimensions; see [`ImportOptions`].
     pub dims: Vec<(String, usize)>,
     /// Axes that vary from call to call, as `input.axis`; they all have the same length in a call.
@@ -80,6 +82,7 @@ impl Default for Options {
             task: TaskRequest::default(),
             labels: Vec::new(),
             calibration: None,
+            ptq: ptq::Options::default(),
             dims: Vec::new(),
             vary: Vec::new(),
             card: json!({}),
@@ -146,7 +149,7 @@ struct Lowered {
 
 fn quantize(graph: &mut Graph, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Note>> {
     let samples = options.calibration.as_ref().filter(|s| !s.rows.is_empty()).ok_or(CompileError::NoCalibration)?;
-    ptq::quantize(graph, &samples.rows, &ptq::Options::default(), &mut |done, total| {
+    ptq::quantize(graph, &samples.rows, &options.ptq, &mut |done, total| {
         progress(Progress { stage: "calibrate", done, total });
     })
 }

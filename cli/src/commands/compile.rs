@@ -9,6 +9,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_compiler::compile::{Options, Precision, Samples, TaskRequest, compile};
 use dunlin_compiler::picture::ImageRequest;
+use dunlin_compiler::ptq;
 use dunlin_compiler::report::{Accuracy, Report};
 use dunlin_engine::task::Filter;
 
@@ -51,6 +52,7 @@ fn options(args: &CompileArgs) -> Result<Options, CliError> {
         },
         strict_int8: args.strict_int8,
         task: task(args),
+        ptq: ptq::Options { range: args.range.into(), ..ptq::Options::default() },
         dims: args.dims.clone(),
         vary: args.vary.clone(),
         ..Options::default()

@@ -10,6 +10,7 @@ pub mod merge;
 pub mod pad;
 pub mod patterns;
 mod rewrite;
+pub mod split_concat;
 
 use crate::error::Result;
 use crate::ir::Graph;
@@ -41,5 +42,6 @@ pub fn finish(graph: &mut Graph) -> Result<()> {
     identity::run(graph)?;
     activation::run(graph)?;
     cse::run(graph)?;
-    dead::run(graph)
+    dead::run(graph)?;
+    split_concat::run(graph)
 }

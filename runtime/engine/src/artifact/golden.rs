@@ -36,7 +36,7 @@ impl Golden {
 /// Fills an input tensor with the numbers that a seed stands for.
 ///
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014) gives one 64-bit number
-/// an element, of which the top bits count: 8 for bytes, 1 for bool, 7 for i32 (0..128, so that token ids stay
+/// an element, of which the top bits count: 8 for bytes, 1 for bool, 3 for i32 (0..8, so that token ids stay
 /// within every vocabulary), and for floats the 24 that make a number in -1..1.
 pub fn fill_golden(seed: u64, dtype: DType, bytes: &mut [u8]) {
     let mut state = seed;
@@ -50,7 +50,7 @@ pub fn fill_golden(seed: u64, dtype: DType, bytes: &mut [u8]) {
         match dtype {
             DType::F32 => element.copy_from_slice(&unit.to_le_bytes()),
             DType::F16 => element.copy_from_slice(&half::f16::from_f32(unit).to_le_bytes()),
-            DType::I32 => element.copy_from_slice(&((z >> 57) as u32).to_le_bytes()),
+            DType::I32 => element.copy_from_slice(&((z >> 61) as u32).to_le_bytes()),
             DType::U8 | DType::I8 => element[0] = (z >> 56) as u8,
             DType::Bool => element[0] = (z >> 63) as u8,
         }

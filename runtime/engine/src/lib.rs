@@ -36,3 +36,7 @@ pub use dunlin_kernels::{AlignedBytes, Isa};
 pub use model::{Limits, ModelError};
 pub use plan::Plan;
 pub use session::Session;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

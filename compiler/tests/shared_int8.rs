@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use dunlin_compiler::ir::Tensor;
 use dunlin_compiler::npz::{Array, Npz};
+use dunlin_compiler::{Options, compile};
 use dunlin_engine::tensor::{DType, Shape};
+use dunlin_engine::{Isa, Limits, Session};
 
 /// The share of inputs on which the best class has to be ONNX Runtime's.
 const AGREEMENT: f64 = 0.96;
@@ -45,6 +47,38 @@ fn models_stay_in_int8_and_agree_with_onnx_runtime() {
             assert_eq!(largest, 0.0, "{name}: all runtimes give the same bytes");
         }
     }
+}
+
+/// The ids of "[CLS] win a free prize now ... [SEP]", more or less: what matters is that both calls have the same ones.
+const TOKENS: [i32; 16] =
+    [101, 2663, 1037, 2489, 3396, 2085, 3793, 2663, 2000, 8889, 8889, 2487, 2000, 4366, 2009, 102];
+
+#[test]
+fn a_text_model_takes_any_length_up_to_its_own() {
+    let Some(shared) = shared() else { return };
+    let onnx = fs::read(shared.join("models/text_minilm_l6_s128_spam2_dynint8.onnx")).expect("readable");
+    let vary = ["input_ids.1", "attention_mask.1"].map(str::to_owned).to_vec();
+    let options = Options { strict_int8: true, vary, ..Options::default() };
+    let compiled = compile(&onnx, &options, &mut |_| ()).expect("compiles");
+    let mut session = Session::load(&compiled.artifact[..], Isa::best(), Limits::default()).expect("sound");
+    assert_eq!(session.max_length(), 128);
+    let mut probabilities = |length: usize| {
+        session.set_length(length).expect("planned for");
+        for (index, values) in [TOKENS, [1; TOKENS.len()]].iter().enumerate() {
+            let mut input = session.input_mut(index).expect("two inputs");
+            let elements = input.i32s().expect("ids");
+            elements.fill(0);
+            elements[..values.len()].copy_from_slice(values);
+        }
+        session.run().expect("runs");
+        session.output(0).expect("one output").f32s().expect("floats").to_vec()
+    };
+    let (padded, short) = (probabilities(128), probabilities(TOKENS.len()));
+    println!("128 tokens: {padded:?}, {} tokens: {short:?}", TOKENS.len());
+    assert_eq!(best(&padded), best(&short));
+    // Padding is masked, but takes part in the ranges of dynamic quantization.
+    assert!(padded.iter().zip(&short).all(|(a, b)| (a - b).abs() < 0.02), "{padded:?} and {short:?}");
+    assert!(session.set_length(129).is_err());
 }
 
 fn shared() -> Option<PathBuf> {

@@ -126,11 +126,14 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
     stage("simplify");
     passes::simplify(&mut graph)?;
     let before = graph.clone();
-    let mut notes = Vec::new();
-    if options.precision == Precision::Int8 && !is_quantized(&graph) {
-        notes = quantize(&mut graph, options, progress)?;
-    }
-    let Lowered { graph, task, varying, notes } = to_engine(graph, options, notes)?;
+    // What is float in a quantized model stays as it is; what post-training quantization leaves float becomes f16.
+    let was_quantized = is_quantized(&graph);
+    let (notes, weights) = match options.precision {
+        Precision::Int8 if was_quantized => (Vec::new(), Precision::F32),
+        Precision::Int8 => (quantize(&mut graph, options, progress)?, Precision::F16),
+        float => (Vec::new(), float),
+    };
+    let Lowered { graph, task, varying, notes } = to_engine(graph, options, weights, notes)?;
     let report = Report::new(&graph, &notes);
     if options.strict_int8 {
         report.strict()?;
@@ -154,8 +157,8 @@ fn quantize(graph: &mut Graph, options: &Options, progress: &mut dyn FnMut(Progr
     })
 }
 
-/// Everything becomes the engine's: integers, floats, layout, packing.
-fn to_engine(mut graph: Graph, options: &Options, mut notes: Vec<Note>) -> Result<Lowered> {
+/// Everything becomes the engine's: integers, floats, layout, packing. `weights` is how those of float operators are stored.
+fn to_engine(mut graph: Graph, options: &Options, weights: Precision, mut notes: Vec<Note>) -> Result<Lowered> {
     notes.extend(int8::lower(&mut graph));
     lower::lower(&mut graph)?;
     let spec = match &options.task {
@@ -164,7 +167,7 @@ fn to_engine(mut graph: Graph, options: &Options, mut notes: Vec<Note>) -> Resul
     };
     lower::layout::run(&mut graph)?;
     passes::finish(&mut graph)?;
-    if options.precision != Precision::F32 {
+    if weights == Precision::F16 {
         lower::half::run(&mut graph)?;
     }
     let varying = varying_axes(&graph, &options.vary)?;

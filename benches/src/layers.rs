@@ -43,13 +43,15 @@ pub struct Product {
     kernel: Gemm,
     shape: [usize; 3],
     contents: Contents,
+    scratch: Vec<u8>,
 }
 
 impl Product {
     /// Picks the kernel and makes the contents.
     pub fn new(isa: Isa, [m, n, k]: [usize; 3]) -> Self {
         let kernel = Gemm::select(isa, m, n, k);
-        Self { kernel, shape: [m, n, k], contents: Contents::new(m * k, [n, k], m * n) }
+        let scratch = vec![0; kernel.scratch_len()];
+        Self { kernel, shape: [m, n, k], contents: Contents::new(m * k, [n, k], m * n), scratch }
     }
 
     /// The picked kernel's name.
@@ -65,7 +67,7 @@ impl Product {
         let [m, n, k] = self.shape;
         let mut out = std::mem::take(&mut self.contents.out);
         let input = GemmInput { a: &self.contents.input, m, lda: k, panels: self.contents.panels([n, k]), w_zero: &[] };
-        let done = self.kernel.run(input, self.contents.requant(), &mut out, n);
+        let done = self.kernel.run(input, self.contents.requant(), &mut out, n, &mut self.scratch);
         self.contents.out = out;
         done
     }

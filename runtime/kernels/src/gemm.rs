@@ -27,21 +27,31 @@ pub struct GemmInput<'a> {
 pub struct Gemm {
     name: KernelName,
     fns: &'static GemmFns,
+    isa: Isa,
+    scratch_len: usize,
 }
 
 impl Gemm {
     /// Picks the kernel for products of `m` rows, `n` output channels and depth `k`. The kernel is right for other
-    /// shapes too.
+    /// shapes too, but may need another scratch.
     pub fn select(isa: Isa, m: usize, n: usize, k: usize) -> Self {
-        // No tile depends on the depth today.
-        let _ = k;
         let tile = arch::gemm_tile(isa, m, n);
-        Self { name: KernelName::new("gemm_qu8_qc8w", tile, isa), fns: arch::gemm_fns(isa) }
+        Self {
+            name: KernelName::new("gemm_qu8_qc8w", tile, isa),
+            fns: arch::gemm_fns(isa),
+            isa,
+            scratch_len: arch::gemm_scratch(isa, m, k),
+        }
     }
 
     /// The kernel's name.
     pub const fn name(&self) -> KernelName {
         self.name
+    }
+
+    /// Bytes of scratch that [`Gemm::run`] needs for the shape of [`Gemm::select`] and for fewer rows, at any alignment.
+    pub const fn scratch_len(&self) -> usize {
+        self.scratch_len
     }
 
     /// Computes `out[r * ldo + c]` for each row `r` and channel `c`; what lies between the rows keeps its value.
@@ -51,6 +61,7 @@ impl Gemm {
         epilogue: E,
         out: &mut [E::Out],
         ldo: usize,
+        scratch: &mut [u8],
     ) -> Result<(), ShapeError> {
         let n = input.panels.n();
         if input.m == 0 {
@@ -61,8 +72,9 @@ impl Gemm {
         epilogue.check(n)?;
         at_least("ldo", Some(n), ldo)?;
         at_least("out", strided(input.m, ldo, n), out.len())?;
+        at_least("scratch", Some(arch::gemm_scratch(self.isa, input.m, input.panels.k())), scratch.len())?;
         // SAFETY: an `Isa` is proof of its features, and the slices have been checked above.
-        unsafe { epilogue.gemm(self.fns, &input, out, ldo) };
+        unsafe { epilogue.gemm(self.fns, &input, out, ldo, scratch) };
         Ok(())
     }
 }

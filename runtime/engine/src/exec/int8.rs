@@ -35,7 +35,7 @@ pub(super) fn run(
         Kernel::Generic(_) => Err(RunError::Plan),
         Kernel::Conv { .. } => conv(kernel, op, inputs, output, scratch),
         Kernel::Depthwise { .. } => depthwise(kernel, op, inputs, output, scratch),
-        Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output),
+        Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output, scratch),
         Kernel::MatMul { kernel, params } => matmul(*kernel, params, op, inputs, output, scratch),
         Kernel::Add { kernel, params } => {
             broadcast(inputs, output, scratch, |a, b, out| kernel.run(*params, a, b, out))
@@ -185,7 +185,14 @@ fn depthwise(
     })
 }
 
-fn gemm(kernel: Gemm, zero: u8, op: &Op, inputs: &[View<'_>], output: &mut ViewMut<'_>) -> Result<(), RunError> {
+fn gemm(
+    kernel: Gemm,
+    zero: u8,
+    op: &Op,
+    inputs: &[View<'_>],
+    output: &mut ViewMut<'_>,
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
     let Op::QGemm { n, epilogue, clamp } = op else { return Err(RunError::Plan) };
     let n = *n as usize;
     let x = inputs[0];
@@ -195,7 +202,7 @@ fn gemm(kernel: Gemm, zero: u8, op: &Op, inputs: &[View<'_>], output: &mut ViewM
     match epilogue {
         Epilogue::Requant => {
             input.w_zero = weight_zeros(inputs, 4, 0, n)?;
-            kernel.run(input, requant(&inputs[2..], 0, n, zero, *clamp)?, output.bytes, n)?;
+            kernel.run(input, requant(&inputs[2..], 0, n, zero, *clamp)?, output.bytes, n, scratch)?;
         }
         Epilogue::Dynamic => {
             let [_, _, a_scale, a_zero, wsum, scale, bias] = inputs else { return Err(RunError::Plan) };
@@ -206,12 +213,12 @@ fn gemm(kernel: Gemm, zero: u8, op: &Op, inputs: &[View<'_>], output: &mut ViewM
                 scale: scale.f32s()?,
                 bias: bias.f32s()?,
             };
-            kernel.run(input, epilogue, output.f32s()?, n)?;
+            kernel.run(input, epilogue, output.f32s()?, n, scratch)?;
         }
         Epilogue::Raw => {
             let [_, _, a_zero, wsum] = inputs else { return Err(RunError::Plan) };
             let epilogue = Raw { a_zero: a_zero.bytes[0], wsum: wsum.i32s()? };
-            kernel.run(input, epilogue, output.i32s()?, n)?;
+            kernel.run(input, epilogue, output.i32s()?, n, scratch)?;
         }
     }
     Ok(())
@@ -224,11 +231,11 @@ fn matmul_dims(a: &Shape, b: &Shape) -> (usize, usize, usize) {
     (m, n, a.last())
 }
 
-/// Packed second operand, then scale, bias and weight zero points per column.
-pub(super) fn matmul_scratch(operands: &[Info]) -> usize {
+/// Packed second operand, then scale, bias and weight zero points per column, then the kernel's scratch.
+pub(super) fn matmul_scratch(kernel: &Gemm, operands: &[Info]) -> usize {
     let [a, b, ..] = operands else { return 0 };
     let (_, n, k) = matmul_dims(&a.shape, &b.shape);
-    packed_len(n, k).unwrap_or(0) + 3 * 4 * n
+    packed_len(n, k).unwrap_or(0) + 3 * 4 * n + kernel.scratch_len()
 }
 
 /// Packs each second operand and multiplies. With `b' = b - 128` and `w = b_zero - 128`,
@@ -249,7 +256,8 @@ fn matmul(
     let packed: &mut [i8] = bytemuck::cast_slice_mut(packed);
     let (integers, rest) = rest.split_at_mut_checked(2 * 4 * n).ok_or(RunError::Plan)?;
     let (bias, w_zero) = scratch_slice::<i32>(integers, 2 * n)?.split_at_mut(n);
-    let scale = scratch_slice::<f32>(rest, n)?;
+    let (scale, scratch) = rest.split_at_mut_checked(4 * n).ok_or(RunError::Plan)?;
+    let scale = scratch_slice::<f32>(scale, n)?;
     scale.fill(params.scale);
     w_zero.fill(i32::from(b_zero) - 128);
     let constant = (k as i32).wrapping_mul(i32::from(b_zero) - 128);
@@ -262,11 +270,11 @@ fn matmul(
         if *raw {
             bias.iter_mut().for_each(|sum| *sum = sum.wrapping_sub(constant));
             let out = &mut output.i32s()?[index * m * n..][..m * n];
-            kernel.run(input, Raw { a_zero, wsum: bias }, out, n)?;
+            kernel.run(input, Raw { a_zero, wsum: bias }, out, n, scratch)?;
         } else {
             bias.iter_mut().for_each(|sum| *sum = i32::from(a_zero).wrapping_mul(constant.wrapping_sub(*sum)));
             let epilogue = Requant { bias, scale, zero: params.zero, lo: clamp.lo, hi: clamp.hi };
-            kernel.run(input, epilogue, &mut output.bytes[index * m * n..][..m * n], n)?;
+            kernel.run(input, epilogue, &mut output.bytes[index * m * n..][..m * n], n, scratch)?;
         }
     }
     Ok(())

@@ -23,9 +23,9 @@ use crate::taps::Taps;
 /// Matrix products by their epilogue.
 #[derive(Debug)]
 pub struct GemmFns {
-    pub requant: unsafe fn(&GemmInput<'_>, &Requant<'_>, &mut [u8], usize),
-    pub dynamic: unsafe fn(&GemmInput<'_>, &Dynamic<'_>, &mut [f32], usize),
-    pub raw: unsafe fn(&GemmInput<'_>, &Raw<'_>, &mut [i32], usize),
+    pub requant: unsafe fn(&GemmInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]),
+    pub dynamic: unsafe fn(&GemmInput<'_>, &Dynamic<'_>, &mut [f32], usize, &mut [u8]),
+    pub raw: unsafe fn(&GemmInput<'_>, &Raw<'_>, &mut [i32], usize, &mut [u8]),
 }
 
 pub(crate) type ConvFn = unsafe fn(&ConvInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]);
@@ -79,12 +79,17 @@ pub(crate) fn gemm_fns(isa: Isa) -> &'static GemmFns {
     dispatch!(isa, &all::GEMM, set => &set::GEMM)
 }
 
+/// Bytes of scratch of a product of `m` rows and depth `k`.
+pub(crate) fn gemm_scratch(isa: Isa, m: usize, k: usize) -> usize {
+    dispatch!(isa, 0, set => set::TILES.scratch_len(m, k))
+}
+
 pub(crate) fn conv_fn(isa: Isa) -> ConvFn {
     dispatch!(isa, all::conv, set => set::CONV)
 }
 
 pub(crate) fn conv_scratch(isa: Isa, taps: &Taps<'_>) -> usize {
-    dispatch!(isa, 0, set => set::conv_scratch(taps))
+    dispatch!(isa, 0, set => generic::conv::scratch_len(&set::TILES, taps))
 }
 
 pub(crate) fn depthwise_fn(isa: Isa) -> DepthwiseFn {

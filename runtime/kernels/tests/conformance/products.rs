@@ -58,7 +58,7 @@ fn gemm_bits<E: Epilogue>(isa: Isa, input: GemmInput<'_>, epilogue: E, ldo: usiz
     let mut out = vec![bytemuck::cast([BEFORE; 4]); len * size_of::<E::Out>()];
     let bytes: &mut [u32] = &mut out;
     let elements = &mut bytemuck::cast_slice_mut::<u32, E::Out>(bytes)[..len];
-    kernel.run(input, epilogue, elements, ldo).expect("the shapes fit");
+    kernel.run(input, epilogue, elements, ldo, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
     bits(elements)
 }
 
@@ -151,7 +151,8 @@ fn requantized_sums_wrap_past_their_bias() {
         for isa in Isa::supported() {
             let mut out = vec![0; 20 * n];
             let input = GemmInput { a: &[255; 9], m: 20, lda: 0, panels, w_zero: &[] };
-            Gemm::select(isa, 20, n, 9).run(input, requant, &mut out, n).expect("the shapes fit");
+            let kernel = Gemm::select(isa, 20, n, 9);
+            kernel.run(input, requant, &mut out, n, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
             assert_eq!(out, vec![flipped; 20 * n], "{isa}");
             let kernel = Depthwise::select(isa, &taps);
             let mut out = vec![0; taps.points() * n];
@@ -189,7 +190,8 @@ fn packed_activations_are_weights_with_a_zero_point_of_128_less() {
         let mut out = vec![0; m * n];
         let input = GemmInput { a: &a, m, lda: k, panels, w_zero: &vec![b_zero - 128; n] };
         let raw = Raw { a_zero: 0, wsum: &vec![0; n] };
-        Gemm::select(isa, m, n, k).run(input, raw, &mut out, n).expect("the shapes fit");
+        let kernel = Gemm::select(isa, m, n, k);
+        kernel.run(input, raw, &mut out, n, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
         for (i, &sum) in out.iter().enumerate() {
             let product = |d: usize| i32::from(a[i / n * k + d]) * (i32::from(b[d * n + i % n]) - b_zero);
             assert_eq!(sum, (0..k).map(product).sum::<i32>(), "{isa}");

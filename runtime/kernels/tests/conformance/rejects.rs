@@ -84,7 +84,8 @@ fn gemm_rejects_short_slices() {
     let input = GemmInput { a: &[1; 8], m: 2, lda: 4, panels, w_zero: &[] };
     for isa in Isa::supported() {
         let gemm = Gemm::select(isa, 2, 2, 4);
-        let run = |input, requant, len| gemm.run(input, requant, &mut vec![0; len], 2);
+        let scratch = || vec![0; gemm.scratch_len()];
+        let run = |input, requant, len| gemm.run(input, requant, &mut vec![0; len], 2, &mut scratch());
         let error = |argument, needed, found| Err(ShapeError { argument, needed, found });
         assert_eq!(run(input, requant, 4), Ok(()));
         assert_eq!(run(input, requant, 3), error("out", 4, 3));
@@ -93,7 +94,11 @@ fn gemm_rejects_short_slices() {
         assert_eq!(run(GemmInput { w_zero: &[0], ..input }, requant, 4), error("w_zero", 2, 1));
         assert_eq!(run(input, Requant { bias: &[0], ..requant }, 4), error("bias", 2, 1));
         assert_eq!(run(input, Requant { scale: &[], ..requant }, 4), error("scale", 2, 0));
-        assert_eq!(gemm.run(input, requant, &mut [0; 4], 1), error("ldo", 2, 1));
+        assert_eq!(gemm.run(input, requant, &mut [0; 4], 1, &mut scratch()), error("ldo", 2, 1));
+        if let Some(short) = gemm.scratch_len().checked_sub(1) {
+            let rejected = error("scratch", short + 1, short);
+            assert_eq!(gemm.run(input, requant, &mut [0; 4], 2, &mut vec![0; short]), rejected);
+        }
         assert_eq!(run(GemmInput { m: 0, a: &[], ..input }, requant, 0), Ok(()));
     }
 }

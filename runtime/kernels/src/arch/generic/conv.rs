@@ -5,7 +5,7 @@
 //! whole number of groups. Otherwise (first layers of 3 channels, dilation, groups) the rows are copied into
 //! a scratch, some points at a time, which is cheap against their products.
 
-use super::gemm::{Rows, Tiles};
+use super::gemm::{Form, Rows, Tiles};
 use super::lines::{self, Lines, MAX_LINES};
 use crate::conv::ConvInput;
 use crate::epilogue::Requant;
@@ -30,11 +30,15 @@ enum Access {
 }
 
 /// Bytes of scratch for these windows.
-pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
-    match access(taps) {
-        Access::Whole(_) => 0,
-        Access::Segments(line) => lines::scratch_len(line, taps.shape().kernel[0]),
-        Access::Unfolded(line) => lines_len(taps, line) + unfolded_points(taps) * row_len(taps) + lines::SLACK,
+pub(crate) fn scratch_len(tiles: &Tiles, taps: &Taps<'_>) -> usize {
+    match access(tiles.form, taps) {
+        Access::Whole(_) => tiles.scratch_len(taps.points(), taps.depth()),
+        Access::Segments(line) => lines::scratch_len(line, taps.shape().kernel[0], tiles.form.expanded),
+        Access::Unfolded(line) => {
+            let points = unfolded_points(taps);
+            let rows = points * row_len(taps) + lines::SLACK;
+            lines_len(taps, line) + rows + tiles.scratch_len(points, row_len(taps))
+        }
     }
 }
 
@@ -51,20 +55,22 @@ pub(crate) unsafe fn conv(
     let job = Job { tiles, input, epilogue, out: out.as_mut_ptr(), ldo };
     // SAFETY: the caller's promise.
     unsafe {
-        match access(&input.taps) {
-            Access::Whole(line) => job.whole(line),
+        match access(tiles.form, &input.taps) {
+            Access::Whole(line) => job.whole(line, scratch),
             Access::Segments(line) => job.segments(line, scratch),
             Access::Unfolded(line) => job.unfolded(line, scratch),
         }
     }
 }
 
-fn access(taps: &Taps<'_>) -> Access {
+fn access(form: Form, taps: &Taps<'_>) -> Access {
     let Some(line) = lines::line_of(taps) else { return Access::Unfolded(None) };
     let shape = taps.shape();
+    // Where lines are expanded, each pixel has to begin with a group.
+    let piece = if form.in_place() { shape.kernel[1] * shape.run } else { shape.run };
     if line.one_piece {
         Access::Whole(line)
-    } else if (shape.kernel[1] * shape.run).is_multiple_of(GROUP) {
+    } else if piece.is_multiple_of(GROUP) {
         Access::Segments(line)
     } else {
         Access::Unfolded(Some(line))
@@ -73,7 +79,7 @@ fn access(taps: &Taps<'_>) -> Access {
 
 /// Bytes of scratch for the lines that are unfolded.
 fn lines_len(taps: &Taps<'_>, line: Option<Line>) -> usize {
-    line.map_or(0, |line| lines::scratch_len(line, taps.shape().kernel[0]))
+    line.map_or(0, |line| lines::scratch_len(line, taps.shape().kernel[0], 1))
 }
 
 /// Bytes from one unfolded row to the next.
@@ -96,25 +102,30 @@ struct Job<'a> {
 /// # Safety of the methods
 /// As for [`conv`].
 impl Job<'_> {
-    unsafe fn whole(&self, line: Line) {
+    unsafe fn whole(&self, line: Line, scratch: &mut [u8]) {
         let taps = &self.input.taps;
         let start = taps.rows_of(0)[0] as usize + line.source;
-        let segments = [self.input.input[start..].as_ptr()];
-        let run = taps.shape().run;
-        let rows = Rows { segments: &segments, segment_len: run, counted: run, lda: line.step, m: taps.points() };
+        let from = self.input.input[start..].as_ptr();
         // SAFETY: the caller's promise; the rows are the taps.
-        unsafe { self.requant(rows, 0) }
+        unsafe {
+            self.tiles.each_block(from, [taps.points(), taps.shape().run, line.step], scratch, |rows, first| {
+                self.requant(rows, first);
+            });
+        }
     }
 
     unsafe fn segments(&self, line: Line, scratch: &mut [u8]) {
         let ConvInput { input, zero, taps, .. } = self.input;
         let [oh, ow] = taps.shape().out;
         let [kh, kw] = taps.shape().kernel;
-        let mut lines = Lines::new(input, *zero, line, kh, true, scratch);
+        let form = self.tiles.form;
+        // SAFETY: the caller's promise; `access` has looked at the pixels.
+        let mut lines = unsafe { Lines::new(input, *zero, line, kh, true, form, scratch) };
         let len = kw * taps.shape().run;
         for oy in 0..oh {
             let starts = lines.fetch(taps.rows_of(oy));
-            let rows = Rows { segments: &starts[..kh], segment_len: len, counted: len, lda: line.step, m: ow };
+            let lda = line.step * form.expanded;
+            let rows = Rows { segments: &starts[..kh], segment_len: len, counted: len, lda, m: ow };
             // SAFETY: the caller's promise; the last window of a line ends where the line does.
             unsafe { self.requant(rows, oy * ow) };
         }
@@ -124,10 +135,12 @@ impl Job<'_> {
         let ConvInput { input, zero, taps, .. } = self.input;
         let (lines_scratch, scratch) = scratch.split_at_mut(lines_len(taps, line));
         let kh = taps.shape().kernel[0];
-        let mut lines = line.map(|line| Lines::new(input, *zero, line, kh, false, lines_scratch));
+        let mut lines = line
+            // SAFETY: the plain form needs nothing.
+            .map(|line| unsafe { Lines::new(input, *zero, line, kh, false, Form::PLAIN, lines_scratch) });
         let [oh, ow] = taps.shape().out;
         let points = unfolded_points(taps);
-        let segments = [scratch.as_ptr()];
+        let (scratch, expanded) = scratch.split_at_mut(points * row_len(taps) + lines::SLACK);
         for oy in 0..oh {
             let starts = lines.as_mut().map(|lines| lines.fetch(taps.rows_of(oy)));
             for first in (0..ow).step_by(points) {
@@ -137,10 +150,13 @@ impl Job<'_> {
                     (Some(starts), Some(line)) => unsafe { self.unfold_lines(starts, line, first, count, scratch) },
                     _ => self.unfold_taps(oy, first, count, scratch),
                 }
-                let (lda, counted) = (row_len(taps), taps.depth());
-                let rows = Rows { segments: &segments, segment_len: lda, counted, lda, m: count };
+                let (len, counted) = (row_len(taps), taps.depth());
                 // SAFETY: the caller's promise; the rows have just been written.
-                unsafe { self.requant(rows, oy * ow + first) };
+                unsafe {
+                    self.tiles.each_block(scratch.as_ptr(), [count, len, len], expanded, |rows, at| {
+                        self.requant(Rows { counted, ..rows }, oy * ow + first + at);
+                    });
+                }
             }
         }
     }
@@ -167,6 +183,7 @@ impl Job<'_> {
                     copy_run(start.add((first + i) * line.step), to, len);
                 }
             }
+            scratch[i * row_len + taps.depth()..][..row_len - taps.depth()].fill(0);
         }
     }
 
@@ -176,7 +193,8 @@ impl Job<'_> {
         let [kh, kw] = taps.shape().kernel;
         let run = taps.shape().run;
         for i in 0..count {
-            let row = &mut scratch[i * row_len(taps)..][..taps.depth()];
+            let (row, rest) = scratch[i * row_len(taps)..][..row_len(taps)].split_at_mut(taps.depth());
+            rest.fill(0);
             for (tap, to) in row.chunks_exact_mut(run).enumerate().take(kh * kw) {
                 match taps.at(oy, first + i, tap / kw, tap % kw) {
                     Some(at) => to.copy_from_slice(&input[at..][..run]),

@@ -5,6 +5,7 @@
 //! serves some neighbouring points.
 
 use super::depthwise3x3::{self, Lines3x3};
+use super::gemm::Form;
 use super::lines::{self, Lines};
 use super::simd::{Quanta, Simd};
 use crate::arch::all;
@@ -45,7 +46,7 @@ pub(crate) struct Bodies {
 /// Bytes of scratch for these windows.
 pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
     match lines::line_of(taps) {
-        Some(line) => lines::scratch_len(line, kept_lines(taps, line)),
+        Some(line) => lines::scratch_len(line, kept_lines(taps, line), 1),
         None => taps.depth() + lines::SLACK,
     }
 }
@@ -94,7 +95,8 @@ impl Job<'_> {
         let DepthwiseInput { input, zero, taps, .. } = self.input;
         let shape = taps.shape();
         let in_place = shape.run.is_multiple_of(PANEL);
-        let mut lines = Lines::new(input, *zero, line, shape.kernel[0], in_place, scratch);
+        // SAFETY: the plain form needs nothing.
+        let mut lines = unsafe { Lines::new(input, *zero, line, shape.kernel[0], in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
         for oy in 0..oh {
             let starts = lines.fetch(taps.rows_of(oy));
@@ -109,7 +111,8 @@ impl Job<'_> {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
         let in_place = shape.run.is_multiple_of(PANEL);
-        let mut lines = Lines::new(input, *zero, line, 3 + stride, in_place, scratch);
+        // SAFETY: the plain form needs nothing.
+        let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
         for oy in (0..oh).step_by(2) {
             let (first, last) = (taps.rows_of(oy), taps.rows_of((oy + 1).min(oh - 1)));

@@ -14,7 +14,69 @@ use crate::panel::{GROUP, PANEL, Panels};
 pub(crate) struct Tiles {
     /// Element `i` is `i + 1` panels wide.
     pub families: &'static [Family],
-    pub byte_sum: unsafe fn(*const u8, usize) -> i32,
+    pub form: Form,
+    pub row_sum: unsafe fn(*const u8, usize) -> i32,
+}
+
+/// How the rows of tiles hold activations: see `Simd::expand`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub expanded: usize,
+    pub expand: unsafe fn(*const u8, *mut u8, usize),
+}
+
+impl Form {
+    pub(crate) const fn of<S: Simd>() -> Self {
+        Self { expanded: S::EXPANDED, expand: S::expand }
+    }
+
+    /// Bytes as they are.
+    pub(crate) const PLAIN: Self = Self { expanded: 1, expand: copy };
+
+    /// Whether activations are used where they lie.
+    pub(crate) const fn in_place(self) -> bool {
+        self.expanded == 1
+    }
+
+    /// Copies `len` activations into this form.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set; `from` is valid for `len` bytes and `to` for [`Form::row_len`].
+    #[inline]
+    pub(crate) unsafe fn copy(self, from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.expand)(from, to, len) }
+    }
+
+    /// Expands `m` rows of `len` activations, `lda` bytes apart.
+    ///
+    /// # Safety
+    /// As for [`Form::copy`], of each row.
+    unsafe fn rows(self, from: *const u8, [m, len, lda]: [usize; 3], to: &mut [u8]) {
+        // Rows of whole groups that lie one after another are one long row.
+        let (m, len) = if lda == len && len.is_multiple_of(GROUP) { (1, m * len) } else { (m, len) };
+        for (r, row) in to.chunks_exact_mut(self.row_len(len)).take(m).enumerate() {
+            // SAFETY: row `r` has `len` activations, and `row` room for them.
+            unsafe { (self.expand)(from.add(r * lda), row.as_mut_ptr(), len) };
+        }
+    }
+
+    /// Bytes of an expanded row of `len` activations.
+    pub(crate) const fn row_len(self, len: usize) -> usize {
+        len.next_multiple_of(GROUP) * self.expanded
+    }
+
+    /// Rows of `len` activations that are expanded at a time.
+    pub(crate) fn block(self, m: usize, len: usize) -> usize {
+        (EXPANDED_BYTES / self.row_len(len)).max(FEWEST_EXPANDED).min(m)
+    }
+}
+
+/// # Safety
+/// As for [`Form::copy`].
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::copy_nonoverlapping(from, to, len) }
 }
 
 /// Tiles of one width: element `i` has `i + 1` rows.
@@ -28,18 +90,22 @@ pub(crate) struct Family {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub segments: &'a [*const u8],
-    /// Bytes of a segment, with those that stand against weights of padding; a multiple of 4, unless there is only one.
+    /// Activations of a segment, with those that stand against weights of padding; a multiple of 4, unless there is
+    /// only one and rows aren't expanded.
     pub segment_len: usize,
-    /// Bytes of a segment without them.
+    /// Activations of a segment without them.
     pub counted: usize,
+    /// Bytes from one row to the next, in the form of the tiles.
     pub lda: usize,
     pub m: usize,
 }
 
 /// Rows whose sums are kept on the stack at a time.
 const SUMMED: usize = 128;
-/// Rows of a tile at most.
-const MOST_ROWS: usize = 16;
+/// Bytes of expanded rows that meet all panels before the next are expanded: they share the L1 cache with a panel.
+const EXPANDED_BYTES: usize = 16 * 1024;
+/// But no fewer rows, lest deep weights are read too often.
+const FEWEST_EXPANDED: usize = 20;
 
 impl Tiles {
     /// Rows and channels of the largest tile of a product of `m` rows and `n` channels.
@@ -95,10 +161,8 @@ impl Tiles {
     ) {
         for block in self.blocks(panels) {
             let family = self.family(block);
-            for (first, count) in spread(range.clone(), family.requant.len()) {
-                // SAFETY: the tile's rows are valid.
-                let tails = unsafe { tails(rows, first, count) };
-                let tile = tile(rows, first, &tails, panels, block, ldo);
+            for Stack { first, rows: count, tiles } in spread(range.clone(), family.requant.len()) {
+                let tile = tile(rows, first, panels, block, ldo);
                 let (w_zero, row_sums) = match zeros {
                     Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
                     None => (core::ptr::null(), core::ptr::null()),
@@ -112,8 +176,8 @@ impl Tiles {
                     lo: epilogue.lo,
                     hi: epilogue.hi,
                 };
-                // SAFETY: the tile covers `count` rows from `first` on and the channels of the block.
-                unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel)) };
+                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
             }
         }
     }
@@ -125,12 +189,10 @@ impl Tiles {
     unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, out: *mut i32, ldo: usize) {
         for block in self.blocks(panels) {
             let family = self.family(block);
-            for (first, count) in spread(0..rows.m, family.sum.len()) {
-                // SAFETY: the tile's rows are valid.
-                let tails = unsafe { tails(rows, first, count) };
-                let tile = tile(rows, first, &tails, panels, block, ldo);
-                // SAFETY: the tile covers `count` rows from `first` on and the channels of the block.
-                unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel)) };
+            for Stack { first, rows: count, tiles } in spread(0..rows.m, family.sum.len()) {
+                let tile = tile(rows, first, panels, block, ldo);
+                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
             }
         }
     }
@@ -151,8 +213,40 @@ impl Tiles {
         let segments = rows.segments.iter();
         // SAFETY: the caller's promise.
         segments.fold(0, |sum, segment| unsafe {
-            sum.wrapping_add((self.byte_sum)(segment.add(r * rows.lda), rows.counted))
+            sum.wrapping_add((self.row_sum)(segment.add(r * rows.lda), rows.counted))
         })
+    }
+
+    /// Bytes of scratch for rows that have to be expanded, `m` of `len` activations.
+    pub(crate) fn scratch_len(&self, m: usize, len: usize) -> usize {
+        if self.form.in_place() { 0 } else { self.form.block(m, len) * self.form.row_len(len) }
+    }
+
+    /// Calls `product` with all rows, or with some at a time that have been expanded, and the first of them.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set; `m` rows of `len` activations, `lda` bytes apart, are valid from `a` on.
+    pub(crate) unsafe fn each_block(
+        &self,
+        a: *const u8,
+        [m, len, lda]: [usize; 3],
+        scratch: &mut [u8],
+        mut product: impl FnMut(Rows<'_>, usize),
+    ) {
+        if self.form.in_place() {
+            return product(Rows { segments: &[a], segment_len: len, counted: len, lda, m }, 0);
+        }
+        let row_len = self.form.row_len(len);
+        let block = self.form.block(m, len);
+        let scratch = &mut scratch[..block * row_len];
+        for first in (0..m).step_by(block) {
+            let count = block.min(m - first);
+            // SAFETY: row `first` is valid.
+            unsafe { self.form.rows(a.add(first * lda), [count, len, lda], scratch) };
+            let segments = [scratch.as_ptr()];
+            let segment_len = len.next_multiple_of(GROUP);
+            product(Rows { segments: &segments, segment_len, counted: len, lda: row_len, m: count }, first);
+        }
     }
 
     /// # Safety
@@ -163,17 +257,15 @@ impl Tiles {
         epilogue: &Requant<'_>,
         out: &mut [u8],
         ldo: usize,
+        scratch: &mut [u8],
     ) {
-        // SAFETY: the caller's promise.
+        let GemmInput { a, m, lda, panels, w_zero } = input;
+        let out = out.as_mut_ptr();
+        // SAFETY: the caller's promise; row `first` of `out` is valid.
         unsafe {
-            self.requant(
-                rows(input, &[input.a.as_ptr()]),
-                &input.panels,
-                input.w_zero,
-                epilogue,
-                out.as_mut_ptr(),
-                ldo,
-            );
+            self.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
+                self.requant(rows, panels, w_zero, epilogue, out.add(first * ldo), ldo);
+            });
         }
     }
 
@@ -181,20 +273,23 @@ impl Tiles {
     ///
     /// # Safety
     /// As for [`Tiles::gemm_requant`].
-    pub(crate) unsafe fn gemm_sums(&self, input: &GemmInput<'_>, out: &mut [i32], ldo: usize) {
-        let segments = [input.a.as_ptr()];
-        let rows = rows(input, &segments);
-        // SAFETY: the caller's promise.
-        unsafe { self.sums(rows, &input.panels, out.as_mut_ptr(), ldo) };
-        if input.w_zero.is_empty() {
-            return;
-        }
-        for r in 0..input.m {
-            // SAFETY: `r` is one of the rows.
-            let row_sum = unsafe { self.row_sum(rows, r) };
-            for (out, &w_zero) in out[r * ldo..].iter_mut().zip(input.w_zero) {
-                *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
-            }
+    pub(crate) unsafe fn gemm_sums(&self, input: &GemmInput<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
+        let GemmInput { a, m, lda, panels, w_zero } = input;
+        // SAFETY: the caller's promise; row `first` of `out` is valid.
+        unsafe {
+            self.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
+                let out = &mut out[first * ldo..];
+                self.sums(rows, panels, out.as_mut_ptr(), ldo);
+                if w_zero.is_empty() {
+                    return;
+                }
+                for r in 0..rows.m {
+                    let row_sum = self.row_sum(rows, r);
+                    for (out, &w_zero) in out[r * ldo..].iter_mut().zip(*w_zero) {
+                        *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
+                    }
+                }
+            });
         }
     }
 }
@@ -241,11 +336,6 @@ pub(crate) unsafe fn finish_raw<S: Simd>(epilogue: &Raw<'_>, out: &mut [i32], [m
     }
 }
 
-fn rows<'a>(input: &GemmInput<'_>, segments: &'a [*const u8]) -> Rows<'a> {
-    let k = input.panels.k();
-    Rows { segments, segment_len: k, counted: k, lda: input.lda, m: input.m }
-}
-
 /// Neighbouring panels.
 #[derive(Clone, Copy)]
 struct Block {
@@ -253,47 +343,32 @@ struct Block {
     channels: usize,
 }
 
-/// The first row and the number of rows of each tile.
-fn spread(range: core::ops::Range<usize>, largest: usize) -> impl Iterator<Item = (usize, usize)> {
-    let tiles = range.len().div_ceil(largest);
-    let (rows, larger) = (range.len() / tiles.max(1), range.len() % tiles.max(1));
-    let edge = move |i: usize| range.start + i * rows + i.min(larger);
-    (0..tiles).map(move |i| (edge(i), edge(i + 1) - edge(i)))
-}
-
-/// What is left of each row of a tile after its groups, followed by zeros, so that no tile reads past a row.
-///
-/// # Safety
-/// The rows are valid.
-unsafe fn tails(rows: Rows<'_>, first: usize, count: usize) -> [[u8; GROUP]; MOST_ROWS] {
-    let mut tails = [[0; GROUP]; MOST_ROWS];
-    let rest = rows.segment_len % GROUP;
-    if rest != 0 {
-        for (r, tail) in tails.iter_mut().enumerate().take(count) {
-            let end = (first + r) * rows.lda + rows.segment_len;
-            // SAFETY: the last bytes of the row.
-            unsafe { core::ptr::copy_nonoverlapping(rows.segments[0].add(end - rest), tail.as_mut_ptr(), rest) };
-        }
-    }
-    tails
-}
-
-fn tile(
-    rows: Rows<'_>,
+/// Equal tiles, one below the other.
+struct Stack {
     first: usize,
-    tails: &[[u8; GROUP]; MOST_ROWS],
-    panels: &Panels<'_>,
-    block: Block,
-    ldo: usize,
-) -> Tile {
+    rows: usize,
+    tiles: usize,
+}
+
+/// A range of rows, spread evenly over the fewest tiles of at most `largest` rows: the larger tiles come first.
+fn spread(range: core::ops::Range<usize>, largest: usize) -> impl Iterator<Item = Stack> {
+    let tiles = range.len().div_ceil(largest).max(1);
+    let (rows, larger) = (range.len() / tiles, range.len() % tiles);
+    let stacks = [
+        Stack { first: range.start, rows: rows + 1, tiles: larger },
+        Stack { first: range.start + larger * (rows + 1), rows, tiles: tiles - larger },
+    ];
+    stacks.into_iter().filter(|stack| stack.rows * stack.tiles != 0)
+}
+
+fn tile(rows: Rows<'_>, first: usize, panels: &Panels<'_>, block: Block, ldo: usize) -> Tile {
     let panel_len = panels.groups() * GROUP * PANEL;
-    let has_tails = !rows.segment_len.is_multiple_of(GROUP);
     Tile {
         segments: rows.segments.as_ptr(),
         segment_count: rows.segments.len(),
         offset: first * rows.lda,
         groups: rows.segment_len / GROUP,
-        tails: if has_tails { tails.as_ptr().cast() } else { core::ptr::null() },
+        rest: rows.segment_len % GROUP,
         lda: rows.lda,
         weights: panels.weights()[block.channel / PANEL * panel_len..].as_ptr(),
         panel_len,

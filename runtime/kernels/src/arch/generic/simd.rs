@@ -26,7 +26,18 @@ pub(crate) trait Simd: Copy {
     unsafe fn start(from: Self::I32) -> Self::Acc;
     /// The values of the sums.
     unsafe fn sum(acc: Self::Acc) -> Self::I32;
-    /// Reads 4 bytes.
+    /// Bytes that an activation takes in the rows of a tile: where the dot product works on wider integers, rows are
+    /// expanded once and then serve all panels.
+    const EXPANDED: usize = 1;
+
+    /// Writes `len` activations as the rows of a tile have them, filled up with zeros to whole groups of 4:
+    /// `EXPANDED * len.next_multiple_of(4)` bytes. Where `EXPANDED` is 1 it is a plain copy of `len` bytes.
+    #[inline(always)]
+    unsafe fn expand(from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { core::ptr::copy_nonoverlapping(from, to, len) }
+    }
+    /// Reads a group of 4 activations as [`Simd::expand`] leaves them.
     unsafe fn splat(from: *const u8) -> Self::Splat;
     /// Reads 64 bytes, `[16][4]`.
     unsafe fn weights(from: *const i8) -> Self::Weights;
@@ -36,8 +47,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn quads(from: [*const u8; 4]) -> Self::Quads;
     /// `acc[c] + sum of a[c][i] * w[c][i]`, as [`Simd::dot`].
     unsafe fn dot_quads(acc: Self::Acc, a: Self::Quads, w: Self::Weights) -> Self::Acc;
-    /// Sum of `len` bytes; `len` may be any number.
-    unsafe fn byte_sum(from: *const u8, len: usize) -> i32;
+    /// Sum of `len` activations of a tile's row; `len` may be any number.
+    unsafe fn row_sum(from: *const u8, len: usize) -> i32;
 
     /// One value for all channels.
     unsafe fn splat_i32(value: i32) -> Self::I32;

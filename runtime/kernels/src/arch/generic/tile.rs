@@ -1,7 +1,7 @@
 //! Tiles: the innermost matrix product.
 //!
 //! A tile is MR rows by NP panels of 16 channels. Its sums stay in registers over the whole depth: each step reads
-//! 4 bytes of each row, the same for all channels, and 64 bytes of each panel. A row is the concatenation of `segments`,
+//! 4 activations of each row, the same for all channels, and 64 bytes of each panel. A row is the concatenation of `segments`,
 //! runs of equal length at one offset from several bases, so that the rows of a convolution are read
 //! where they lie: one segment for each line of the window. Tiles of few rows split the depth over KU sets of
 //! sums, because the dot products of one sum wait for each other.
@@ -18,10 +18,10 @@ pub(crate) struct Tile {
     pub segment_count: usize,
     /// Where row 0 begins in each segment.
     pub offset: usize,
-    /// Groups of 4 bytes of each row in each segment.
+    /// Groups of 4 activations of each row in each segment.
     pub groups: usize,
-    /// What is left of each row after its groups, filled up to 4 bytes; null if nothing is.
-    pub tails: *const u8,
+    /// Activations of each row after its groups, 0 to 3; 0 where there is more than one segment.
+    pub rest: usize,
     /// Bytes from one row to the next.
     pub lda: usize,
     /// The first panel.
@@ -34,7 +34,7 @@ pub(crate) struct Tile {
     pub ldo: usize,
 }
 
-/// What [`requant_tile`] needs besides; the pointers are to the tile's first channel.
+/// What [`requant_tiles`] needs besides; the pointers are to the tile's first channel.
 #[derive(Clone, Copy)]
 pub(crate) struct TileRequant {
     pub bias: *const i32,
@@ -48,17 +48,37 @@ pub(crate) struct TileRequant {
     pub hi: u8,
 }
 
-pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8);
-pub(crate) type SumTile = unsafe fn(&Tile, *mut i32);
+/// As many tiles as the last argument says, one below the other.
+pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8, usize);
+pub(crate) type SumTile = unsafe fn(&Tile, *mut i32, usize);
 
 type Sums<S, const MR: usize, const NP: usize> = [[<S as Simd>::Acc; NP]; MR];
 
-/// Writes requantized bytes.
+/// Writes requantized bytes: `tiles` tiles, one below the other.
 ///
 /// # Safety
-/// The CPU has the instruction set, and the operands are valid for MR rows and NP panels.
+/// The CPU has the instruction set, and the operands are valid for `tiles * MR` rows and NP panels.
 #[inline(always)]
-pub(crate) unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+    tile: &Tile,
+    epilogue: &TileRequant,
+    out: *mut u8,
+    tiles: usize,
+) {
+    let (mut tile, mut epilogue, mut out) = (*tile, *epilogue, out);
+    for _ in 0..tiles {
+        // SAFETY: the caller's promise.
+        unsafe { requant_tile::<S, MR, NP, KU>(&tile, &epilogue, out) };
+        tile.offset += MR * tile.lda;
+        epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
+        out = out.wrapping_add(MR * tile.ldo);
+    }
+}
+
+/// # Safety
+/// As for [`requant_tiles`], of one tile.
+#[inline(always)]
+unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
     epilogue: &TileRequant,
     out: *mut u8,
@@ -99,24 +119,32 @@ pub(crate) unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, con
     }
 }
 
-/// Writes the sums themselves.
+/// Writes the sums themselves: `tiles` tiles, one below the other.
 ///
 /// # Safety
-/// The CPU has the instruction set, and the operands are valid for MR rows and NP panels.
+/// As for [`requant_tiles`].
 #[inline(always)]
-pub(crate) unsafe fn sum_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(tile: &Tile, out: *mut i32) {
-    // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
-    unsafe {
-        let sums = products::<S, MR, NP, KU>(tile, [[S::splat_i32(0); NP]; MR]);
-        for (r, row) in sums.iter().enumerate() {
-            for (p, &acc) in row.iter().enumerate() {
-                S::store_i32(out.add(r * tile.ldo + p * PANEL), S::sum(acc), channels_of(tile, p));
+pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+    tile: &Tile,
+    out: *mut i32,
+    tiles: usize,
+) {
+    let (mut tile, mut out) = (*tile, out);
+    for _ in 0..tiles {
+        // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
+        unsafe {
+            let sums = products::<S, MR, NP, KU>(&tile, [[S::splat_i32(0); NP]; MR]);
+            for (r, row) in sums.iter().enumerate() {
+                for (p, &acc) in row.iter().enumerate() {
+                    S::store_i32(out.add(r * tile.ldo + p * PANEL), S::sum(acc), channels_of(&tile, p));
+                }
             }
         }
+        tile.offset += MR * tile.lda;
+        out = out.wrapping_add(MR * tile.ldo);
     }
 }
 
-#[inline(always)]
 fn channels_of(tile: &Tile, panel: usize) -> usize {
     (tile.channels - panel * PANEL).min(PANEL)
 }
@@ -124,13 +152,13 @@ fn channels_of(tile: &Tile, panel: usize) -> usize {
 /// The sums of a tile that begin with `init`.
 ///
 /// # Safety
-/// As for [`requant_tile`].
+/// As for [`requant_tiles`].
 #[inline(always)]
 unsafe fn products<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
     init: [[S::I32; NP]; MR],
 ) -> Sums<S, MR, NP> {
-    // SAFETY: the caller's promise; the weights advance by one group for each 4 bytes of a row.
+    // SAFETY: the caller's promise; the weights advance by one group for each 4 activations of a row.
     unsafe {
         let mut sums = [[[S::start(S::splat_i32(0)); NP]; MR]; KU];
         for r in 0..MR {
@@ -144,26 +172,27 @@ unsafe fn products<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
             for _ in 0..tile.groups / KU {
                 for sums in &mut sums {
                     step::<S, MR, NP>(tile, sums, a, weights);
-                    a = a.add(GROUP);
+                    a = a.add(GROUP * S::EXPANDED);
                     weights = weights.add(PANEL * GROUP);
                 }
             }
             for _ in 0..tile.groups % KU {
                 step::<S, MR, NP>(tile, &mut sums[0], a, weights);
-                a = a.add(GROUP);
+                a = a.add(GROUP * S::EXPANDED);
                 weights = weights.add(PANEL * GROUP);
             }
         }
-        if !tile.tails.is_null() {
-            let tails = Tile { lda: GROUP, ..*tile };
-            step::<S, MR, NP>(&tails, &mut sums[0], tile.tails, weights);
+        if tile.rest != 0 {
+            let tails = tails::<MR>(tile);
+            let rows = Tile { lda: GROUP, ..*tile };
+            step::<S, MR, NP>(&rows, &mut sums[0], tails.as_ptr().cast(), weights);
         }
         join::<S, MR, NP, KU>(sums)
     }
 }
 
 /// # Safety
-/// As for [`requant_tile`]; `a` is valid for 4 bytes of each row.
+/// As for [`requant_tiles`]; `a` is valid for 4 activations of each row.
 #[inline(always)]
 unsafe fn step<S: Simd, const MR: usize, const NP: usize>(
     tile: &Tile,
@@ -184,6 +213,22 @@ unsafe fn step<S: Simd, const MR: usize, const NP: usize>(
             }
         }
     }
+}
+
+/// What is left of each row after its groups, followed by zeros, so that no tile reads past a row.
+///
+/// # Safety
+/// The rows are valid, and there is one segment.
+unsafe fn tails<const MR: usize>(tile: &Tile) -> [[u8; GROUP]; MR] {
+    let mut tails = [[0; GROUP]; MR];
+    for (r, tail) in tails.iter_mut().enumerate() {
+        // SAFETY: the last bytes of the row.
+        unsafe {
+            let from = (*tile.segments).add(tile.offset + r * tile.lda + tile.groups * GROUP);
+            core::ptr::copy_nonoverlapping(from, tail.as_mut_ptr(), tile.rest);
+        }
+    }
+    tails
 }
 
 /// The sums of all KU sets.

@@ -6,17 +6,17 @@ macro_rules! family {
         $crate::arch::generic::gemm::Family {
             requant: &[$({
                 #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, epilogue: &TileRequant, out: *mut u8) {
+                unsafe fn tile(tile: &Tile, epilogue: &TileRequant, out: *mut u8, tiles: usize) {
                     // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { requant_tile::<$simd, $rows, $panels, $sets>(tile, epilogue, out) }
+                    unsafe { requant_tiles::<$simd, $rows, $panels, $sets>(tile, epilogue, out, tiles) }
                 }
                 tile as RequantTile
             }),*],
             sum: &[$({
                 #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, out: *mut i32) {
+                unsafe fn tile(tile: &Tile, out: *mut i32, tiles: usize) {
                     // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { sum_tile::<$simd, $rows, $panels, $sets>(tile, out) }
+                    unsafe { sum_tiles::<$simd, $rows, $panels, $sets>(tile, out, tiles) }
                 }
                 tile as SumTile
             }),*],
@@ -41,25 +41,37 @@ macro_rules! products {
             unsafe { $crate::arch::generic::conv::conv(&$tiles, input, epilogue, out, ldo, scratch) }
         }
 
-        unsafe fn requant(input: &GemmInput<'_>, epilogue: &Requant<'_>, out: &mut [u8], ldo: usize) {
+        unsafe fn requant(
+            input: &GemmInput<'_>,
+            epilogue: &Requant<'_>,
+            out: &mut [u8],
+            ldo: usize,
+            scratch: &mut [u8],
+        ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { $tiles.gemm_requant(input, epilogue, out, ldo) }
+            unsafe { $tiles.gemm_requant(input, epilogue, out, ldo, scratch) }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn dynamic(input: &GemmInput<'_>, epilogue: &Dynamic<'_>, out: &mut [f32], ldo: usize) {
+        unsafe fn dynamic(
+            input: &GemmInput<'_>,
+            epilogue: &Dynamic<'_>,
+            out: &mut [f32],
+            ldo: usize,
+            scratch: &mut [u8],
+        ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo);
+                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch);
                 finish_dynamic::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
             }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn raw(input: &GemmInput<'_>, epilogue: &Raw<'_>, out: &mut [i32], ldo: usize) {
+        unsafe fn raw(input: &GemmInput<'_>, epilogue: &Raw<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, out, ldo);
+                $tiles.gemm_sums(input, out, ldo, scratch);
                 finish_raw::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
             }
         }

@@ -100,12 +100,6 @@ macro_rules! lanes {
 
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn byte_sum(from: *const u8, len: usize) -> i32 {
-            // SAFETY: the caller's promise.
-            unsafe { $crate::arch::x86_64::ymm::byte_sum(from, len) }
-        }
-        #[inline]
-        #[target_feature(enable = "avx2")]
         unsafe fn splat_i32(value: i32) -> Self::I32 {
             [_mm256_set1_epi32(value); 2]
         }

@@ -1,9 +1,9 @@
 //! Matrix products and convolutions. Two panels by twelve rows are 24 of the 32 registers.
 
 use super::Zmm;
-use crate::arch::generic::gemm::Tiles;
+use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tile, sum_tile};
+use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::x86_64::instantiate::{family, products};
 
 pub(crate) static TILES: Tiles = Tiles {
@@ -21,7 +21,8 @@ pub(crate) static TILES: Tiles = Tiles {
             [1: 4, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1]
         ),
     ],
-    byte_sum: Zmm::byte_sum,
+    form: Form::of::<Zmm>(),
+    row_sum: Zmm::row_sum,
 };
 
 products!(Zmm, "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi", TILES);

@@ -9,7 +9,6 @@ use core::arch::x86_64::*;
 
 use crate::arch::generic::simd::Simd;
 
-pub(crate) use crate::arch::generic::conv::scratch_len as conv_scratch;
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
@@ -77,7 +76,7 @@ impl Simd for Zmm {
             }
         }
         fn dot_quads(acc: __m512i, a: __m512i, w: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
-        fn byte_sum(from: *const u8, len: usize) -> i32 {
+        fn row_sum(from: *const u8, len: usize) -> i32 {
             let ones = _mm512_set1_epi8(1);
             let mut sum = _mm512_setzero_si512();
             for at in (0..len).step_by(64) {

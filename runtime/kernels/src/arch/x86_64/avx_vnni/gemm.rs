@@ -1,9 +1,9 @@
 //! Matrix products and convolutions. One panel by six rows are 12 of the 16 registers.
 
 use super::{Evex, Vex};
-use crate::arch::generic::gemm::Tiles;
+use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tile, sum_tile};
+use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::x86_64::instantiate::{family, products};
 
 macro_rules! encoding {
@@ -13,7 +13,8 @@ macro_rules! encoding {
 
             pub(crate) static TILES: Tiles = Tiles {
         families: &[family!($simd, $features, 1, [1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1])],
-                byte_sum: <$simd>::byte_sum,
+                form: Form::of::<$simd>(),
+                row_sum: <$simd>::row_sum,
             };
 
             products!($simd, $features, TILES);

@@ -11,10 +11,9 @@ mod pool;
 
 use core::arch::x86_64::*;
 
-use super::ymm::{interleave, lanes, load_taps};
+use super::ymm::{byte_sum, interleave, lanes, load_taps};
 use crate::arch::generic::simd::Simd;
 
-pub(crate) use crate::arch::generic::conv::scratch_len as conv_scratch;
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use pool::POOL;
@@ -23,14 +22,14 @@ pub(crate) use pool::POOL;
 pub(crate) mod vex {
     pub(crate) use super::depthwise::vex::depthwise;
     pub(crate) use super::gemm::vex::{CONV, GEMM, TILES};
-    pub(crate) use super::{ELEMENTWISE, POOL, conv_scratch, depthwise_scratch};
+    pub(crate) use super::{ELEMENTWISE, POOL, depthwise_scratch};
 }
 
 /// Kernels in AVX512-VNNI's encoding.
 pub(crate) mod evex {
     pub(crate) use super::depthwise::evex::depthwise;
     pub(crate) use super::gemm::evex::{CONV, GEMM, TILES};
-    pub(crate) use super::{ELEMENTWISE, POOL, conv_scratch, depthwise_scratch};
+    pub(crate) use super::{ELEMENTWISE, POOL, depthwise_scratch};
 }
 
 /// With AVX-VNNI's encoding.
@@ -50,6 +49,13 @@ macro_rules! simd {
             type Weights = [__m256i; 2];
 
             lanes!();
+
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            unsafe fn row_sum(from: *const u8, len: usize) -> i32 {
+                // SAFETY: the caller's promise.
+                unsafe { byte_sum(from, len) }
+            }
 
             #[inline]
             #[target_feature(enable = "avx2")]

@@ -16,6 +16,8 @@ use crate::taps::{Line, Taps};
 
 /// Taps of a window at most; larger ones are left to the reference.
 const MAX_TAPS: usize = 128;
+/// Zero points of weights that are bytes, signed or not.
+const NINE_BITS: core::ops::RangeInclusive<i32> = -256..=255;
 /// Neighbouring points that share a group of weights.
 const POINTS: usize = 4;
 
@@ -73,7 +75,9 @@ pub(crate) unsafe fn depthwise(
     unsafe {
         match lines::line_of(&input.taps) {
             Some(line) => match depthwise3x3::stride(&input.taps, line) {
-                Some(stride) if input.w_zero.is_empty() => job.lines3x3(line, stride, scratch),
+                Some(stride) if input.w_zero.iter().all(|zero| NINE_BITS.contains(zero)) => {
+                    job.lines3x3(line, stride, scratch)
+                }
                 _ => job.lines(line, scratch),
             },
             None => job.gathered(scratch),
@@ -127,6 +131,7 @@ impl Job<'_> {
                 points: ow,
                 channels: shape.run,
                 weights: panels.weights().as_ptr(),
+                w_zero: self.input.w_zero,
                 epilogue: *self.epilogue,
                 out: self.out.wrapping_add(oy * ow * shape.run),
             };

@@ -27,6 +27,8 @@ pub(crate) struct Lines3x3<'a> {
     pub channels: usize,
     /// Panels of three groups.
     pub weights: *const i8,
+    /// Zero points of the weights, one per channel; empty if all are 0.
+    pub w_zero: &'a [i32],
     pub epilogue: Requant<'a>,
     pub out: *mut u8,
 }
@@ -47,37 +49,90 @@ pub(crate) unsafe fn lines<S: Simd>(job: &Lines3x3<'_>) {
     for channel in (0..job.channels).step_by(PANEL) {
         // SAFETY: the caller's promise.
         unsafe {
-            match (job.lines, job.stride) {
-                (2, 1) => panel::<S, 2, 1>(job, channel),
-                (_, 1) => panel::<S, 1, 1>(job, channel),
-                (2, _) => panel::<S, 2, 2>(job, channel),
-                (_, _) => panel::<S, 1, 2>(job, channel),
+            if S::CENTRES || job.w_zero.is_empty() {
+                strided::<S, false>(job, channel);
+            } else {
+                strided::<S, true>(job, channel);
             }
         }
     }
 }
 
-/// The 16 channels from `channel` on.
-///
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize>(job: &Lines3x3<'_>, channel: usize) {
-    // SAFETY: the caller's promise; a panel of 9 taps has three groups.
+unsafe fn strided<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) {
+    // SAFETY: the caller's promise.
     unsafe {
-        let weights = shifted(job.weights.add(channel * 3 * GROUP));
-        let mut point = 0;
-        while point + 2 <= job.points {
-            tile::<S, LINES, 2, STRIDE>(job, &weights, channel, point);
-            point += 2;
-        }
-        if point < job.points {
-            tile::<S, LINES, 1, STRIDE>(job, &weights, channel, point);
+        match (job.lines, job.stride) {
+            (2, 1) => panel::<S, 2, 1, ZEROS>(job, channel),
+            (_, 1) => panel::<S, 1, 1, ZEROS>(job, channel),
+            (2, _) => panel::<S, 2, 2, ZEROS>(job, channel),
+            (_, _) => panel::<S, 1, 2, ZEROS>(job, channel),
         }
     }
 }
 
-/// Weights of one line of the window: for the first and the second of two neighbouring points.
+/// The 16 channels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+///
+/// # Safety
+/// As for [`lines`].
+#[inline(always)]
+unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    channel: usize,
+) {
+    // SAFETY: the caller's promise; a panel of 9 taps has three groups.
+    unsafe {
+        // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
+        // all in registers, which it doesn't have.
+        let prepared = &*core::hint::black_box(&raw const *&prepared::<S>(job, channel));
+        let mut point = 0;
+        while point + 2 <= job.points {
+            tile::<S, LINES, 2, STRIDE, ZEROS>(job, prepared, channel, point);
+            point += 2;
+        }
+        if point < job.points {
+            tile::<S, LINES, 1, STRIDE, ZEROS>(job, prepared, channel, point);
+        }
+    }
+}
+
+/// Weights of each line of the window, for the first and the second of two neighbouring points.
+struct Prepared<S: Simd> {
+    weights: [[S::Weights; 3]; 2],
+    /// Ones in the places of taps, for each of the two points.
+    ones: [S::Weights; 2],
+    /// Zero points of the weights that are still to be subtracted.
+    w_zero: S::I32,
+}
+
+/// # Safety
+/// As for [`lines`].
+#[inline(always)]
+unsafe fn prepared<S: Simd>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
+    let len = (job.channels - channel).min(PANEL);
+    // SAFETY: the caller's promise; a panel of 9 taps has three groups, and the tables are of one group each.
+    unsafe {
+        let bytes = shifted(job.weights.add(channel * 3 * GROUP));
+        let ones = [0x0001_0101_u32, 0x0101_0100].map(|ones| S::weights([ones; PANEL].as_ptr().cast()));
+        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], ones, w_zero: S::splat_i32(0) };
+        if !job.w_zero.is_empty() {
+            prepared.w_zero = S::load_i32(job.w_zero[channel..].as_ptr(), len);
+        }
+        for ((lines, bytes), ones) in prepared.weights.iter_mut().zip(&bytes).zip(ones) {
+            for (weights, bytes) in lines.iter_mut().zip(bytes) {
+                *weights = S::weights(bytes.as_ptr().cast());
+                if S::CENTRES {
+                    *weights = S::centred(*weights, ones, prepared.w_zero);
+                }
+            }
+        }
+        prepared
+    }
+}
+
+/// The four taps of each channel in a line of the window, as integers.
 type LineWeights = [[[u32; PANEL]; 3]; 2];
 
 /// # Safety
@@ -101,9 +156,9 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
 /// # Safety
 /// As for [`lines`]; COLS points from `first` on, 1 or 2.
 #[inline(always)]
-unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize>(
+unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
-    weights: &LineWeights,
+    prepared: &Prepared<S>,
     channel: usize,
     first: usize,
 ) {
@@ -114,13 +169,18 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
         let scale = S::load_f32(job.epilogue.scale[channel..].as_ptr(), len);
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let mut sums = [[S::start(bias); COLS]; LINES];
+        let mut counts = [[S::start(S::splat_i32(0)); COLS]; LINES];
         for (y, &start) in job.starts.iter().enumerate().take((LINES - 1) * STRIDE + 3) {
             let quads = quads::<S, COLS, STRIDE>(start.add(channel + first * STRIDE * job.channels), job.channels);
             for (line, sums) in sums.iter_mut().enumerate() {
                 let Some(ky) = y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
                 for (col, sum) in sums.iter_mut().enumerate() {
                     let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
-                    *sum = S::dot_quads(*sum, quads, S::weights(weights[shift][ky].as_ptr().cast()));
+                    *sum = S::dot_quads(*sum, quads, prepared.weights[shift][ky]);
+                    if ZEROS {
+                        let count = &mut counts[line][col];
+                        *count = S::dot_quads(*count, quads, prepared.ones[shift]);
+                    }
                 }
             }
         }
@@ -128,7 +188,11 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
             let pair = [i, (i + 1).min(LINES * COLS - 1)];
             let mut reals = [scale; 2];
             for (real, i) in reals.iter_mut().zip(pair) {
-                *real = S::mul_f32(S::to_f32(S::sum(sums[i / COLS][i % COLS])), scale);
+                let mut acc = S::sum(sums[i / COLS][i % COLS]);
+                if ZEROS {
+                    acc = S::sub(acc, S::mul(prepared.w_zero, S::sum(counts[i / COLS][i % COLS])));
+                }
+                *real = S::mul_f32(S::to_f32(acc), scale);
             }
             for (bytes, i) in quanta.requantize(reals).into_iter().zip(pair) {
                 let to = channel + (first + i / COLS * job.points + i % COLS) * job.channels;

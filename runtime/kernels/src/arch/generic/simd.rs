@@ -47,6 +47,17 @@ pub(crate) trait Simd: Copy {
     unsafe fn quads(from: [*const u8; 4]) -> Self::Quads;
     /// `acc[c] + sum of a[c][i] * w[c][i]`, as [`Simd::dot`].
     unsafe fn dot_quads(acc: Self::Acc, a: Self::Quads, w: Self::Weights) -> Self::Acc;
+    /// Whether weights are wide enough to take their zero points.
+    const CENTRES: bool = false;
+
+    /// Weights less the zero point of each channel where `ones` has ones; both fit in 9 bits. Only called where
+    /// `CENTRES` holds.
+    #[inline(always)]
+    unsafe fn centred(w: Self::Weights, ones: Self::Weights, w_zero: Self::I32) -> Self::Weights {
+        let _ = (ones, w_zero);
+        w
+    }
+
     /// Sum of `len` activations of a tile's row; `len` may be any number.
     unsafe fn row_sum(from: *const u8, len: usize) -> i32;
 

@@ -80,14 +80,31 @@ pub(super) fn narrow(q: [[__m256i; 2]; 2], zero: __m256i, lo: __m256i) -> [__m12
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn store_u8(to: *mut u8, value: __m128i, len: usize) {
-    let mut copy = [0_u8; 16];
-    // SAFETY: the copy has 16 bytes, and the caller promises `len`.
+    // SAFETY: the caller promises `len` bytes; each step advances by what it has written.
     unsafe {
         if len == 16 {
             return _mm_storeu_si128(to.cast(), value);
         }
-        _mm_storeu_si128(copy.as_mut_ptr().cast(), value);
-        core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
+        let (mut to, mut left) = (to, value);
+        if len & 8 != 0 {
+            _mm_storel_epi64(to.cast(), left);
+            left = _mm_unpackhi_epi64(left, left);
+            to = to.add(8);
+        }
+        let mut rest = _mm_cvtsi128_si64(left) as u64;
+        if len & 4 != 0 {
+            to.cast::<u32>().write_unaligned(rest as u32);
+            rest >>= 32;
+            to = to.add(4);
+        }
+        if len & 2 != 0 {
+            to.cast::<u16>().write_unaligned(rest as u16);
+            rest >>= 16;
+            to = to.add(2);
+        }
+        if len & 1 != 0 {
+            to.write(rest as u8);
+        }
     }
 }
 

@@ -137,6 +137,22 @@ impl Simd for Avx2 {
         ]
     }
 
+    const CENTRES: bool = true;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn centred(w: [[__m256i; 2]; 2], ones: [[__m256i; 2]; 2], w_zero: [__m256i; 2]) -> [[__m256i; 2]; 2] {
+        let mut centred = w;
+        for ((w, ones), zero) in centred.iter_mut().zip(ones).zip(w_zero) {
+            let words =
+                _mm256_or_si256(_mm256_slli_epi32::<16>(zero), _mm256_and_si256(zero, _mm256_set1_epi32(0xffff)));
+            for (w, ones) in w.iter_mut().zip(ones) {
+                *w = _mm256_sub_epi16(*w, _mm256_mullo_epi16(words, ones));
+            }
+        }
+        centred
+    }
+
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn row_sum(from: *const u8, len: usize) -> i32 {

@@ -71,6 +71,9 @@ const BENCH_EXAMPLES: &str = "\
 Examples:
   dunlin bench model.dunlin
   DUNLIN_ISA=avx2 dunlin bench model.dunlin --seconds 10 --json
+  dunlin bench model.dunlin --profile                  which step takes how long, and how near it is to the core's peak
+  dunlin bench model.dunlin --profile profile.html     the same as a picture
+  dunlin bench text.dunlin --length 16                 a text of 16 tokens, where the model takes any length
 
 One thread runs the model again and again on a golden input (MLPerf's single stream). Times are of the model alone.
 Cold start is map, load and first answer in a fresh process, the file being in the system's cache.
@@ -257,10 +260,20 @@ pub struct BenchArgs {
     /// For how long to run
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     pub seconds: f64,
+    /// Length of the varying axes, a text's tokens for one; the maximum without
+    #[arg(long, value_name = "N")]
+    pub length: Option<usize>,
+    /// Time each step too; with a file, which ends in .html or .svg, draw a picture of it (behind the model: FILE is optional)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = picture_file)]
+    pub profile: Option<Picture>,
     /// Measure one cold start in this process; `bench` calls itself with it
     #[arg(long, hide = true)]
     pub cold: bool,
 }
+
+/// The file for a profile's picture, if any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture(pub Option<PathBuf>);
 
 /// Of `dunlin completions`.
 #[derive(Debug, clap::Args)]
@@ -339,6 +352,18 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     let range = 0.01..=3600.0;
     text.parse().ok().filter(|s| range.contains(s)).ok_or_else(|| "expected seconds from 0.01 to 3600".to_owned())
+}
+
+fn picture_file(text: &str) -> Result<Picture, String> {
+    let path = PathBuf::from(text);
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        _ if text.is_empty() => Ok(Picture(None)),
+        Some("html" | "svg") => Ok(Picture(Some(path))),
+        _ => {
+            Err("expected a file that ends in .html or .svg; without one, --profile stands behind the model".to_owned())
+        }
+    }
 }
 
 /// Three numbers, or one for all three channels.

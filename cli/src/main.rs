@@ -12,6 +12,7 @@ mod metrics;
 mod model;
 mod output;
 mod picture;
+mod profile;
 mod progress;
 mod table;
 mod tensors;

@@ -63,6 +63,14 @@ pub fn bytes(count: usize) -> String {
     groups.join(",")
 }
 
+/// `1x32x32x3`, or `scalar`.
+pub fn dims(shape: &[u32]) -> String {
+    if shape.is_empty() {
+        return "scalar".to_owned();
+    }
+    shape.iter().map(u32::to_string).collect::<Vec<_>>().join("x")
+}
+
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

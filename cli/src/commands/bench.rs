@@ -13,6 +13,7 @@ use crate::error::CliError;
 use crate::metrics::Times;
 use crate::model::Source;
 use crate::output::{self, bytes, micros};
+use crate::profile::{self, Profile};
 use crate::progress::Progress;
 
 /// Cold starts of which the median counts.
@@ -39,6 +40,9 @@ struct Bench {
     /// Arena and scratch of a session.
     planned_memory_bytes: usize,
     file_bytes: usize,
+    /// Of `--profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 /// What a fresh process tells.
@@ -56,8 +60,9 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
         return Ok(ExitCode::SUCCESS);
     }
     let source = Source::open(&args.model)?;
-    let mut session = source.session()?;
+    let mut session = session(&source, args)?;
     let times = single_stream(&mut session, args)?;
+    let profile = profiled(&source, &mut session, args)?;
     let colds = (0..COLD_STARTS).filter_map(|_| cold_in_child(args));
     let mut colds: Vec<Cold> = colds.collect();
     colds.sort_by(|a, b| a.cold_start_us.total_cmp(&b.cold_start_us));
@@ -71,11 +76,12 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
         p50_us: times.percentile(50.0),
         p90_us: times.percentile(90.0),
         p99_us: times.percentile(99.0),
-        macs: plan.explain().map(|step| step.macs).sum(),
+        macs: session.explain().map(|step| step.macs).sum(),
         cold_start_us: median.map(|cold| cold.cold_start_us),
         peak_memory_bytes: median.and_then(|cold| cold.peak_memory_bytes),
         planned_memory_bytes: plan.memory(),
         file_bytes: session.file().len(),
+        profile,
     };
     if args.json {
         output::json(&bench, out)?;
@@ -83,6 +89,37 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
         bench.show(out)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A session at the length that was asked for.
+fn session<'a>(source: &'a Source, args: &BenchArgs) -> Result<Session<&'a [u8]>, CliError> {
+    let mut session = source.session()?;
+    if let Some(length) = args.length {
+        session.set_length(length).map_err(|error| CliError::run(&args.model, error))?;
+    }
+    Ok(session)
+}
+
+/// The profile that was asked for, drawn where a file was given.
+fn profiled(source: &Source, session: &mut Session<&[u8]>, args: &BenchArgs) -> Result<Option<Profile>, CliError> {
+    let Some(picture) = &args.profile else { return Ok(None) };
+    let names = source.artifact()?.names().map_err(|error| CliError::artifact(&source.path, error))?;
+    let (inputs, time) = (golden_inputs(session), Duration::from_secs_f64(args.seconds));
+    let profile = profile::measure(session, &names, time, |session| fill(session, &inputs));
+    let profile = profile.map_err(|error| CliError::run(&args.model, error))?;
+    if let Some(path) = &picture.0 {
+        let model = args.model.file_name().unwrap_or_default().to_string_lossy();
+        profile.draw(&format!("{model} on {}", session.plan().isa()), path)?;
+    }
+    Ok(Some(profile))
+}
+
+fn fill(session: &mut Session<&[u8]>, inputs: &[Vec<u8>]) {
+    for (index, bytes) in inputs.iter().enumerate() {
+        if let Some(input) = session.input_mut(index) {
+            input.bytes.copy_from_slice(bytes);
+        }
+    }
 }
 
 /// One run after the other for the time that was asked for; filling the inputs isn't part of a run.
@@ -93,11 +130,7 @@ fn single_stream(session: &mut Session<&[u8]>, args: &BenchArgs) -> Result<Times
     let total = Duration::from_secs_f64(args.seconds);
     let (warm_up, start) = (total.mul_f64(WARM_UP), Instant::now());
     while times.is_empty() || start.elapsed() < total + warm_up {
-        for (index, bytes) in inputs.iter().enumerate() {
-            if let Some(input) = session.input_mut(index) {
-                input.bytes.copy_from_slice(bytes);
-            }
-        }
+        fill(session, &inputs);
         let begin = Instant::now();
         session.run().map_err(|error| CliError::run(&args.model, error))?;
         let time = begin.elapsed();
@@ -124,7 +157,7 @@ fn golden_inputs(session: &mut Session<&[u8]>) -> Vec<Vec<u8>> {
 fn cold(args: &BenchArgs) -> Result<Cold, CliError> {
     let start = Instant::now();
     let source = Source::open(&args.model)?;
-    let mut session = source.session()?;
+    let mut session = session(&source, args)?;
     session.golden(0).map_err(|error| CliError::run(&args.model, error))?;
     Ok(Cold { cold_start_us: micros(start.elapsed()), peak_memory_bytes: peak_memory() })
 }
@@ -132,7 +165,11 @@ fn cold(args: &BenchArgs) -> Result<Cold, CliError> {
 /// One cold start in a process of its own; `None` where none can be started.
 fn cold_in_child(args: &BenchArgs) -> Option<Cold> {
     let mut command = std::process::Command::new(std::env::current_exe().ok()?);
-    command.args(["bench", "--cold", "--"]).arg(&args.model).stdin(Stdio::null()).stderr(Stdio::null());
+    command.args(["bench", "--cold"]);
+    if let Some(length) = args.length {
+        command.args(["--length", &length.to_string()]);
+    }
+    command.arg("--").arg(&args.model).stdin(Stdio::null()).stderr(Stdio::null());
     serde_json::from_slice(&command.output().ok()?.stdout).ok()
 }
 
@@ -164,6 +201,6 @@ impl Bench {
         let peak = self.peak_memory_bytes.map_or_else(unknown, |peak| format!("{:.1} MB", peak as f64 / 1e6));
         writeln!(out, "  peak memory  {peak}, of which the plan takes {} bytes", bytes(self.planned_memory_bytes))?;
         writeln!(out, "  file         {} bytes", bytes(self.file_bytes))?;
-        Ok(())
+        self.profile.as_ref().map_or(Ok(()), |profile| profile.show(out))
     }
 }

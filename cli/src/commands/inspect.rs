@@ -246,7 +246,7 @@ impl Inspection {
                 op.op.to_owned(),
                 output::ending(&op.name),
                 op.dtype.to_owned(),
-                dims(&op.shape),
+                output::dims(&op.shape),
                 bytes(op.constant_bytes),
                 bytes(usize::try_from(op.macs).unwrap_or(usize::MAX)),
                 op.kernel.clone(),
@@ -334,7 +334,7 @@ impl Tensor {
 
 impl std::fmt::Display for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "'{}' {} {}", self.name, self.dtype, dims(&self.shape))?;
+        write!(f, "'{}' {} {}", self.name, self.dtype, output::dims(&self.shape))?;
         match self.quantization {
             Some(Quant { scale, zero }) => write!(f, " (scale {scale}, zero point {zero})"),
             None => Ok(()),
@@ -357,14 +357,6 @@ impl Memory {
             tensors: placed.collect(),
         }
     }
-}
-
-/// `1x32x32x3`, or `scalar`.
-fn dims(shape: &[u32]) -> String {
-    if shape.is_empty() {
-        return "scalar".to_owned();
-    }
-    shape.iter().map(u32::to_string).collect::<Vec<_>>().join("x")
 }
 
 /// The first labels, and how many there are.

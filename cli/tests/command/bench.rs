@@ -1,4 +1,4 @@
-use crate::{assert_keys, dunlin, shipped};
+use crate::{assert_keys, dunlin, folder, shipped};
 
 #[test]
 fn json_has_documented_fields() {
@@ -28,4 +28,44 @@ fn json_has_documented_fields() {
 fn people_see_times_and_memory() {
     let out = dunlin!("bench", shipped(), "--seconds", "0.05").success();
     assert!(["p50", "p99", "cold start", "peak memory"].iter().all(|words| out.contains(words)), "{out}");
+}
+
+#[test]
+fn a_profile_has_a_line_for_each_step() {
+    let json = dunlin!("bench", shipped(), "--seconds", "0.05", "--json", "--profile").json();
+    let profile = &json["profile"];
+    assert_keys(profile, &["runs", "total_us", "macs", "peak", "steps", "operators"]);
+    assert_keys(&profile["peak"], &["int8_gmacs", "f32_gmacs"]);
+    let keys = [
+        "node", "op", "name", "kernel", "type", "shape", "time_us", "share", "macs", "gmacs", "of_peak", "bytes",
+        "gbytes",
+    ];
+    let steps = profile["steps"].as_array().expect("an array");
+    steps.iter().for_each(|step| assert_keys(step, &keys));
+    assert_keys(&profile["operators"][0], &["op", "steps", "time_us", "share", "macs"]);
+    let inspected = dunlin!("inspect", shipped(), "--json").json();
+    assert_eq!(steps.len(), inspected["operators"].as_array().expect("an array").len());
+    assert_eq!(profile["macs"], json["macs"]);
+    let shares: f64 = steps.iter().filter_map(|step| step["share"].as_f64()).sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    assert!(steps.iter().any(|step| step["of_peak"].as_f64().is_some_and(|share| share > 0.0)));
+}
+
+#[test]
+fn a_profile_is_drawn_as_a_page_or_an_image() {
+    let dir = folder();
+    for (name, start) in [("p.html", "<!doctype html>"), ("p.svg", "<svg ")] {
+        let path = dir.path().join(name);
+        let out = dunlin!("bench", shipped(), "--seconds", "0.05", "--profile", path).success();
+        assert!(out.contains("GMAC/s") && out.contains("peak of this core"), "{out}");
+        let picture = std::fs::read_to_string(path).expect("written");
+        assert!(picture.starts_with(start) && picture.contains("cifar10.dunlin"), "{picture}");
+    }
+}
+
+#[test]
+fn a_profile_of_another_kind_and_a_length_that_is_none_are_told() {
+    let error = dunlin!("bench", "--profile", shipped()).failure(2);
+    assert!(error.contains(".html or .svg") && error.contains("behind the model"), "{error}");
+    dunlin!("bench", shipped(), "--length", "16").sentence(1, &["length"]);
 }

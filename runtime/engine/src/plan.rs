@@ -3,7 +3,7 @@
 use crate::artifact::Artifact;
 use crate::error::InferError;
 use crate::exec::{self, Kernel, KernelLabel, Operand};
-use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Node, Place};
+use crate::model::{Limits, Model, ModelError, Place};
 use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::tensor::{DType, Shape};
 use alloc::vec::Vec;
@@ -43,8 +43,14 @@ pub struct StepInfo {
     pub dtype: DType,
     /// Dimensions of the result.
     pub shape: Shape,
+    /// Element type of the first operand: in what the step computes.
+    pub operand: Option<DType>,
+    /// Bytes of the computed operands that the step reads.
+    pub operand_bytes: usize,
     /// Bytes of the constants that the step reads.
     pub constant_bytes: usize,
+    /// Bytes of the results that the step writes.
+    pub result_bytes: usize,
     /// Multiply-accumulate operations; 0 where there is no such work.
     pub macs: u64,
 }
@@ -96,14 +102,6 @@ impl Plan {
         Ok(())
     }
 
-    fn operand_infos(&self, node: &Node) -> [Info; MAX_OPERANDS] {
-        let mut infos = [Info { dtype: DType::U8, shape: Shape::default() }; MAX_OPERANDS];
-        for (info, &input) in infos.iter_mut().zip(&node.inputs) {
-            *info = self.model.tensors[input].info();
-        }
-        infos
-    }
-
     /// The graph that this plan runs.
     pub fn model(&self) -> &Model {
         &self.model
@@ -119,23 +117,36 @@ impl Plan {
         self.model.arena + self.scratch
     }
 
-    /// What each step does, in order; operators that only give bytes another shape have none.
+    /// What each step does, in order, at the planned maximum of varying axes; operators that only give bytes another
+    /// shape have none.
     pub fn explain(&self) -> impl Iterator<Item = StepInfo> {
-        self.steps.iter().map(|step| {
-            let node = &self.model.nodes[step.node];
-            let result = &self.model.tensors[node.outputs[0]];
-            let constants = node.inputs.iter().map(|&t| &self.model.tensors[t]);
-            let constant_bytes = constants.filter(|t| matches!(t.place, Place::File(_))).map(|t| t.len()).sum();
-            StepInfo {
-                node: step.node,
-                op: node.op.name(),
-                kernel: step.kernel.label(&node.op),
-                dtype: result.dtype,
-                shape: result.shape,
-                constant_bytes,
-                macs: exec::macs(&node.op, &self.operand_infos(node)[..node.inputs.len()], result.shape),
-            }
-        })
+        self.explain_at(|tensor| self.model.tensors[tensor].shape)
+    }
+
+    /// What each step does when tensors have the shapes that `shape` tells.
+    pub(crate) fn explain_at(&self, shape: impl Fn(usize) -> Shape) -> impl Iterator<Item = StepInfo> {
+        self.steps.iter().map(move |step| self.step_info(step, &shape))
+    }
+
+    fn step_info(&self, step: &Step, shape: &impl Fn(usize) -> Shape) -> StepInfo {
+        let node = &self.model.nodes[step.node];
+        let info = |&t: &usize| Info { dtype: self.model.tensors[t].dtype, shape: shape(t) };
+        let is_constant = |t: &usize| matches!(self.model.tensors[*t].place, Place::File(_));
+        let len = |t: &usize| info(t).shape.count() * info(t).dtype.size();
+        let operands: Vec<Info> = node.inputs.iter().map(info).collect();
+        let result = info(&node.outputs[0]);
+        StepInfo {
+            node: step.node,
+            op: node.op.name(),
+            kernel: step.kernel.label(&node.op),
+            dtype: result.dtype,
+            shape: result.shape,
+            operand: operands.first().map(|operand| operand.dtype),
+            operand_bytes: node.inputs.iter().filter(|t| !is_constant(t)).map(len).sum(),
+            constant_bytes: node.inputs.iter().filter(|t| is_constant(t)).map(len).sum(),
+            result_bytes: node.outputs.iter().map(len).sum(),
+            macs: exec::macs(&node.op, &operands, result.shape),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::exec::{View, ViewMut};
 use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place, TensorDef};
 use crate::op::infer::{Info, MAX_OUTPUTS};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, StepInfo};
 use crate::tensor::{DType, Shape};
 use alloc::vec::Vec;
 use dunlin_kernels::{AlignedBytes, Isa};
@@ -129,12 +129,30 @@ impl<B: AsRef<[u8]>> Session<B> {
     /// # Errors
     /// [`RunError`] when an input has values that the model can't take, such as a token id beyond its vocabulary.
     pub fn run(&mut self) -> Result<(), RunError> {
+        self.run_observed(|_| ())
+    }
+
+    /// As [`Session::run`], and calls `after` with the place of each step in [`Session::explain`] when it is done: for
+    /// profilers, which have a clock.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub fn run_observed(&mut self, mut after: impl FnMut(usize)) -> Result<(), RunError> {
         let Self { file, plan, arena, scratch, shapes } = self;
         let context = Context { file: file.as_ref(), model: &plan.model, shapes };
         if context.file.len() != plan.file_len {
             return Err(RunError::File);
         }
-        plan.steps.iter().try_for_each(|step| context.run(step, arena, scratch))
+        for (index, step) in plan.steps.iter().enumerate() {
+            context.run(step, arena, scratch)?;
+            after(index);
+        }
+        Ok(())
+    }
+
+    /// As [`Plan::explain`], with the dimensions of the present length.
+    pub fn explain(&self) -> impl Iterator<Item = StepInfo> {
+        self.plan.explain_at(|tensor| self.shapes[tensor])
     }
 
     /// Runs a golden input and gives the digest of its outputs; equal on every device for an int8 model.

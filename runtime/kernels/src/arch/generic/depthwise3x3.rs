@@ -183,6 +183,7 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
                     }
                 }
             }
+            core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
         }
         for i in (0..LINES * COLS).step_by(2) {
             let pair = [i, (i + 1).min(LINES * COLS - 1)];

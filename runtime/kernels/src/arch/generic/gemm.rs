@@ -226,6 +226,7 @@ impl Tiles {
     ///
     /// # Safety
     /// The CPU has the instruction set; `m` rows of `len` activations, `lda` bytes apart, are valid from `a` on.
+    #[inline(always)]
     pub(crate) unsafe fn each_block(
         &self,
         a: *const u8,
@@ -269,26 +270,33 @@ impl Tiles {
         }
     }
 
-    /// Writes the sums of a product, less the part of the weights' zero points, to `out`.
+    /// Writes the sums of a product, less the part of the weights' zero points, to `out`, and calls `finish` with some
+    /// rows of them at a time, while they are in the cache.
     ///
     /// # Safety
     /// As for [`Tiles::gemm_requant`].
-    pub(crate) unsafe fn gemm_sums(&self, input: &GemmInput<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
+    #[inline(always)]
+    pub(crate) unsafe fn gemm_sums(
+        &self,
+        input: &GemmInput<'_>,
+        out: &mut [i32],
+        ldo: usize,
+        scratch: &mut [u8],
+        mut finish: impl FnMut(&mut [i32], usize),
+    ) {
         let GemmInput { a, m, lda, panels, w_zero } = input;
         // SAFETY: the caller's promise; row `first` of `out` is valid.
         unsafe {
             self.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 let out = &mut out[first * ldo..];
                 self.sums(rows, panels, out.as_mut_ptr(), ldo);
-                if w_zero.is_empty() {
-                    return;
-                }
-                for r in 0..rows.m {
+                for r in (0..rows.m).take_while(|_| !w_zero.is_empty()) {
                     let row_sum = self.row_sum(rows, r);
                     for (out, &w_zero) in out[r * ldo..].iter_mut().zip(*w_zero) {
                         *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
                     }
                 }
+                finish(out, rows.m);
             });
         }
     }
@@ -299,19 +307,19 @@ impl Tiles {
 /// # Safety
 /// The CPU has the instruction set, and the epilogue has an entry for each of the `n` channels.
 #[inline(always)]
-pub(crate) unsafe fn finish_dynamic<S: Simd>(epilogue: &Dynamic<'_>, out: &mut [f32], [m, n, ldo]: [usize; 3]) {
+pub(crate) unsafe fn finish_dynamic<S: Simd>(epilogue: &Dynamic<'_>, out: &mut [i32], [m, n, ldo]: [usize; 3]) {
     for row in out.chunks_mut(ldo).take(m) {
         for (i, chunk) in row[..n].chunks_mut(PANEL).enumerate() {
             let (c, len) = (i * PANEL, chunk.len());
             // SAFETY: the chunk has `len` channels from `c` on, and so have the epilogue's slices.
             unsafe {
-                let sum = S::load_i32(chunk.as_ptr().cast(), len);
+                let sum = S::load_i32(chunk.as_ptr(), len);
                 let wsum = S::load_i32(epilogue.wsum[c..].as_ptr(), len);
                 let centred = S::sub(sum, S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero))));
                 let scale = S::mul_f32(S::splat_f32(epilogue.a_scale), S::load_f32(epilogue.scale[c..].as_ptr(), len));
                 let bias = S::load_f32(epilogue.bias[c..].as_ptr(), len);
                 let real = S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias);
-                S::store_f32(chunk.as_mut_ptr(), real, len);
+                S::store_f32(chunk.as_mut_ptr().cast(), real, len);
             }
         }
     }

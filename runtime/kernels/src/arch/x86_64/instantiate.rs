@@ -62,8 +62,9 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch);
-                finish_dynamic::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
+                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m| {
+                    finish_dynamic::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                });
             }
         }
 
@@ -71,8 +72,9 @@ macro_rules! products {
         unsafe fn raw(input: &GemmInput<'_>, epilogue: &Raw<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, out, ldo, scratch);
-                finish_raw::<$simd>(epilogue, out, [input.m, input.panels.n(), ldo]);
+                $tiles.gemm_sums(input, out, ldo, scratch, |out, m| {
+                    finish_raw::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                });
             }
         }
     };

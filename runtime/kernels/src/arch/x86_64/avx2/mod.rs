@@ -31,6 +31,17 @@ fn widen(weights: __m256i) -> [__m256i; 2] {
     [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights)), _mm256_srai_epi16::<8>(weights)]
 }
 
+/// The same value. The compiler doesn't see that, so it can't put off additions until it has more products at hand
+/// than registers.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn kept(sum: __m256i) -> __m256i {
+    let mut kept = sum;
+    // SAFETY: there is no instruction.
+    unsafe { core::arch::asm!("/* {} */", inlateout(ymm_reg) kept, options(pure, nomem, nostack, preserves_flags)) };
+    kept
+}
+
 /// The same of bytes without sign.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -132,8 +143,8 @@ impl Simd for Avx2 {
         let even = [_mm256_madd_epi16(a[0][0], w[0][0]), _mm256_madd_epi16(a[1][0], w[1][0])];
         let odd = [_mm256_madd_epi16(a[0][1], w[0][1]), _mm256_madd_epi16(a[1][1], w[1][1])];
         [
-            _mm256_add_epi32(_mm256_add_epi32(acc[0], even[0]), odd[0]),
-            _mm256_add_epi32(_mm256_add_epi32(acc[1], even[1]), odd[1]),
+            kept(_mm256_add_epi32(_mm256_add_epi32(acc[0], even[0]), odd[0])),
+            kept(_mm256_add_epi32(_mm256_add_epi32(acc[1], even[1]), odd[1])),
         ]
     }
 

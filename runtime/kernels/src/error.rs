@@ -107,7 +107,7 @@ impl core::error::Error for TapsError {}
 /// An instruction set can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsaError {
-    /// The name is none of `reference`, `avx2`, `avx_vnni`, `avx512_vnni`; the caller's mistake.
+    /// The name is none of `reference`, `avx2`, `avx_vnni`, `avx512_vnni`, `neon`, `neon_dotprod`, `neon_i8mm`; the caller's mistake.
     Unknown,
     /// The CPU, or the target that this was compiled for, lacks a feature.
     Missing {
@@ -121,7 +121,9 @@ pub enum IsaError {
 impl fmt::Display for IsaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("unknown instruction set (reference, avx2, avx_vnni, avx512_vnni)"),
+            Self::Unknown => f.write_str(
+                "unknown instruction set (reference, avx2, avx_vnni, avx512_vnni, neon, neon_dotprod, neon_i8mm)",
+            ),
             Self::Missing { isa, feature } => write!(f, "{isa} kernels need {feature}, which this CPU lacks"),
         }
     }

@@ -11,7 +11,7 @@ pub struct Isa {
     level: Level,
 }
 
-/// Names of the instruction sets, from the slowest to the fastest.
+/// Names of the instruction sets; those of one CPU family from the slowest to the fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum IsaKind {
     /// Portable scalar code, the oracle of all others.
@@ -22,6 +22,12 @@ pub enum IsaKind {
     AvxVnni,
     /// 512-bit byte dot products.
     Avx512Vnni,
+    /// What every ARM CPU of 64 bits has: products of bytes widened to 16 bits.
+    Neon,
+    /// Byte dot products.
+    NeonDotprod,
+    /// Byte dot products of mixed signs, and matrix products of two by two.
+    NeonI8mm,
 }
 
 /// What the code dispatches on; the two encodings of 256-bit dot products are one [`IsaKind`].
@@ -36,6 +42,12 @@ pub(crate) enum Level {
     AvxVnniEvex,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "aarch64")]
+    NeonDotprod,
+    #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
 }
 
 impl Isa {
@@ -67,6 +79,12 @@ impl Isa {
             Level::AvxVnniVex | Level::AvxVnniEvex => IsaKind::AvxVnni,
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni => IsaKind::Avx512Vnni,
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => IsaKind::Neon,
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonDotprod => IsaKind::NeonDotprod,
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonI8mm => IsaKind::NeonI8mm,
         }
     }
 
@@ -91,16 +109,31 @@ impl FromStr for Isa {
 }
 
 impl IsaKind {
-    /// Every name, from the slowest set to the fastest.
-    pub const ALL: [Self; 4] = [Self::Reference, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
+    /// Every name; those of one CPU family from the slowest set to the fastest.
+    pub const ALL: [Self; 7] =
+        [Self::Reference, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDotprod, Self::NeonI8mm];
 
-    /// `reference`, `avx2`, `avx_vnni` or `avx512_vnni`.
+    /// `reference`, `avx2`, `avx_vnni`, `avx512_vnni`, `neon`, `neon_dotprod` or `neon_i8mm`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reference => "reference",
             Self::Avx2 => "avx2",
             Self::AvxVnni => "avx_vnni",
             Self::Avx512Vnni => "avx512_vnni",
+            Self::Neon => "neon",
+            Self::NeonDotprod => "neon_dotprod",
+            Self::NeonI8mm => "neon_i8mm",
+        }
+    }
+}
+
+impl IsaKind {
+    /// The family of CPUs whose set it is, as Rust names it.
+    const fn cpu(self) -> &'static str {
+        match self {
+            Self::Reference => "any",
+            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => "x86_64",
+            Self::Neon | Self::NeonDotprod | Self::NeonI8mm => "aarch64",
         }
     }
 }
@@ -111,11 +144,11 @@ impl fmt::Display for IsaKind {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 fn detect(kind: IsaKind) -> Result<Level, IsaError> {
     match kind {
         IsaKind::Reference => Ok(Level::Reference),
-        isa => Err(IsaError::Missing { isa, feature: "x86_64" }),
+        isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
     }
 }
 
@@ -127,7 +160,14 @@ macro_rules! has {
     };
 }
 
-#[cfg(all(target_arch = "x86_64", not(feature = "std")))]
+#[cfg(all(target_arch = "aarch64", feature = "std"))]
+macro_rules! has {
+    ($feature:tt) => {
+        std::arch::is_aarch64_feature_detected!($feature)
+    };
+}
+
+#[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(feature = "std")))]
 macro_rules! has {
     ($feature:tt) => {
         cfg!(target_feature = $feature)
@@ -141,6 +181,19 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
         IsaKind::Avx2 => first_missing(kind, &[("avx2", has!("avx2"))]).map(|()| Level::Avx2),
         IsaKind::AvxVnni => avx_vnni(),
         IsaKind::Avx512Vnni => avx512(kind, has!("avx512vbmi")).map(|()| Level::Avx512Vnni),
+        isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn detect(kind: IsaKind) -> Result<Level, IsaError> {
+    let (neon, dotprod) = (("neon", has!("neon")), ("dotprod", has!("dotprod")));
+    match kind {
+        IsaKind::Reference => Ok(Level::Reference),
+        IsaKind::Neon => first_missing(kind, &[neon]).map(|()| Level::Neon),
+        IsaKind::NeonDotprod => first_missing(kind, &[neon, dotprod]).map(|()| Level::NeonDotprod),
+        IsaKind::NeonI8mm => first_missing(kind, &[neon, dotprod, ("i8mm", has!("i8mm"))]).map(|()| Level::NeonI8mm),
+        isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
     }
 }
 
@@ -166,7 +219,7 @@ fn avx512(kind: IsaKind, vbmi: bool) -> Result<(), IsaError> {
     first_missing(kind, &features)
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 fn first_missing(isa: IsaKind, features: &[(&'static str, bool)]) -> Result<(), IsaError> {
     match features.iter().find(|(_, present)| !present) {
         Some(&(feature, _)) => Err(IsaError::Missing { isa, feature }),

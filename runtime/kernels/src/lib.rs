@@ -9,7 +9,7 @@
 //! never fused with the addition that follows, and rounding to nearest with ties to even.
 #![no_std]
 #![cfg_attr(
-    not(target_arch = "x86_64"),
+    not(any(target_arch = "aarch64", target_arch = "x86_64")),
     allow(dead_code, unused_variables, reason = "what only vector kernels use, and this target has none yet")
 )]
 

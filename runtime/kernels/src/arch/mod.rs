@@ -3,9 +3,13 @@
 //! The functions behind every table have the same contract. # Safety: the CPU has the features of the [`Isa`]
 //! that the table was asked for, and the arguments have passed the checks of the `run` that calls them.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod all;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod generic;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod instantiate;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -69,6 +73,21 @@ macro_rules! dispatch {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni => {
                 use x86_64::avx512_vnni as $set;
+                $expression
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => {
+                use aarch64::neon as $set;
+                $expression
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonDotprod => {
+                use aarch64::neon_dotprod as $set;
+                $expression
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonI8mm => {
+                use aarch64::neon_i8mm as $set;
                 $expression
             }
         }
@@ -136,6 +155,7 @@ pub(crate) fn elementwise_tile(isa: Isa) -> Tile {
 pub(crate) fn lookup_tile(isa: Isa) -> Tile {
     match isa.kind() {
         IsaKind::Avx512Vnni => Tile::Elements(64),
+        IsaKind::Neon | IsaKind::NeonDotprod | IsaKind::NeonI8mm => Tile::Elements(PANEL),
         _ => Tile::Elements(1),
     }
 }

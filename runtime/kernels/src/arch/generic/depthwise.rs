@@ -196,15 +196,33 @@ pub(crate) unsafe fn line<S: Simd>(line: &DepthwiseLine<'_>) {
         let mut point = 0;
         // SAFETY: the caller's promise.
         unsafe {
+            let bias = bias::<S>(line, channel);
             while point + POINTS <= line.points {
-                points::<S, POINTS>(line, channel, point);
+                points::<S, POINTS>(line, bias, channel, point);
                 point += POINTS;
             }
             while point < line.points {
-                points::<S, 1>(line, channel, point);
+                points::<S, 1>(line, bias, channel, point);
                 point += 1;
             }
         }
+    }
+}
+
+/// What the sums of the 16 channels from `channel` on need besides their products.
+///
+/// # Safety
+/// As for [`line`].
+#[inline(always)]
+unsafe fn bias<S: Simd>(line: &DepthwiseLine<'_>, channel: usize) -> S::I32 {
+    // SAFETY: the caller's promise; a panel has as many groups as the taps.
+    unsafe {
+        let mut bias = S::load_i32(line.epilogue.bias[channel..].as_ptr(), (line.channels - channel).min(PANEL));
+        let panel = line.weights.add(channel * line.taps.len());
+        for group in 0..line.taps.len() / GROUP {
+            bias = S::quad_offset(bias, S::weights(panel.add(group * PANEL * GROUP)));
+        }
+        bias
     }
 }
 
@@ -213,13 +231,12 @@ pub(crate) unsafe fn line<S: Simd>(line: &DepthwiseLine<'_>) {
 /// # Safety
 /// As for [`line`].
 #[inline(always)]
-unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: usize, first: usize) {
+unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32, channel: usize, first: usize) {
     let len = (line.channels - channel).min(PANEL);
     let offset = channel + first * line.step;
     // SAFETY: the caller's promise.
     unsafe {
         let sums = products::<S, P>(line, channel, offset);
-        let bias = S::load_i32(line.epilogue.bias[channel..].as_ptr(), len);
         let scale = S::load_f32(line.epilogue.scale[channel..].as_ptr(), len);
         let quanta = Quanta::<S>::new(line.epilogue.zero, line.epilogue.lo, line.epilogue.hi);
         let mut zeros = [S::splat_i32(0); P];

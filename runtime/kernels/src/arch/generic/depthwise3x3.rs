@@ -86,7 +86,8 @@ unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize, const ZEROS: b
     unsafe {
         // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
         // all in registers, which it doesn't have.
-        let prepared = &*core::hint::black_box(&raw const *&prepared::<S>(job, channel));
+        let made = prepared::<S>(job, channel);
+        let prepared = core::hint::black_box(&made);
         let mut point = 0;
         while point + 2 <= job.points {
             tile::<S, LINES, 2, STRIDE, ZEROS>(job, prepared, channel, point);
@@ -105,6 +106,8 @@ struct Prepared<S: Simd> {
     ones: [S::Weights; 2],
     /// Zero points of the weights that are still to be subtracted.
     w_zero: S::I32,
+    /// What the sums begin with.
+    bias: S::I32,
 }
 
 /// # Safety
@@ -116,7 +119,8 @@ unsafe fn prepared<S: Simd>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
     unsafe {
         let bytes = shifted(job.weights.add(channel * 3 * GROUP));
         let ones = [0x0001_0101_u32, 0x0101_0100].map(|ones| S::weights([ones; PANEL].as_ptr().cast()));
-        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], ones, w_zero: S::splat_i32(0) };
+        let bias = S::load_i32(job.epilogue.bias[channel..].as_ptr(), len);
+        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], ones, w_zero: S::splat_i32(0), bias };
         if !job.w_zero.is_empty() {
             prepared.w_zero = S::load_i32(job.w_zero[channel..].as_ptr(), len);
         }
@@ -126,6 +130,13 @@ unsafe fn prepared<S: Simd>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
                 if S::CENTRES {
                     *weights = S::centred(*weights, ones, prepared.w_zero);
                 }
+            }
+        }
+        for &weights in &prepared.weights[0] {
+            prepared.bias = S::quad_offset(prepared.bias, weights);
+            if !S::CENTRES {
+                let count = S::quad_offset(S::splat_i32(0), ones[0]);
+                prepared.bias = S::sub(prepared.bias, S::mul(prepared.w_zero, count));
             }
         }
         prepared
@@ -165,10 +176,9 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
     let len = (job.channels - channel).min(PANEL);
     // SAFETY: the caller's promise.
     unsafe {
-        let bias = S::load_i32(job.epilogue.bias[channel..].as_ptr(), len);
         let scale = S::load_f32(job.epilogue.scale[channel..].as_ptr(), len);
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
-        let mut sums = [[S::start(bias); COLS]; LINES];
+        let mut sums = [[S::start(prepared.bias); COLS]; LINES];
         let mut counts = [[S::start(S::splat_i32(0)); COLS]; LINES];
         for (y, &start) in job.starts.iter().enumerate().take((LINES - 1) * STRIDE + 3) {
             let quads = quads::<S, COLS, STRIDE>(start.add(channel + first * STRIDE * job.channels), job.channels);

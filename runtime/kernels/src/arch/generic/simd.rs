@@ -1,5 +1,7 @@
 //! What an instruction set brings.
 
+use super::tile::{self, Tile};
+
 /// Vectors of the 16 channels of a panel and the operations that kernels are made of.
 ///
 /// # Safety of the methods
@@ -58,6 +60,28 @@ pub(crate) trait Simd: Copy {
         w
     }
 
+    /// `sum` and what [`Simd::dot_quads`] leaves out for these weights: nothing, unless the instruction set changes the
+    /// sign of activations.
+    #[inline(always)]
+    unsafe fn quad_offset(sum: Self::I32, _: Self::Weights) -> Self::I32 {
+        sum
+    }
+    /// What [`Simd::products`] leaves out for the weights of a tile, the same for all rows.
+    #[inline(always)]
+    unsafe fn offsets<const NP: usize>(_: &Tile) -> [Self::I32; NP] {
+        // SAFETY: the caller's promise.
+        unsafe { [Self::splat_i32(0); NP] }
+    }
+    /// The sums of a tile that begin with `init`, less its offsets. KU is how many sets of sums each group of the
+    /// depth may choose from.
+    #[inline(always)]
+    unsafe fn products<const MR: usize, const NP: usize, const KU: usize>(
+        tile: &Tile,
+        init: [[Self::I32; NP]; MR],
+    ) -> [[Self::I32; NP]; MR] {
+        // SAFETY: the caller's promise.
+        unsafe { tile::products::<Self, MR, NP, KU>(tile, init) }
+    }
     /// Sum of `len` activations of a tile's row; `len` may be any number.
     unsafe fn row_sum(from: *const u8, len: usize) -> i32;
 

@@ -66,9 +66,11 @@ pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, co
     tiles: usize,
 ) {
     let (mut tile, mut epilogue, mut out) = (*tile, *epilogue, out);
+    // SAFETY: the caller's promise.
+    let offsets = unsafe { S::offsets::<NP>(&tile) };
     for _ in 0..tiles {
         // SAFETY: the caller's promise.
-        unsafe { requant_tile::<S, MR, NP, KU>(&tile, &epilogue, out) };
+        unsafe { requant_tile::<S, MR, NP, KU>(&tile, offsets, &epilogue, out) };
         tile.offset += MR * tile.lda;
         epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
         out = out.wrapping_add(MR * tile.ldo);
@@ -80,6 +82,7 @@ pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, co
 #[inline(always)]
 unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
+    offsets: [S::I32; NP],
     epilogue: &TileRequant,
     out: *mut u8,
 ) {
@@ -88,7 +91,7 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
         let mut init = [[S::splat_i32(0); NP]; MR];
         for p in 0..NP {
             let len = channels_of(tile, p);
-            let bias = S::load_i32(epilogue.bias.add(p * PANEL), len);
+            let bias = S::add(S::load_i32(epilogue.bias.add(p * PANEL), len), offsets[p]);
             for row in &mut init {
                 row[p] = bias;
             }
@@ -99,7 +102,7 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
                 }
             }
         }
-        let sums = products::<S, MR, NP, KU>(tile, init);
+        let sums = S::products::<MR, NP, KU>(tile, init);
         let quanta = Quanta::<S>::new(epilogue.zero, epilogue.lo, epilogue.hi);
         let mut scale = [S::splat_f32(0.0); NP];
         for (p, scale) in scale.iter_mut().enumerate() {
@@ -109,7 +112,7 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
             let pair = [i, (i + 1).min(MR * NP - 1)];
             let real = |i: usize| (sums[i / NP][i % NP], scale[i % NP]);
             let [(a, a_scale), (b, b_scale)] = [real(pair[0]), real(pair[1])];
-            let reals = [S::mul_f32(S::to_f32(S::sum(a)), a_scale), S::mul_f32(S::to_f32(S::sum(b)), b_scale)];
+            let reals = [S::mul_f32(S::to_f32(a), a_scale), S::mul_f32(S::to_f32(b), b_scale)];
             let bytes = quanta.requantize(reals);
             for (bytes, i) in bytes.into_iter().zip(pair) {
                 let (r, p) = (i / NP, i % NP);
@@ -130,13 +133,15 @@ pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const 
     tiles: usize,
 ) {
     let (mut tile, mut out) = (*tile, out);
+    // SAFETY: the caller's promise.
+    let offsets = unsafe { S::offsets::<NP>(&tile) };
     for _ in 0..tiles {
         // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
         unsafe {
-            let sums = products::<S, MR, NP, KU>(&tile, [[S::splat_i32(0); NP]; MR]);
+            let sums = S::products::<MR, NP, KU>(&tile, [offsets; MR]);
             for (r, row) in sums.iter().enumerate() {
-                for (p, &acc) in row.iter().enumerate() {
-                    S::store_i32(out.add(r * tile.ldo + p * PANEL), S::sum(acc), channels_of(&tile, p));
+                for (p, &sum) in row.iter().enumerate() {
+                    S::store_i32(out.add(r * tile.ldo + p * PANEL), sum, channels_of(&tile, p));
                 }
             }
         }
@@ -154,10 +159,10 @@ fn channels_of(tile: &Tile, panel: usize) -> usize {
 /// # Safety
 /// As for [`requant_tiles`].
 #[inline(always)]
-unsafe fn products<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
+pub(crate) unsafe fn products<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
     init: [[S::I32; NP]; MR],
-) -> Sums<S, MR, NP> {
+) -> [[S::I32; NP]; MR] {
     // SAFETY: the caller's promise; the weights advance by one group for each 4 activations of a row.
     unsafe {
         let mut sums = [[[S::start(S::splat_i32(0)); NP]; MR]; KU];
@@ -219,7 +224,7 @@ unsafe fn step<S: Simd, const MR: usize, const NP: usize>(
 ///
 /// # Safety
 /// The rows are valid, and there is one segment.
-unsafe fn tails<const MR: usize>(tile: &Tile) -> [[u8; GROUP]; MR] {
+pub(crate) unsafe fn tails<const MR: usize>(tile: &Tile) -> [[u8; GROUP]; MR] {
     let mut tails = [[0; GROUP]; MR];
     for (r, tail) in tails.iter_mut().enumerate() {
         // SAFETY: the last bytes of the row.
@@ -238,15 +243,18 @@ unsafe fn tails<const MR: usize>(tile: &Tile) -> [[u8; GROUP]; MR] {
 #[inline(always)]
 unsafe fn join<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     sums: [Sums<S, MR, NP>; KU],
-) -> Sums<S, MR, NP> {
-    let mut total = sums[0];
-    for part in &sums[1..] {
+) -> [[S::I32; NP]; MR] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut total = [[S::splat_i32(0); NP]; MR];
         for r in 0..MR {
             for p in 0..NP {
-                // SAFETY: the caller's promise.
-                total[r][p] = unsafe { S::start(S::add(S::sum(total[r][p]), S::sum(part[r][p]))) };
+                total[r][p] = S::sum(sums[0][r][p]);
+                for part in &sums[1..] {
+                    total[r][p] = S::add(total[r][p], S::sum(part[r][p]));
+                }
             }
         }
+        total
     }
-    total
 }

@@ -3,4 +3,4 @@
 
 use super::Avx2;
 
-crate::arch::x86_64::instantiate::elementwise!(Avx2, "avx2", crate::arch::all::ELEMENTWISE.lookup);
+crate::arch::instantiate::elementwise!(Avx2, "avx2", crate::arch::all::ELEMENTWISE.lookup);

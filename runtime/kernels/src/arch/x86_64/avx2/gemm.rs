@@ -4,7 +4,7 @@ use super::Avx2;
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
-use crate::arch::x86_64::instantiate::{family, products};
+use crate::arch::instantiate::{family, products};
 
 pub(crate) static TILES: Tiles = Tiles {
     families: &[family!(Avx2, "avx2", 1, [1: 2, 2: 1, 3: 1, 4: 1, 5: 1])],

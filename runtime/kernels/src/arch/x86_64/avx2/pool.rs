@@ -2,4 +2,4 @@
 
 use super::Avx2;
 
-crate::arch::x86_64::instantiate::pool!(Avx2, "avx2");
+crate::arch::instantiate::pool!(Avx2, "avx2");

@@ -4,11 +4,7 @@ use core::arch::x86_64::*;
 
 use super::Zmm;
 
-crate::arch::x86_64::instantiate::elementwise!(
-    Zmm,
-    "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
-    lookup
-);
+crate::arch::instantiate::elementwise!(Zmm, "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi", lookup);
 
 /// A byte picks one of 128 entries in either half of the table; its top bit picks the half.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]

@@ -2,4 +2,4 @@
 
 use super::Zmm;
 
-crate::arch::x86_64::instantiate::pool!(Zmm, "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi");
+crate::arch::instantiate::pool!(Zmm, "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi");

@@ -7,7 +7,7 @@ macro_rules! encoding {
         pub(crate) mod $module {
             use super::*;
 
-            crate::arch::x86_64::instantiate::depthwise!($simd, $features);
+            crate::arch::instantiate::depthwise!($simd, $features);
         }
     };
 }

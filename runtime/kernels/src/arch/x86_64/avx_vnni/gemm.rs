@@ -4,7 +4,7 @@ use super::{Evex, Vex};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
-use crate::arch::x86_64::instantiate::{family, products};
+use crate::arch::instantiate::{family, products};
 
 macro_rules! encoding {
     ($module:ident, $simd:ty, $features:literal) => {

@@ -171,4 +171,4 @@ macro_rules! pool {
     };
 }
 
-pub(super) use {depthwise, elementwise, family, pool, products};
+pub(in crate::arch) use {depthwise, elementwise, family, pool, products};

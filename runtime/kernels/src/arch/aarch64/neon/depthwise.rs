@@ -1,0 +1,5 @@
+//! Depthwise convolutions.
+
+use super::Neon;
+
+crate::arch::instantiate::depthwise!(Neon, "neon");

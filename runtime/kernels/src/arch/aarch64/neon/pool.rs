@@ -1,0 +1,5 @@
+//! Pools.
+
+use super::Neon;
+
+crate::arch::instantiate::pool!(Neon, "neon");

@@ -1,0 +1,5 @@
+//! Depthwise convolutions.
+
+use super::NeonDotprod;
+
+crate::arch::instantiate::depthwise!(NeonDotprod, "neon,dotprod");

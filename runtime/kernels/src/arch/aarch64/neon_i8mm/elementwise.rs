@@ -1,0 +1,3 @@
+//! Operations on one element at a time: no dot products, so those of NEON.
+
+pub(crate) use crate::arch::aarch64::neon::ELEMENTWISE;

@@ -9,6 +9,9 @@ mod generic;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{Ymm, Zmm};
+
 use crate::conv::ConvInput;
 use crate::depthwise::DepthwiseInput;
 use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};

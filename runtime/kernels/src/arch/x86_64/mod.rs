@@ -3,5 +3,8 @@
 pub(crate) mod avx2;
 pub(crate) mod avx512_vnni;
 pub(crate) mod avx_vnni;
+mod float;
 mod instantiate;
 mod ymm;
+
+pub(crate) use float::{Ymm, Zmm};

@@ -3,6 +3,8 @@
 //! Takes the form that [`crate::int8`] leaves (plain i8 weights, no tables) and gives that of the engine's operators
 //! ([`QConv`](EngineOp::QConv) and its kin). It runs after the layout pass, when an image's last axis is its channels for good.
 
+mod float;
+
 use dunlin_engine::op::{Op as EngineOp, Window};
 use dunlin_kernels::pack_panels;
 
@@ -21,6 +23,10 @@ pub fn pack(graph: &mut Graph) -> Result<()> {
             EngineOp::QConv { window, groups, .. } => conv(graph, &node, window, groups as usize),
             EngineOp::QDepthwise { window, .. } => depthwise(graph, &node, window),
             EngineOp::QGemm { .. } => gemm(graph, &node),
+            EngineOp::Conv { .. } | EngineOp::MatMul { .. } => {
+                float::pack(graph, index, &op);
+                continue;
+            }
             _ => continue,
         };
         graph.nodes[index].inputs = inputs.ok_or_else(|| malformed(&node, &op))?;

@@ -90,6 +90,11 @@ impl Tensor {
         self.elements(DType::I8)
     }
 
+    /// The elements' bits when they are f16.
+    pub fn as_f16_bits(&self) -> Option<&[u16]> {
+        self.elements(DType::F16)
+    }
+
     fn elements<T: AnyBitPattern>(&self, dtype: DType) -> Option<&[T]> {
         (self.dtype == dtype).then(|| bytemuck::cast_slice(&self.bytes))
     }

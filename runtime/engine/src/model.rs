@@ -12,6 +12,7 @@ use crate::tensor::{DType, Quant, Shape};
 use crate::wire::{Take, Words};
 use alloc::vec::Vec;
 use core::ops::Range;
+use dunlin_kernels::float::Fusion;
 
 /// The most operands that an operator has.
 pub const MAX_OPERANDS: usize = 16;
@@ -288,6 +289,12 @@ impl Model {
             return fault("writes over its own operands");
         }
         Ok(())
+    }
+
+    /// How the model's float sums are rounded. One with int8 operators promises its bits, so the floats between them are
+    /// never fused; a model of floats alone promises a bound, and is.
+    pub fn fusion(&self) -> Fusion {
+        if self.nodes.iter().any(|node| node.op.is_int8()) { Fusion::Never } else { Fusion::Allowed }
     }
 
     /// Whether the node only gives its operand's bytes another shape, where they are.

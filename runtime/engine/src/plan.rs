@@ -89,7 +89,7 @@ impl Plan {
         };
         let operands: Vec<Operand<'_>> = node.inputs.iter().map(operand).collect();
         let results: Vec<Operand<'_>> = node.outputs.iter().map(operand).collect();
-        let kernel = Kernel::select(&node.op, &operands, &results, self.isa)?;
+        let kernel = Kernel::select(&node.op, &operands, &results, self.isa, self.model.fusion())?;
         let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
         self.scratch = self.scratch.max(kernel.scratch_len(&node.op, &infos(&operands), &infos(&results)));
         let mut by_offset = core::array::from_fn(|i| i as u8);

@@ -5,6 +5,28 @@ use core::str::FromStr;
 
 use crate::error::IsaError;
 
+/// Whether the CPU has a feature, as far as this build can know.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+macro_rules! has {
+    ($feature:tt) => {
+        std::is_x86_feature_detected!($feature)
+    };
+}
+
+#[cfg(all(target_arch = "aarch64", feature = "std"))]
+macro_rules! has {
+    ($feature:tt) => {
+        std::arch::is_aarch64_feature_detected!($feature)
+    };
+}
+
+#[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(feature = "std")))]
+macro_rules! has {
+    ($feature:tt) => {
+        cfg!(target_feature = $feature)
+    };
+}
+
 /// Proof that the CPU has an instruction set: only detection makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Isa {
@@ -16,7 +38,7 @@ pub struct Isa {
 pub enum IsaKind {
     /// Portable scalar code, the oracle of all others.
     Reference,
-    /// AVX2: bytes widened to 16 bits.
+    /// AVX2 and F16C: bytes widened to 16 bits.
     Avx2,
     /// 256-bit byte dot products, in AVX-VNNI's encoding or in AVX512-VNNI's.
     AvxVnni,
@@ -88,6 +110,19 @@ impl Isa {
         }
     }
 
+    /// Whether float sums of products are fused where that is allowed: see [`Fusion`](crate::float::Fusion).
+    pub fn fuses(self) -> bool {
+        match self.level {
+            Level::Reference => false,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 | Level::AvxVnniVex => has!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnniEvex | Level::Avx512Vnni => true,
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon | Level::NeonDotprod | Level::NeonI8mm => false,
+        }
+    }
+
     pub(crate) const fn level(self) -> Level {
         self.level
     }
@@ -152,33 +187,11 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
     }
 }
 
-/// Whether the CPU has a feature, as far as this build can know.
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
-macro_rules! has {
-    ($feature:tt) => {
-        std::is_x86_feature_detected!($feature)
-    };
-}
-
-#[cfg(all(target_arch = "aarch64", feature = "std"))]
-macro_rules! has {
-    ($feature:tt) => {
-        std::arch::is_aarch64_feature_detected!($feature)
-    };
-}
-
-#[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(feature = "std")))]
-macro_rules! has {
-    ($feature:tt) => {
-        cfg!(target_feature = $feature)
-    };
-}
-
 #[cfg(target_arch = "x86_64")]
 fn detect(kind: IsaKind) -> Result<Level, IsaError> {
     match kind {
         IsaKind::Reference => Ok(Level::Reference),
-        IsaKind::Avx2 => first_missing(kind, &[("avx2", has!("avx2"))]).map(|()| Level::Avx2),
+        IsaKind::Avx2 => first_missing(kind, &[("avx2", has!("avx2")), ("f16c", has!("f16c"))]).map(|()| Level::Avx2),
         IsaKind::AvxVnni => avx_vnni(),
         IsaKind::Avx512Vnni => avx512(kind, has!("avx512vbmi")).map(|()| Level::Avx512Vnni),
         isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
@@ -200,7 +213,7 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
 #[cfg(target_arch = "x86_64")]
 fn avx_vnni() -> Result<Level, IsaError> {
     let kind = IsaKind::AvxVnni;
-    let vex = first_missing(kind, &[("avx2", has!("avx2")), ("avxvnni", has!("avxvnni"))]);
+    let vex = first_missing(kind, &[("avx2", has!("avx2")), ("f16c", has!("f16c")), ("avxvnni", has!("avxvnni"))]);
     let evex = avx512(kind, true);
     vex.map(|()| Level::AvxVnniVex).or_else(|missing| evex.map(|()| Level::AvxVnniEvex).map_err(|_| missing))
 }
@@ -209,6 +222,8 @@ fn avx_vnni() -> Result<Level, IsaError> {
 fn avx512(kind: IsaKind, vbmi: bool) -> Result<(), IsaError> {
     let features = [
         ("avx2", has!("avx2")),
+        ("f16c", has!("f16c")),
+        ("fma", has!("fma")),
         ("avx512f", has!("avx512f")),
         ("avx512bw", has!("avx512bw")),
         ("avx512dq", has!("avx512dq")),

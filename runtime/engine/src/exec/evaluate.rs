@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use dunlin_kernels::float::Fusion;
 use dunlin_kernels::{AlignedBytes, Isa};
 
 use super::{Kernel, Operand, View, ViewMut};
@@ -73,7 +74,7 @@ impl From<RunError> for EvaluateError {
     }
 }
 
-/// The results of an operator, with the kernels of this machine's fastest instruction set.
+/// The results of an operator, with the kernels of this machine's fastest instruction set; the same bits as on every other.
 ///
 /// `quants` are the results' quantizations; those beyond its end have none. All operands count as constants.
 ///
@@ -92,7 +93,7 @@ pub fn evaluate(op: &Op, inputs: &[View<'_>], quants: &[Option<Quant>]) -> Resul
         inputs.iter().zip(&infos).map(|(x, &info)| Operand { info, quant: x.quant, constant: Some(x.bytes) }).collect();
     let made: Vec<Operand<'_>> =
         results.iter().enumerate().map(|(i, &info)| Operand { info, quant: quant(i), constant: None }).collect();
-    let kernel = Kernel::select(op, &operands, &made, Isa::best())?;
+    let kernel = Kernel::select(op, &operands, &made, Isa::best(), Fusion::Never)?;
     let mut scratch = AlignedBytes::zeroed(kernel.scratch_len(op, &infos, &results));
     let mut tensors: Vec<OwnedTensor> =
         results.iter().enumerate().map(|(i, &info)| OwnedTensor::zeroed(info, quant(i))).collect();

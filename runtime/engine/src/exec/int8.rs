@@ -32,7 +32,7 @@ pub(super) fn run(
         return Ok(());
     }
     match kernel {
-        Kernel::Generic(_) => Err(RunError::Plan),
+        Kernel::Generic(_) | Kernel::Packed(..) | Kernel::FloatDepthwise(..) => Err(RunError::Plan),
         Kernel::Conv { .. } => conv(kernel, op, inputs, output, scratch),
         Kernel::Depthwise { .. } => depthwise(kernel, op, inputs, output, scratch),
         Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output, scratch),

@@ -1,11 +1,15 @@
 //! The kernel of a step: picked once, when the plan is built.
 
+use super::float::packed;
 use super::{View, ViewMut, int8};
 use crate::error::{InferError, RunError};
 use crate::op::infer::Info;
 use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
+use crate::tensor::DType;
 use crate::tensor::Quant;
 use alloc::vec::Vec;
+use dunlin_kernels::float::Fusion;
+use dunlin_kernels::float::{depthwise, packed::Packed};
 use dunlin_kernels::{
     Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName,
     Lookup, MaxPool, Mul, MulParams, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
@@ -24,6 +28,10 @@ pub(crate) struct Operand<'a> {
 pub(crate) enum Kernel {
     /// An operator that needs nothing picked.
     Generic(Isa),
+    /// Floats with packed weights, and how these are stored.
+    Packed(Packed, DType),
+    /// Floats, one filter per channel.
+    FloatDepthwise(depthwise::Depthwise, DType),
     Conv {
         kernel: Conv,
         taps: TapsBuf,
@@ -101,14 +109,30 @@ impl core::fmt::Display for KernelLabel {
 
 impl Kernel {
     /// Picks the kernel for an operator whose operands have passed [`Op::infer`].
-    pub fn select(op: &Op, operands: &[Operand<'_>], results: &[Operand<'_>], isa: Isa) -> Result<Self, InferError> {
-        Select { op, operands, results, isa }.select()
+    pub fn select(
+        op: &Op,
+        operands: &[Operand<'_>],
+        results: &[Operand<'_>],
+        isa: Isa,
+        fusion: Fusion,
+    ) -> Result<Self, InferError> {
+        Select { op, operands, results, isa, fusion }.select()
     }
 
     /// The kernel's name.
     pub fn label(&self, op: &Op) -> KernelLabel {
         KernelLabel::Kernel(match self {
             Self::Generic(_) => return KernelLabel::Generic(op.name()),
+            Self::Packed(kernel, weights) => kernel.name(match (op, weights) {
+                (Op::MatMulPanels { .. }, DType::F16) => "gemm_f32_f16w",
+                (Op::MatMulPanels { .. }, _) => "gemm_f32_f32w",
+                (_, DType::F16) => "conv_f32_f16w",
+                _ => "conv_f32_f32w",
+            }),
+            Self::FloatDepthwise(kernel, weights) => kernel.name(match weights {
+                DType::F16 => "depthwise_f32_f16w",
+                _ => "depthwise_f32_f32w",
+            }),
             Self::Conv { kernel, .. } => kernel.name(),
             Self::Depthwise { kernel, .. } => kernel.name(),
             Self::Gemm { kernel, .. } | Self::MatMul { kernel, .. } => kernel.name(),
@@ -127,6 +151,8 @@ impl Kernel {
     pub fn scratch_len(&self, op: &Op, operands: &[Info], results: &[Info]) -> usize {
         match self {
             Self::Generic(_) => super::scratch_len(op, operands, results),
+            Self::Packed(..) => packed::packed_scratch(op, operands, results),
+            Self::FloatDepthwise(..) => packed::depthwise_scratch(operands),
             Self::Conv { kernel, .. } => kernel.scratch_len(),
             Self::Depthwise { kernel, .. } => kernel.scratch_len(),
             Self::Gemm { kernel, .. } => kernel.scratch_len(),
@@ -149,6 +175,8 @@ impl Kernel {
     ) -> Result<(), RunError> {
         match self {
             Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
+            Self::Packed(kernel, _) => packed::packed(*kernel, op, inputs, &mut outputs[0], scratch),
+            Self::FloatDepthwise(kernel, _) => packed::depthwise(*kernel, op, inputs, &mut outputs[0], scratch),
             kernel => int8::run(kernel, op, inputs, &mut outputs[0], scratch),
         }
     }
@@ -181,12 +209,20 @@ struct Select<'a> {
     operands: &'a [Operand<'a>],
     results: &'a [Operand<'a>],
     isa: Isa,
+    fusion: Fusion,
 }
 
 impl Select<'_> {
     fn select(&self) -> Result<Kernel, InferError> {
         let isa = self.isa;
         Ok(match *self.op {
+            Op::ConvPanels { .. } | Op::MatMulPanels { .. } => {
+                Kernel::Packed(Packed::select(isa, self.fusion), self.operands[1].info.dtype)
+            }
+            Op::Conv { groups, .. } if self.is_depthwise(groups as usize) => {
+                let kernel = depthwise::Depthwise::select(isa, self.fusion);
+                Kernel::FloatDepthwise(kernel, self.operands[1].info.dtype)
+            }
             Op::QConv { groups, out_channels, .. } => {
                 let taps = self.conv_taps(groups as usize)?;
                 let kernel = Conv::select(isa, (out_channels / groups) as usize, &taps.taps());
@@ -223,6 +259,10 @@ impl Select<'_> {
             }
             _ => Kernel::Generic(isa),
         })
+    }
+
+    fn is_depthwise(&self, groups: usize) -> bool {
+        [0, 1].iter().all(|&operand| self.operands[operand].info.shape.last() == groups)
     }
 
     fn parameter(&self, what: &'static str) -> InferError {

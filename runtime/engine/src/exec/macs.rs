@@ -9,11 +9,11 @@ pub(crate) fn macs(op: &Op, operands: &[Info], result: Shape) -> u64 {
     let last = |operand: usize| operands.get(operand).map_or(0, |info| info.shape.last());
     let taps = |window: &Window| window.taps().unwrap_or(0);
     let depth = match op {
-        Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } => {
+        Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } | Op::ConvPanels { window, groups, .. } => {
             taps(window).saturating_mul(last(0)) / (*groups).max(1) as usize
         }
         Op::QDepthwise { window, .. } => taps(window),
-        Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } => last(0),
+        Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } | Op::MatMulPanels { .. } => last(0),
         Op::Recurrent { .. } => return recurrent(operands),
         _ => 0,
     };

@@ -63,6 +63,8 @@ impl Op {
             | Self::Pool { .. }
             | Self::CumSum { .. }
             | Self::Interpolate { .. }
+            | Self::ConvPanels { .. }
+            | Self::MatMulPanels { .. }
             | Self::Recurrent { .. } => float::infer(self, operands),
             Self::Reshape { .. }
             | Self::Transpose { .. }

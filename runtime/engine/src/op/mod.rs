@@ -316,6 +316,11 @@ ops! {
     /// Recurrent layer. Operands as in ONNX, absent ones missing as the mask says (bits from 0: x, w, r, b, sequence_lens, initial_h, initial_c, p); x is
     /// `[seq,batch,in]`. Outputs: y `[seq,dirs,batch,hidden]`, y_h and, for LSTM, y_c `[dirs,batch,hidden]`. `activations`: three per direction.
     34 Recurrent { cell: CellKind, direction: Direction, hidden: u32, mask: u32, clip: f32, linear_before_reset: bool, input_forget: bool, activations: [Activation; 6], }
+    /// As `Conv`, with weights f32 or f16 in panels `[groups,ceil(oc/groups/16),k,16]`, one set per group; k runs over the window's rows, columns, then channels of a
+    /// group, and channels that are missing are 0.
+    35 ConvPanels { window: Window, groups: u32, lo: f32, hi: f32, }
+    /// Rows of f32 `[..,k]` times f32 or f16 in panels `[ceil(n/16),k,16]` -> `[..,n]`. An optional third operand f32\[n\] is added.
+    36 MatMulPanels { n: u32, lo: f32, hi: f32, }
 
     // --- any element type ------------------------------------------------------------------------------
     /// The same bytes with other dims; 0 keeps the operand's dim at that place, -1 takes what is left.
@@ -351,4 +356,26 @@ ops! {
     64 Trilu { upper: bool, k: i32, }
     /// The first elements of x along `axis`, as many as the second operand has along `like_axis`.
     65 SliceLike { axis: u32, like_axis: u32, }
+}
+
+impl Op {
+    /// Whether the operator is one of the int8 ones: a model with any computes the same bits everywhere.
+    pub const fn is_int8(&self) -> bool {
+        matches!(
+            self,
+            Self::QConv { .. }
+                | Self::QDepthwise { .. }
+                | Self::QGemm { .. }
+                | Self::QMatMul { .. }
+                | Self::QBinary { .. }
+                | Self::QLookup {}
+                | Self::QPool { .. }
+                | Self::QMean { .. }
+                | Self::QSoftmax { .. }
+                | Self::Quantize {}
+                | Self::Dequantize {}
+                | Self::DynamicQuantize {}
+                | Self::FlipSign {}
+        )
+    }
 }

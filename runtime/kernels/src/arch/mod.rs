@@ -13,6 +13,9 @@ mod instantiate;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{Ymm, Zmm};
+
 use crate::conv::ConvInput;
 use crate::depthwise::DepthwiseInput;
 use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};

@@ -1,6 +1,7 @@
 //! Convolutions of NHWC tensors.
 
 use core::array;
+use core::ops::Range;
 
 use super::gemm::{Columns, Finish, Matrix, PANEL, Panel, accumulate};
 use super::multiversion;
@@ -31,11 +32,53 @@ impl Geometry {
         (at < self.input[axis + 1]).then_some(at)
     }
 
+    /// The first tap of a window that lies inside along an axis, and how many do: they are neighbours.
+    #[inline(always)]
+    pub(super) fn taps_inside(&self, axis: usize, window: usize) -> [usize; 2] {
+        let inside = |tap: &usize| self.tap(axis, window, *tap).is_some();
+        let first = (0..self.kernel[axis]).find(inside).unwrap_or(0);
+        [first, (first..self.kernel[axis]).take_while(inside).count()]
+    }
+
+    /// The windows all of whose taps lie inside along an axis: they are neighbours.
+    pub(super) fn inside(&self, axis: usize) -> Range<usize> {
+        let inside = |window: &usize| self.taps_inside(axis, *window)[1] == self.kernel[axis];
+        let first = (0..self.output[axis]).find(inside).unwrap_or(self.output[axis]);
+        first..first + (first..self.output[axis]).take_while(inside).count()
+    }
+
     /// Index of the first channel of a pixel.
     #[inline(always)]
     pub(super) fn pixel(&self, image: usize, row: usize, column: usize) -> usize {
         let [_, h, w, c] = self.input;
         ((image * h + row) * w + column) * c
+    }
+
+    /// Elements of the operand.
+    pub(super) fn input_len(&self) -> Option<usize> {
+        self.input.iter().try_fold(1_usize, |len, &dim| len.checked_mul(dim))
+    }
+
+    /// Whether each window is one pixel, and they are all pixels in order.
+    pub(super) fn is_plain(&self) -> bool {
+        let [_, h, w, _] = self.input;
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.pads == [0, 0] && self.output == [h, w]
+    }
+
+    /// The place after another, as [`Geometry::place`] counts.
+    #[inline(always)]
+    pub(super) fn after(&self, [image, row, column]: [usize; 3]) -> [usize; 3] {
+        let [h, w] = self.output;
+        match (row + 1, column + 1) {
+            (_, column) if column < w => [image, row, column],
+            (row, _) if row < h => [image, row, 0],
+            _ => [image + 1, 0, 0],
+        }
+    }
+
+    /// Channels of a group.
+    pub fn depth(&self, groups: usize) -> usize {
+        self.input[3].checked_div(groups).unwrap_or(0)
     }
 
     /// Number of windows.

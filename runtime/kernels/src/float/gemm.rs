@@ -24,6 +24,32 @@ pub enum Matrix<'a> {
     F16(&'a [u16]),
 }
 
+impl<'a> Matrix<'a> {
+    /// Number of elements.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::F32(elements) => elements.len(),
+            Self::F16(elements) => elements.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `len` elements from `first` on.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn part(&self, first: usize, len: usize) -> Self {
+        match self {
+            Self::F32(elements) => Self::F32(&elements[first..][..len]),
+            Self::F16(elements) => Self::F16(&elements[first..][..len]),
+        }
+    }
+}
+
 /// What is done to each sum when it is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {

@@ -8,17 +8,32 @@
 //! that the compiler may use.
 
 pub mod conv;
+pub mod depthwise;
 pub mod elementwise;
 pub mod gemm;
 pub mod interpolate;
 pub mod math;
 pub mod norm;
+pub mod packed;
+pub mod panels;
 pub mod pool;
 pub mod reduce;
+mod rows;
+pub(crate) mod simd;
 pub mod softmax;
+mod tile;
 
 /// Partial sums of a reduction over contiguous elements.
 pub const LANES: usize = 16;
+
+/// Whether a product may be added to a sum with one rounding, where the CPU does that faster than two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fusion {
+    /// Each product is rounded: the same bits on every CPU.
+    Never,
+    /// As the CPU likes it: results differ between instruction sets, within the bounds of the numerics contract.
+    Allowed,
+}
 
 /// Declares a function with an `Isa` as its first argument that calls one of three `#[inline(always)]` bodies
 /// (or one body), compiled for that instruction set.
@@ -60,3 +75,48 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+/// As [`multiversion`], of unsafe functions with an `Isa` and a [`Fusion`] as their first arguments: bodies
+/// named `fused` are taken where products may be fused and the CPU can.
+macro_rules! fusable {
+    ($(#[$meta:meta])* unsafe fn $name:ident $(<$($g:ident: $bound:path),+>)? ($($arg:ident: $ty:ty),+ $(,)?) {
+        any: $any:expr,
+        avx2: $avx2:expr, avx2_fused: $avx2_fused:expr,
+        avx512: $avx512:expr, avx512_fused: $avx512_fused:expr,
+    }) => {
+        $(#[$meta])*
+        unsafe fn $name $(<$($g: $bound),+>)? (isa: $crate::Isa, fusion: $crate::float::Fusion, $($arg: $ty),+) {
+            #[cfg(target_arch = "x86_64")]
+            fusable!(@instance avx2, "avx2,f16c", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx2);
+            #[cfg(target_arch = "x86_64")]
+            fusable!(@instance avx2_fused, "avx2,f16c,fma", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx2_fused);
+            #[cfg(target_arch = "x86_64")]
+            fusable!(@instance avx512, "avx2,f16c,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512);
+            #[cfg(target_arch = "x86_64")]
+            fusable!(@instance avx512_fused, "avx2,f16c,fma,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512_fused);
+            let fused = fusion == $crate::float::Fusion::Allowed && isa.fuses();
+            // SAFETY: the caller's promises; an `Isa` of a kind, and its `fuses`, say that detection found the features.
+            unsafe {
+                match (isa.kind(), fused) {
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni, false) => avx2($($arg),+),
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni, true) => avx2_fused($($arg),+),
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::IsaKind::Avx512Vnni, false) => avx512($($arg),+),
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::IsaKind::Avx512Vnni, true) => avx512_fused($($arg),+),
+                    _ => $any($($arg),+),
+                }
+            }
+        }
+    };
+    (@instance $name:ident, $features:literal, $(<$($g:ident: $bound:path),+>)? ($($arg:ident: $ty:ty),+) $body:expr) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $name $(<$($g: $bound),+>)? ($($arg: $ty),+) {
+            // SAFETY: the caller's promises.
+            unsafe { $body($($arg),+) }
+        }
+    };
+}
+pub(crate) use fusable;

@@ -2,6 +2,7 @@
 
 mod binary;
 mod order;
+pub(super) mod packed;
 mod recurrent;
 #[cfg(test)]
 mod recurrent_tests;

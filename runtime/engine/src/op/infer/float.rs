@@ -2,6 +2,8 @@
 
 use core::ops::RangeInclusive;
 
+use dunlin_kernels::float::panels::CHANNELS as PANEL;
+
 use super::{Info, Operands, Outputs, broadcast, one};
 use crate::error::InferError;
 use crate::op::{Activation, BinaryKind, CellKind, Direction, Op, ReduceKind, UnaryKind, Window};
@@ -12,6 +14,8 @@ pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
     match *op {
         Op::Conv { window, groups, .. } => rules.conv(window, groups as usize),
         Op::MatMul { trans_b, .. } => rules.matmul(trans_b, operands.len() == 3),
+        Op::ConvPanels { window, groups, .. } => rules.conv_panels(window, groups as usize),
+        Op::MatMulPanels { n, .. } => rules.matmul_panels(n as usize, operands.len() == 3),
         Op::Unary { f } => rules.unary(f),
         Op::Binary { kind } => rules.binary(kind),
         Op::Where {} => rules.choose(),
@@ -37,6 +41,11 @@ pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
     }
 }
 
+/// Panels that some output channels take.
+const fn panels(channels: usize) -> usize {
+    channels.div_ceil(PANEL)
+}
+
 /// Directions of a recurrent layer's results.
 pub(crate) const fn directions(direction: Direction) -> usize {
     match direction {
@@ -56,8 +65,8 @@ pub(crate) const fn gates(cell: CellKind) -> usize {
 
 fn arity(op: &Op) -> RangeInclusive<usize> {
     match op {
-        Op::Conv { .. } | Op::Where {} | Op::Interpolate { .. } => 3..=3,
-        Op::MatMul { .. } | Op::LayerNorm { .. } => 2..=3,
+        Op::Conv { .. } | Op::ConvPanels { .. } | Op::Where {} | Op::Interpolate { .. } => 3..=3,
+        Op::MatMul { .. } | Op::MatMulPanels { .. } | Op::LayerNorm { .. } => 2..=3,
         Op::Binary { .. } => 2..=2,
         Op::Recurrent { mask, .. } => {
             let present = mask.count_ones() as usize;
@@ -102,6 +111,38 @@ impl Rules<'_> {
         }
         self.0.exact(2, DType::F32, &[out_channels])?;
         one(DType::F32, self.0.sized(&[n, h, w, out_channels])?)
+    }
+
+    fn conv_panels(&self, window: Window, groups: usize) -> Result<Outputs, InferError> {
+        let ([n, _, _, c], [h, w]) = self.image(window)?;
+        let weights = self.0.ranked(1, &[DType::F32, DType::F16], 4)?;
+        let out_channels = self.0.ranked(2, &[DType::F32], 1)?.last();
+        if groups == 0 || c % groups != 0 || out_channels % groups != 0 {
+            return Err(self.0.parameter("the groups don't divide the channels"));
+        }
+        let k = window.taps().and_then(|taps| taps.checked_mul(c / groups)).ok_or(self.0.misfit(1))?;
+        if [0, 1, 2, 3].map(|axis| weights.dim(axis)) != [groups, panels(out_channels / groups), k, PANEL] {
+            return Err(self.0.misfit(1));
+        }
+        one(DType::F32, self.0.sized(&[n, h, w, out_channels])?)
+    }
+
+    fn matmul_panels(&self, n: usize, bias: bool) -> Result<Outputs, InferError> {
+        let a = self.float(0)?;
+        let weights = self.0.ranked(1, &[DType::F32, DType::F16], 3)?;
+        let rank = a.rank().checked_sub(1).ok_or(self.0.misfit(0))?;
+        if [0, 1, 2].map(|axis| weights.dim(axis)) != [panels(n), a.last(), PANEL] {
+            return Err(self.0.misfit(1));
+        }
+        if bias {
+            self.0.exact(2, DType::F32, &[n])?;
+        }
+        let mut dims = [0; MAX_RANK];
+        for (slot, &dim) in dims.iter_mut().zip(a.dims()) {
+            *slot = dim as usize;
+        }
+        dims[rank] = n;
+        one(DType::F32, self.0.sized(&dims[..=rank])?)
     }
 
     fn pool(&self, window: Window) -> Result<Outputs, InferError> {

@@ -3,4 +3,7 @@
 pub(crate) mod avx2;
 pub(crate) mod avx512_vnni;
 pub(crate) mod avx_vnni;
+mod float;
 mod ymm;
+
+pub(crate) use float::{Ymm, Zmm};

@@ -1,0 +1,264 @@
+//! Convolutions and matrix products with packed weights.
+//!
+//! Rows of the first factor (the windows of a convolution) are cut into tiles. For a block of tiles it is first worked
+//! out where their taps lie; then one group of panels after the other meets all tiles of the block, so that the
+//! panels stay in the first cache and the rows in the second. Nothing is copied, except where runs would be shorter than
+//! a vector: there windows are gathered in scratch memory.
+
+use super::conv::Geometry;
+use super::gemm::{Finish, Matrix};
+use super::panels::{CHANNELS, Panels, packed_len};
+use super::rows::{Rows, Table};
+use super::simd::{Portable, Vector, Weight};
+use super::tile::{Columns, Runs, tile};
+use super::{Fusion, fusable};
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::arch::{Ymm, Zmm};
+use crate::error::{ShapeError, at_least, exactly};
+use crate::isa::IsaKind;
+use crate::name::{KernelName, Tile};
+
+pub use super::rows::{conv_scratch, gemm_scratch};
+
+/// Columns of the widest group of panels of any instruction set.
+const MOST_COLUMNS: usize = 128;
+
+/// A picked kernel of products with packed weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed {
+    isa: Isa,
+    fusion: Fusion,
+}
+
+/// A convolution with packed weights: one set of panels for each group. Depth runs over the window's rows, columns, then a
+/// group's channels.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedConv<'a> {
+    /// Where the taps lie.
+    pub geometry: Geometry,
+    /// Sets of channels that know nothing of each other; a divisor of both numbers of channels.
+    pub groups: usize,
+    /// Channels of the result.
+    pub out_channels: usize,
+    /// All groups' panels.
+    pub weights: Matrix<'a>,
+    /// What becomes of the sums.
+    pub finish: Finish<'a>,
+}
+
+impl Packed {
+    /// Picks the kernel.
+    pub const fn select(isa: Isa, fusion: Fusion) -> Self {
+        Self { isa, fusion }
+    }
+
+    /// The kernel's name, with the tile that most products are cut into.
+    pub fn name(&self, op: &'static str) -> KernelName {
+        let (rows, channels) = match self.isa.kind() {
+            IsaKind::Reference => (2, CHANNELS),
+            IsaKind::Avx512Vnni => (8, 2 * CHANNELS),
+            _ => (6, CHANNELS),
+        };
+        KernelName::new(op, Tile::Product { rows, channels, depth: 1 }, self.isa)
+    }
+
+    /// Whether products are rounded before they are added.
+    pub fn is_exact(&self) -> bool {
+        self.fusion == Fusion::Never || !self.isa.fuses()
+    }
+
+    /// `y = a x b` for `m` contiguous rows. `scratch` has [`gemm_scratch`] elements.
+    ///
+    /// # Errors
+    /// [`ShapeError`] when a slice is too short.
+    pub fn multiply(
+        &self,
+        (a, m): (&[f32], usize),
+        panels: Panels<'_>,
+        finish: Finish<'_>,
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        at_least("a", m.checked_mul(panels.k()), a.len())?;
+        let work = Work { rows: Rows::Plain { k: panels.k() }, m, panels, finish, first: 0, stride: panels.n() };
+        self.run(&work, a, y, scratch)
+    }
+
+    /// Convolves x. `scratch` has [`conv_scratch`] elements.
+    ///
+    /// # Errors
+    /// [`ShapeError`] when a slice is too short, or the weights have another length than the layer demands.
+    pub fn convolve(
+        &self,
+        layer: &PackedConv<'_>,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let PackedConv { geometry, groups, out_channels, weights, finish } = layer;
+        at_least("x", geometry.input_len(), x.len())?;
+        let [depth, n] = [geometry.input[3], *out_channels].map(|c| c.checked_div(*groups).unwrap_or(0));
+        let k = geometry.kernel[0].checked_mul(geometry.kernel[1]).and_then(|taps| taps.checked_mul(depth));
+        let (k, each) = k.and_then(|k| Some((k, packed_len(n, k)?))).unwrap_or((0, usize::MAX));
+        exactly("weights", each.saturating_mul(*groups), weights.len())?;
+        for group in 0..*groups {
+            let panels = Panels::new(weights.part(group * each, each), n, k);
+            let panels = panels.expect("a part's length is that of its channels and depth");
+            let first = group * n;
+            let rows = match geometry.is_plain() && *groups == 1 {
+                true => Rows::Plain { k },
+                false => Rows::Windows { geometry, depth, first: group * depth },
+            };
+            let finish = finish.columns(first, n);
+            let work = Work { rows, m: geometry.windows(), panels, finish, first, stride: *out_channels };
+            self.run(&work, x, y, scratch)?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, work: &Work<'_>, x: &[f32], y: &mut [f32], scratch: &mut [f32]) -> Result<(), ShapeError> {
+        let Work { rows, m, panels, finish, first, stride } = *work;
+        if m == 0 || panels.n() == 0 {
+            return Ok(());
+        }
+        at_least("scratch", Some(rows.scratch()), scratch.len())?;
+        let reach = (m - 1).checked_mul(stride).and_then(|start| start.checked_add(first + panels.n()));
+        at_least("y", reach, y.len())?;
+        if let Some(bias) = finish.bias {
+            at_least("bias", Some(panels.n()), bias.len())?;
+        }
+        // Offsets have 32 bits, the last of which stands for padding.
+        at_least("x of 32 bits", Some(x.len()), u32::MAX as usize)?;
+        // SAFETY: an `Isa` is proof of its features. The callers have checked that x holds what the rows reach, and
+        // `Panels` that the weights fit; y, bias and scratch have been checked above.
+        unsafe {
+            match panels.weights() {
+                Matrix::F32(weights) => blocks(self.isa, self.fusion, work, x, weights, y, scratch),
+                Matrix::F16(weights) => blocks(self.isa, self.fusion, work, x, weights, y, scratch),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Products of rows and panels.
+#[derive(Clone, Copy, Debug)]
+struct Work<'a> {
+    rows: Rows<'a>,
+    /// How many rows.
+    m: usize,
+    panels: Panels<'a>,
+    finish: Finish<'a>,
+    /// The first column of the results.
+    first: usize,
+    /// Elements from one row of results to the next.
+    stride: usize,
+}
+
+fusable! {
+    /// All rows, a block of tiles after the other.
+    ///
+    /// # Safety
+    /// The slices have the lengths that `work` demands; those of x and the scratch memory are what its rows reach and need.
+    unsafe fn blocks<W: Weight>(work: &Work<'_>, x: &[f32], weights: &[W], y: &mut [f32], scratch: &mut [f32]) {
+        any: blocks_body::<Portable<4>, W, 2, 4, 2, 4>,
+        avx2: blocks_body::<Ymm<false>, W, 6, 2, 1, 8>,
+        avx2_fused: blocks_body::<Ymm<true>, W, 6, 2, 1, 8>,
+        avx512: blocks_body::<Zmm<false>, W, 8, 2, 1, 8>,
+        avx512_fused: blocks_body::<Zmm<true>, W, 8, 2, 1, 8>,
+    }
+}
+
+/// Tiles have up to `MR` rows and `NV` vectors of columns or, where no more are left, `HV`; single rows `GV`.
+///
+/// # Safety
+/// As for [`blocks`], and the CPU has V's instruction set.
+#[inline(always)]
+unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, const HV: usize, const GV: usize>(
+    work: &Work<'_>,
+    x: &[f32],
+    weights: &[W],
+    y: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let (n, panel) = (work.panels.n(), work.panels.k() * CHANNELS);
+    let padded = n.next_multiple_of(CHANNELS);
+    let least = if MR < LEAST_ROWS { 1 } else { LEAST_ROWS };
+    let mut table = Table::new(work.rows, work.m, [MR, least], scratch);
+    let single = table.is_single();
+    while let Some(block) = table.next_block(x) {
+        let mut column = 0;
+        while column < n {
+            let vectors = match n - column {
+                _ if single && padded - column >= GV * V::LEN => GV,
+                left if left <= HV * V::LEN => HV,
+                _ => NV,
+            };
+            let width = (n - column).min(vectors * V::LEN);
+            let bias = bias_of(&work.finish, column, width);
+            let mut columns = Columns {
+                weights: weights.as_ptr().wrapping_add(column / CHANNELS * panel),
+                panel,
+                bias: bias.as_ptr(),
+                lo: work.finish.lo,
+                hi: work.finish.hi,
+                y: y.as_mut_ptr().wrapping_add(block.first * work.stride + work.first + column),
+                stride: work.stride,
+                width,
+            };
+            for entry in block.tiles() {
+                // SAFETY: the block's offsets are valid for its tiles, the panels for the group's vectors, and the
+                // results for the tile's rows and `width` columns.
+                unsafe {
+                    match vectors {
+                        _ if single && vectors == GV => tile::<V, W, 1, GV>(&entry.runs, &columns),
+                        _ if vectors == HV => tile_of::<V, W, MR, HV>(entry.rows, &entry.runs, &columns),
+                        _ => tile_of::<V, W, MR, NV>(entry.rows, &entry.runs, &columns),
+                    }
+                }
+                columns.y = columns.y.wrapping_add(entry.rows * work.stride);
+            }
+            column += vectors * V::LEN;
+        }
+    }
+}
+
+/// Fewest rows of a tile that keeps an arithmetic unit busy.
+const LEAST_ROWS: usize = 4;
+
+/// A tile of as many rows as are asked for: no more than MR, and no fewer than the least that `Table` is told.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn tile_of<V: Vector, W: Weight, const MR: usize, const NV: usize>(
+    rows: usize,
+    runs: &Runs,
+    columns: &Columns<W>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match rows {
+            1 => tile::<V, W, 1, NV>(runs, columns),
+            2 if MR < LEAST_ROWS => tile::<V, W, 2, NV>(runs, columns),
+            3 if MR < LEAST_ROWS => tile::<V, W, 3, NV>(runs, columns),
+            4 if MR >= 4 => tile::<V, W, 4, NV>(runs, columns),
+            5 if MR >= 5 => tile::<V, W, 5, NV>(runs, columns),
+            6 if MR >= 6 => tile::<V, W, 6, NV>(runs, columns),
+            7 if MR >= 7 => tile::<V, W, 7, NV>(runs, columns),
+            8 if MR >= 8 => tile::<V, W, 8, NV>(runs, columns),
+            _ => unreachable!("rows are cut into tiles of up to MR rows"),
+        }
+    }
+}
+
+/// The bias of a tile's columns, zeros where there is none.
+#[inline(always)]
+fn bias_of(finish: &Finish<'_>, column: usize, width: usize) -> [f32; MOST_COLUMNS] {
+    let mut padded = [0.0; MOST_COLUMNS];
+    if let Some(bias) = finish.bias {
+        padded[..width].copy_from_slice(&bias[column..][..width]);
+    }
+    padded
+}

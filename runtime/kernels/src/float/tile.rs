@@ -1,0 +1,140 @@
+//! The innermost product of float matrices.
+//!
+//! A tile is MR rows by NV vectors of columns. Its sums stay in registers while the depth runs from first to last, so
+//! that each sum has one order whatever the tile. Rows are read where they lie, in runs: pieces of equal length, each at an
+//! offset of its own for every row, as the taps of a convolution's window are.
+
+use core::array;
+
+use super::panels::CHANNELS;
+use super::simd::{Vector, Weight};
+
+/// Offset of a run that lies in the padding.
+pub(super) const PAD: u32 = u32::MAX;
+
+/// Rows of the first factor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    /// What offsets count from, in elements.
+    pub base: *const f32,
+    /// What is read instead at [`PAD`]: `len` zeros.
+    pub zeros: *const f32,
+    /// Offsets, `[count][MR]`.
+    pub offsets: *const u32,
+    /// Runs of each row.
+    pub count: usize,
+    /// Elements of a run.
+    pub len: usize,
+}
+
+/// The columns of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns<W> {
+    /// The first panel.
+    pub weights: *const W,
+    /// Elements of a panel.
+    pub panel: usize,
+    /// Bias, as long as the tile's vectors.
+    pub bias: *const f32,
+    /// Smallest result.
+    pub lo: f32,
+    /// Largest result.
+    pub hi: f32,
+    /// Where the first row's results go.
+    pub y: *mut f32,
+    /// Elements from one row of results to the next.
+    pub stride: usize,
+    /// Columns that are written, at least one and no more than the tile's.
+    pub width: usize,
+}
+
+/// Computes and writes a tile.
+///
+/// # Safety
+/// - The CPU has V's instruction set.
+/// - The offsets and what they lead to are valid for MR rows; the panels, bias and results for the tile's columns.
+#[inline(always)]
+pub(super) unsafe fn tile<V: Vector, W: Weight, const MR: usize, const NV: usize>(runs: &Runs, columns: &Columns<W>) {
+    // SAFETY: the caller's promise: run `i` meets the weights from depth `i * len` on.
+    unsafe {
+        let mut sums = [[V::splat(0.0); NV]; MR];
+        for run in 0..runs.count {
+            let rows: [*const f32; MR] = array::from_fn(|r| {
+                let offset = *runs.offsets.add(run * MR + r);
+                if offset == PAD { runs.zeros } else { runs.base.add(offset as usize) }
+            });
+            let weights = columns.weights.add(run * runs.len * CHANNELS);
+            sums = products::<V, W, MR, NV>(sums, rows, runs.len, weights, columns.panel);
+        }
+        finish(sums, columns);
+    }
+}
+
+/// Adds the products of `len` elements of each row.
+///
+/// # Safety
+/// The rows have `len` elements, the panels `len` steps.
+#[inline(always)]
+unsafe fn products<V: Vector, W: Weight, const MR: usize, const NV: usize>(
+    mut sums: [[V; NV]; MR],
+    rows: [*const f32; MR],
+    len: usize,
+    weights: *const W,
+    panel: usize,
+) -> [[V; NV]; MR] {
+    // SAFETY: the caller's promise; vector `v` begins at column `v * LEN` of the tile.
+    unsafe {
+        for i in 0..len {
+            let weights: [V; NV] = array::from_fn(|v| {
+                let column = v * V::LEN;
+                W::load(weights.add(column / CHANNELS * panel + i * CHANNELS + column % CHANNELS))
+            });
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let a = V::splat(*row.add(i));
+                for (sum, &w) in sums.iter_mut().zip(&weights) {
+                    *sum = sum.add_product(a, w);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the bias, clamps, and writes.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn finish<V: Vector, W, const MR: usize, const NV: usize>(sums: [[V; NV]; MR], columns: &Columns<W>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (lo, hi) = (V::splat(columns.lo), V::splat(columns.hi));
+        let whole = columns.width == NV * V::LEN;
+        for (r, sums) in sums.into_iter().enumerate() {
+            let y = columns.y.add(r * columns.stride);
+            for (v, sum) in sums.into_iter().enumerate() {
+                let column = v * V::LEN;
+                let result = sum.add(V::load(columns.bias.add(column))).clamp(lo, hi);
+                if whole {
+                    result.store(y.add(column));
+                } else {
+                    store_some(result, y.wrapping_add(column), columns.width.saturating_sub(column));
+                }
+            }
+        }
+    }
+}
+
+/// Writes the first `len` elements of a vector, or all.
+///
+/// # Safety
+/// As many elements may be written from `to` on.
+#[inline(always)]
+pub(super) unsafe fn store_some<V: Vector>(value: V, to: *mut f32, len: usize) {
+    let mut elements = [0.0_f32; 16];
+    // SAFETY: no vector is longer than 16, and the caller promises `len` elements.
+    unsafe {
+        value.store(elements.as_mut_ptr());
+        core::ptr::copy_nonoverlapping(elements.as_ptr(), to, len.min(V::LEN));
+    }
+}

@@ -63,7 +63,8 @@ impl Op {
             | Self::Pool { .. }
             | Self::CumSum { .. }
             | Self::Interpolate { .. }
-            | Self::Recurrent { .. } => float::infer(self, operands),
+            | Self::Recurrent { .. }
+            | Self::Attention { .. } => float::infer(self, operands),
             Self::Reshape { .. }
             | Self::Transpose { .. }
             | Self::Slice { .. }

@@ -316,6 +316,9 @@ ops! {
     /// Recurrent layer. Operands as in ONNX, absent ones missing as the mask says (bits from 0: x, w, r, b, sequence_lens, initial_h, initial_c, p); x is
     /// `[seq,batch,in]`. Outputs: y `[seq,dirs,batch,hidden]`, y_h and, for LSTM, y_c `[dirs,batch,hidden]`. `activations`: three per direction.
     34 Recurrent { cell: CellKind, direction: Direction, hidden: u32, mask: u32, clip: f32, linear_before_reset: bool, input_forget: bool, activations: [Activation; 6], }
+    /// `softmax(q k' * scale + mask) v` for each of `heads` heads, which lie next to each other in the columns. Operands: q f32 `[batch,queries,heads*depth]`,
+    /// k `[batch,keys,heads*depth]`, v `[batch,keys,heads*width]`, and maybe a mask f32 that is broadcast to `[batch,heads,queries,keys]`.
+    35 Attention { heads: u32, scale: f32, }
 
     // --- any element type ------------------------------------------------------------------------------
     /// The same bytes with other dims; 0 keeps the operand's dim at that place, -1 takes what is left.

@@ -13,6 +13,8 @@ use super::{math, multiversion};
 const ROWS: usize = 16;
 /// Columns of the result that are summed together.
 const COLUMNS: usize = 16;
+/// Keys whose exponentials are computed together.
+const PAIR: usize = 2;
 
 /// `softmax(q k' * scale + mask) v` for each head of each sequence.
 ///
@@ -48,8 +50,8 @@ pub struct Mask<'a> {
 }
 
 /// Elements of scratch that [`attention`] needs.
-pub const fn scratch_len(keys: usize, depth: usize) -> usize {
-    (keys + depth) * ROWS
+pub const fn scratch_len(keys: usize, depth: usize, width: usize) -> usize {
+    (keys + depth) * ROWS + keys * (depth + width)
 }
 
 multiversion! {
@@ -73,23 +75,25 @@ fn attention_body<const TILE: usize>(
 ) {
     let &Attention { batch, heads, queries, keys, depth, width, .. } = sizes;
     let (scaled, rest) = scratch.split_at_mut(depth * ROWS);
-    let scaled = scaled.as_chunks_mut::<ROWS>().0;
-    let scores = rest[..keys * ROWS].as_chunks_mut::<ROWS>().0;
+    let (scores, rest) = rest.split_at_mut(keys * ROWS);
+    let (k_rows, v_rows) = rest[..keys * (depth + width)].split_at_mut(keys * depth);
+    let (scaled, scores) = (scaled.as_chunks_mut::<ROWS>().0, scores.as_chunks_mut::<ROWS>().0);
     for (sequence, head) in (0..batch).flat_map(|sequence| (0..heads).map(move |head| (sequence, head))) {
         let k = Head { rows: &k[sequence * keys * heads * depth..], first: head * depth, stride: heads * depth };
         let v = Head { rows: &v[sequence * keys * heads * width..], first: head * width, stride: heads * width };
+        let (k, v) = (k.gathered(depth, k_rows), v.gathered(width, v_rows));
         for query in (0..queries).step_by(ROWS) {
             let rows = (queries - query).min(ROWS);
             let row = sequence * queries + query;
             let q = Head { rows: &q[row * heads * depth..], first: head * depth, stride: heads * depth };
             turn(&q, rows, sizes.scale, scaled);
-            score::<TILE>(scaled, &k, scores);
+            score::<TILE>(scaled, k, scores);
             if let Some(mask) = &sizes.mask {
                 mask.add([sequence, head, query], rows, scores);
             }
             let totals = exponentiate(scores);
             let y = &mut y[row * heads * width + head * width..];
-            average::<TILE>(scores, &totals, &v, [rows, width], y);
+            average::<TILE>(scores, &totals, v, [rows, heads * width], y);
         }
     }
 }
@@ -106,6 +110,29 @@ impl<'a> Head<'a> {
     #[inline(always)]
     fn row(&self, row: usize, len: usize) -> &'a [f32] {
         &self.rows[row * self.stride + self.first..][..len]
+    }
+
+    /// The rows one after the other: at the stride of a matrix they would push each other out of the cache.
+    #[inline(always)]
+    fn gathered<'b>(&self, columns: usize, room: &'b mut [f32]) -> Rows<'b> {
+        for (row, to) in room.chunks_exact_mut(columns.max(1)).enumerate() {
+            to.copy_from_slice(self.row(row, columns));
+        }
+        Rows { elements: room, columns }
+    }
+}
+
+/// A head's rows by themselves.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    elements: &'a [f32],
+    columns: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn row(&self, row: usize) -> &'a [f32] {
+        &self.elements[row * self.columns..][..self.columns]
     }
 }
 
@@ -125,15 +152,14 @@ fn turn(q: &Head<'_>, rows: usize, scale: f32, scaled: &mut [[f32; ROWS]]) {
 
 /// Each key's products with the block's queries.
 #[inline(always)]
-fn score<const TILE: usize>(scaled: &[[f32; ROWS]], k: &Head<'_>, scores: &mut [[f32; ROWS]]) {
-    let depth = scaled.len();
+fn score<const TILE: usize>(scaled: &[[f32; ROWS]], k: Rows<'_>, scores: &mut [[f32; ROWS]]) {
     let (tiles, rest) = scores.as_chunks_mut::<TILE>();
     let done = tiles.len() * TILE;
     for (tile, scores) in tiles.iter_mut().enumerate() {
-        *scores = products(scaled, array::from_fn(|i| k.row(tile * TILE + i, depth)));
+        *scores = products(scaled, array::from_fn(|i| k.row(tile * TILE + i)));
     }
     for (i, score) in rest.iter_mut().enumerate() {
-        [*score] = products(scaled, [k.row(done + i, depth)]);
+        [*score] = products(scaled, [k.row(done + i)]);
     }
 }
 
@@ -180,33 +206,47 @@ fn exponentiate(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
         tops.iter_mut().zip(scores).for_each(|(top, &score)| *top = if score > *top { score } else { *top });
     }
     let mut totals = [0.0; ROWS];
-    for scores in scores {
-        for ((score, &top), total) in scores.iter_mut().zip(&tops).zip(&mut totals) {
-            *score = math::exp(*score - top);
-            *total += *score;
+    let (pairs, rest) = scores.as_chunks_mut::<PAIR>();
+    let step = |scores: &mut [[f32; ROWS]], totals: &mut [f32; ROWS]| {
+        for scores in scores {
+            totals.iter_mut().zip(scores).for_each(|(total, &mut e)| *total += e);
         }
+    };
+    for pair in pairs {
+        let scores = pair.as_flattened_mut();
+        for (scores, tops) in scores.chunks_exact_mut(ROWS).zip([&tops; PAIR]) {
+            scores.iter_mut().zip(tops).for_each(|(score, &top)| *score -= top);
+        }
+        let scores: &mut [f32; PAIR * ROWS] = scores.try_into().expect("a pair");
+        *scores = math::exps(*scores);
+        step(pair, &mut totals);
     }
+    for row in rest.iter_mut() {
+        row.iter_mut().zip(&tops).for_each(|(score, &top)| *score -= top);
+        *row = math::exps(*row);
+    }
+    step(rest, &mut totals);
     totals
 }
 
-/// The averages of v's rows, weighted by `scores`, of the first `rows` queries.
+/// The averages of v's rows, weighted by `scores`, of the first `rows` queries into rows of y that lie `stride` apart.
 #[inline(always)]
 fn average<const TILE: usize>(
     scores: &[[f32; ROWS]],
     totals: &[f32; ROWS],
-    v: &Head<'_>,
-    [rows, width]: [usize; 2],
+    v: Rows<'_>,
+    [rows, stride]: [usize; 2],
     y: &mut [f32],
 ) {
-    let whole = width - width % COLUMNS;
+    let whole = v.columns - v.columns % COLUMNS;
     for row in (0..rows).step_by(TILE) {
         for column in (0..whole).step_by(COLUMNS) {
             let sums = weighted::<TILE, COLUMNS>(scores, row, v, column);
-            store(&sums, totals, [row, rows], column, v.stride, y);
+            store(&sums, totals, [row, rows], column, stride, y);
         }
-        for column in whole..width {
+        for column in whole..v.columns {
             let sums = weighted::<TILE, 1>(scores, row, v, column);
-            store(&sums, totals, [row, rows], column, v.stride, y);
+            store(&sums, totals, [row, rows], column, stride, y);
         }
     }
 }
@@ -215,15 +255,13 @@ fn average<const TILE: usize>(
 fn weighted<const TILE: usize, const N: usize>(
     scores: &[[f32; ROWS]],
     row: usize,
-    v: &Head<'_>,
+    v: Rows<'_>,
     column: usize,
 ) -> [[f32; N]; TILE] {
     let mut sums = [[0.0; N]; TILE];
-    let head = Head { first: v.first + column, ..*v };
-    for (key, scores) in scores.iter().enumerate() {
-        let v = head.row(key, N);
-        let weights: [f32; TILE] = array::from_fn(|i| scores[(row + i) % ROWS]);
-        for (sums, weight) in sums.iter_mut().zip(weights) {
+    for (v, scores) in v.elements.chunks_exact(v.columns).zip(scores) {
+        let (v, weights) = (&v[column..][..N], &scores[row..][..TILE]);
+        for (sums, &weight) in sums.iter_mut().zip(weights) {
             for (sum, &v) in sums.iter_mut().zip(v) {
                 *sum += weight * v;
             }
@@ -306,7 +344,7 @@ mod tests {
             let sizes = Attention { batch, heads, queries, keys, depth, width, scale: 0.3, mask };
             let run = |isa| {
                 let mut y = vec![f32::NAN; batch * queries * heads * width];
-                attention(isa, &sizes, [&q, &k, &v], &mut y, &mut vec![f32::NAN; scratch_len(keys, depth)]);
+                attention(isa, &sizes, [&q, &k, &v], &mut y, &mut vec![f32::NAN; scratch_len(keys, depth, width)]);
                 y
             };
             let reference = run(Isa::REFERENCE);
@@ -324,7 +362,7 @@ mod tests {
         fn run(values: &[f32]) -> f32 {
             let mask = Some(Mask { values, steps: [0, 0, 0, 1] });
             let sizes = Attention { batch: 1, heads: 1, queries: 1, keys: 2, depth: 1, width: 1, scale: 1.0, mask };
-            let (mut y, mut scratch) = ([0.0], [0.0; scratch_len(2, 1)]);
+            let (mut y, mut scratch) = ([0.0], [0.0; scratch_len(2, 1, 1)]);
             attention(Isa::best(), &sizes, [&[1.0], &[3.0, 4.0], &[5.0, 6.0]], &mut y, &mut scratch);
             y[0]
         }

@@ -21,15 +21,16 @@ pub(super) fn run(
     let [batch, queries, keys] = [q.shape.dim(0), q.shape.dim(1), k.shape.dim(1)];
     let mask = mask.first().map(|mask| added(mask, [batch, heads, queries, keys])).transpose()?;
     let sizes = Attention { batch, heads, queries, keys, depth: columns(q)?, width: columns(v)?, scale, mask };
-    let scratch = scratch_of(scratch, attention::scratch_len(keys, sizes.depth))?;
+    let scratch = scratch_of(scratch, attention::scratch_len(keys, sizes.depth, sizes.width))?;
     attention::attention(isa, &sizes, [q.f32s()?, k.f32s()?, v.f32s()?], y.f32s()?, scratch);
     Ok(())
 }
 
 /// Elements of scratch that [`run`] needs.
-pub(super) fn scratch_len(q: &Shape, k: &Shape, heads: usize) -> usize {
+pub(super) fn scratch_len([q, k, v]: [&Shape; 3], heads: usize) -> usize {
     let keys = if k.rank() == 3 { k.dim(1) } else { 0 };
-    attention::scratch_len(keys, q.last().checked_div(heads).unwrap_or(0))
+    let columns = |x: &Shape| x.last().checked_div(heads).unwrap_or(0);
+    attention::scratch_len(keys, columns(q), columns(v))
 }
 
 fn added<'a>(mask: &View<'a>, scores: [usize; 4]) -> Result<Mask<'a>, RunError> {

@@ -93,7 +93,9 @@ pub(super) fn scratch_len(op: &Op, operands: &[Info], outputs: &[Info]) -> usize
         Op::MatMul { .. } => gemm::scratch_len(x.last()),
         Op::Reduce { kind, .. } => return reduce::scratch_len(kind, shape(outputs, 0).count()),
         Op::TopK { axis, .. } if (axis as usize) < x.rank() => x.dim(axis as usize),
-        Op::Attention { heads, .. } => attention::scratch_len(&x, &shape(operands, 1), heads as usize),
+        Op::Attention { heads, .. } => {
+            attention::scratch_len([&x, &shape(operands, 1), &shape(operands, 2)], heads as usize)
+        }
         Op::Recurrent { cell, hidden, .. } => recurrent::scratch_len(cell, hidden as usize),
         _ => 0,
     };

@@ -133,10 +133,10 @@ impl Walk {
     /// An operand that is as long as the maximum where another of the node's operands has become shorter.
     fn too_long(&self, graph: &Graph, index: usize) -> Option<(usize, usize)> {
         let node = &graph.nodes[index];
-        let broadcasts =
-            matches!(node.op, Op::Engine(EngineOp::Binary { .. } | EngineOp::QBinary { .. } | EngineOp::Where {}));
-        if !broadcasts {
-            return None;
+        match node.op {
+            Op::Engine(EngineOp::Binary { .. } | EngineOp::QBinary { .. } | EngineOp::Where {}) => {}
+            Op::Engine(EngineOp::Attention { .. }) => return self.long_mask(node),
+            _ => return None,
         }
         let rank = node.inputs.iter().map(|id| self.shapes[id.0].rank()).max()?;
         let dim = |id: ValueId, axis: usize| {
@@ -148,6 +148,17 @@ impl Walk {
             let operand = node.inputs.iter().position(|&id| dim(id, axis) == Some(self.max))?;
             Some((operand, axis - (rank - self.shapes[node.inputs[operand].0].rank())))
         })
+    }
+
+    /// A mask that is as long as the maximum where the queries or the keys have become fewer.
+    fn long_mask(&self, node: &Node) -> Option<(usize, usize)> {
+        let shape = |operand: usize| node.inputs.get(operand).map(|id| self.shapes[id.0]);
+        let (mask, queries, keys) = (shape(3)?, shape(0)?.dim(1), shape(1)?.dim(1));
+        let axis = [queries, keys].into_iter().enumerate().find_map(|(place, length)| {
+            let axis = mask.rank().checked_sub(2 - place)?;
+            (mask.dim(axis) == self.max && length == self.max - 1).then_some(axis)
+        })?;
+        Some((3, axis))
     }
 
     /// Puts a SliceLike between an operand and the node.
@@ -224,6 +235,22 @@ mod tests {
         }
         assert!(session.set_length(5).is_err());
         assert!(session.set_length(0).is_err());
+    }
+
+    #[test]
+    fn a_mask_that_is_written_out_is_cut_on_both_sides() {
+        let mut graph = Graph::default();
+        let x = graph.push_value("x", info(&[1, 4, 2]), None);
+        let bias: Vec<f32> = (0..16).map(|i| i as f32).collect();
+        let bias = graph.push_constant("bias", Tensor::f32s(&[1, 4, 4], &bias));
+        let y = graph.push_value("y", info(&[1, 4, 2]), None);
+        let op = Op::Engine(EngineOp::Attention { heads: 2, scale: 1.0 });
+        graph.nodes.push(Node { name: "attention".to_owned(), op, inputs: vec![x, x, x, bias], outputs: vec![y] });
+        graph.inputs = vec![x];
+        graph.outputs = vec![y];
+        vary(&mut graph, &[AXIS]).expect("can be repaired");
+        let cut = |node: &Node| matches!(node.op, Op::Engine(EngineOp::SliceLike { .. }));
+        assert_eq!(graph.nodes.iter().map(cut).collect::<Vec<_>>(), [true, true, false]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rewriting a graph without changing what it computes.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod cse;
 pub mod dead;
@@ -32,7 +33,8 @@ pub fn simplify(graph: &mut Graph) -> Result<()> {
     dead::run(graph)
 }
 
-/// After lowering and layout: what is left of moves goes, activations go into the products before them.
+/// After lowering and layout: what is left of moves goes, activations go into the products before them, attention becomes one
+/// operator.
 ///
 /// # Errors
 /// When a constant can't be computed.
@@ -41,6 +43,7 @@ pub fn finish(graph: &mut Graph) -> Result<()> {
     merge::run(graph)?;
     identity::run(graph)?;
     activation::run(graph)?;
+    attention::run(graph)?;
     cse::run(graph)?;
     dead::run(graph)?;
     split_concat::run(graph)

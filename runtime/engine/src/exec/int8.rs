@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::{MAX_RANK, Shape};
-use dunlin_kernels::float::softmax;
+use dunlin_kernels::float::{reduce, softmax};
 use dunlin_kernels::{
     ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
     ShapeError, pack_u8_panels, packed_len,
@@ -89,7 +89,7 @@ pub(super) fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
 pub(super) fn dynamic_quantize(inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
     let x = inputs[0].f32s()?;
     let [q, scale, zero] = outputs else { return Err(RunError::Plan) };
-    let (min, max) = x.iter().fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
+    let [min, max] = reduce::range(isa, x);
     let step = if max > min { (max - min) / 255.0 } else { 1.0 };
     let offset = (((0.0 - min / step) + ROUND) - ROUND).clamp(0.0, 255.0) as u8;
     scale.f32s()?[0] = step;

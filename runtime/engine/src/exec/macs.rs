@@ -14,6 +14,7 @@ pub(crate) fn macs(op: &Op, operands: &[Info], result: Shape) -> u64 {
         }
         Op::QDepthwise { window, .. } => taps(window),
         Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } | Op::MatMulPanels { .. } => last(0),
+        Op::Attention { .. } => return attention(operands),
         Op::Recurrent { .. } => return recurrent(operands),
         _ => 0,
     };
@@ -39,6 +40,15 @@ pub(crate) fn table_len(op: &Op, result: Shape) -> u64 {
     let [oh, ow, kh, kw] = [oh, ow, window.kernel[0], window.kernel[1]].map(u64::from);
     // Windows have less than 2^16 taps a side and tensors less than 2^31 elements.
     4 * (oh * kh + ow * kw + oh * ow)
+}
+
+/// Every query meets every key, and is answered by every row of v.
+fn attention(operands: &[Info]) -> u64 {
+    let [q, k, v, ..] = operands else { return 0 };
+    let keys = k.shape.dims().get(1).map_or(0, |&keys| u64::from(keys));
+    let rows = q.shape.dims().iter().take(2).map(|&d| u64::from(d)).product::<u64>();
+    let columns = (q.shape.last() + v.shape.last()) as u64;
+    rows.saturating_mul(keys).saturating_mul(columns)
 }
 
 /// Each step of the sequence multiplies the input by W and the state by R.

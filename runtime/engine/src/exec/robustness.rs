@@ -135,7 +135,8 @@ fn windows(dice: &mut Dice, lo: f32, hi: f32) -> (Op, Vec<OwnedTensor>) {
     let (groups, depth, columns) = (1 + dice.below(3), 1 + dice.below(3), 1 + dice.below(3));
     let image = [dice.dim(), dice.dim() + 2, dice.dim() + 2, groups * depth];
     let x = dice.reals(&image);
-    match dice.below(5) {
+    match dice.below(6) {
+        5 => attention(dice),
         0 => (Op::Pool { kind: dice.pick(PoolKind::ALL), window, p: 3.0 }, [x].into()),
         1 => (Op::Lrn { size: 1 + dice.below(9) as u32, alpha: 1.0, beta: 0.75, bias: 1.0 }, [x].into()),
         2 => recurrent(dice),
@@ -161,6 +162,22 @@ fn windows(dice: &mut Dice, lo: f32, hi: f32) -> (Op, Vec<OwnedTensor>) {
             (Op::Conv { window, groups: groups as u32, lo, hi }, [x, w, bias].into())
         }
     }
+}
+
+fn attention(dice: &mut Dice) -> (Op, Vec<OwnedTensor>) {
+    let [batch, queries, keys] = [dice.dim(), dice.dim(), dice.dim()];
+    let [heads, depth, width] = [1 + dice.below(3), dice.dim(), dice.dim()];
+    let mut operands = Vec::from([
+        dice.reals(&[batch, queries, heads * depth]),
+        dice.reals(&[batch, keys, heads * depth]),
+        dice.reals(&[batch, keys, heads * width]),
+    ]);
+    if dice.one_in(2) {
+        let dims = [batch, heads, queries, keys].map(|d| if dice.one_in(2) { 1 } else { d });
+        let skipped = dice.below(4);
+        operands.push(dice.reals(&dims[skipped..]));
+    }
+    (Op::Attention { heads: heads as u32, scale: 0.5 }, operands)
 }
 
 fn recurrent(dice: &mut Dice) -> (Op, Vec<OwnedTensor>) {
@@ -273,7 +290,7 @@ fn most_chosen_operators_run() {
     ran.sort_unstable();
     assert!(ran.len() > 8_000, "only {} of 20000", ran.len());
     ran.dedup();
-    assert_eq!(ran.len(), 31, "{ran:?}");
+    assert_eq!(ran.len(), 32, "{ran:?}");
 }
 
 proptest! {

@@ -65,7 +65,8 @@ impl Op {
             | Self::Interpolate { .. }
             | Self::ConvPanels { .. }
             | Self::MatMulPanels { .. }
-            | Self::Recurrent { .. } => float::infer(self, operands),
+            | Self::Recurrent { .. }
+            | Self::Attention { .. } => float::infer(self, operands),
             Self::Reshape { .. }
             | Self::Transpose { .. }
             | Self::Slice { .. }

@@ -321,6 +321,9 @@ ops! {
     35 ConvPanels { window: Window, groups: u32, lo: f32, hi: f32, }
     /// Rows of f32 `[..,k]` times f32 or f16 in panels `[ceil(n/16),k,16]` -> `[..,n]`. An optional third operand f32\[n\] is added.
     36 MatMulPanels { n: u32, lo: f32, hi: f32, }
+    /// `softmax(q k' * scale + mask) v` for each of `heads` heads, which lie next to each other in the columns. Operands: q f32 `[batch,queries,heads*depth]`,
+    /// k `[batch,keys,heads*depth]`, v `[batch,keys,heads*width]`, and maybe a mask f32 that is broadcast to `[batch,heads,queries,keys]`.
+    37 Attention { heads: u32, scale: f32, }
 
     // --- any element type ------------------------------------------------------------------------------
     /// The same bytes with other dims; 0 keeps the operand's dim at that place, -1 takes what is left.

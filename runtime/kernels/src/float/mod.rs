@@ -7,6 +7,7 @@
 //! An [`Isa`](crate::Isa) argument picks among instances of one generic body that differ only in the vectors
 //! that the compiler may use.
 
+pub mod attention;
 pub mod conv;
 pub mod depthwise;
 pub mod elementwise;

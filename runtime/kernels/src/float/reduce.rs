@@ -62,6 +62,28 @@ fn fold_body(x: &[f32], fold: Fold) -> f32 {
 }
 
 multiversion! {
+    /// The smallest and the largest of the elements and 0; a NaN is passed over.
+    pub fn range(x: &[f32]) -> [f32; 2] {
+        range_body
+    }
+}
+
+#[inline(always)]
+fn range_body(x: &[f32]) -> [f32; 2] {
+    let mut bounds = [[0.0; 2 * LANES]; 2];
+    let (chunks, tail) = x.as_chunks::<{ 2 * LANES }>();
+    for x in chunks.iter().map(|chunk| &chunk[..]).chain([tail]) {
+        let [low, high] = &mut bounds;
+        for ((low, high), &v) in low.iter_mut().zip(high).zip(x) {
+            *low = if v < *low { v } else { *low };
+            *high = if v > *high { v } else { *high };
+        }
+    }
+    let [low, high] = bounds;
+    [low.into_iter().fold(0.0, math::min), high.into_iter().fold(0.0, math::max)]
+}
+
+multiversion! {
     /// `acc[i] = join(acc[i], x[i])`: one step of folds that lie side by side.
     pub fn fold_into(acc: &mut [f32], x: &[f32], fold: Fold) {
         fold_into_body
@@ -248,6 +270,20 @@ mod tests {
             let mut x = vec![1.0; 33];
             x[at] = f32::NAN;
             assert!(fold(Isa::best(), &x, Fold::Max).is_nan() && fold(Isa::best(), &x, Fold::Min).is_nan());
+        }
+    }
+
+    #[test]
+    fn a_range_holds_zero_and_no_nan() {
+        for isa in Isa::supported() {
+            assert_eq!(range(isa, &[]), [0.0, 0.0]);
+            assert_eq!(range(isa, &[2.0, f32::NAN, 3.0]), [0.0, 3.0]);
+            for at in [0, 31, 32, 69] {
+                let mut x = vec![-0.5; 70];
+                x[at] = -2.0;
+                x[69 - at] = 7.0;
+                assert_eq!(range(isa, &x), [-2.0, 7.0], "{isa} {at}");
+            }
         }
     }
 

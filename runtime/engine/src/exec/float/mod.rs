@@ -1,5 +1,6 @@
 //! The float operators and their relatives on integers and bools.
 
+mod attention;
 mod binary;
 mod order;
 pub(super) mod packed;
@@ -75,6 +76,7 @@ pub(super) fn run(
             reduce::cumulate(axis as usize, exclusive, reverse, x, y)
         }
         (Op::Interpolate { axis }, [x, index, weight], [y]) => resample(axis as usize, [x, index, weight], y, isa),
+        (Op::Attention { heads, scale }, inputs, [y]) => attention::run(heads as usize, scale, inputs, y, scratch, isa),
         (Op::Recurrent { .. }, inputs, outputs) => recurrent::run(op, inputs, outputs, scratch, isa),
         _ => Err(RunError::Plan),
     }
@@ -92,6 +94,9 @@ pub(super) fn scratch_len(op: &Op, operands: &[Info], outputs: &[Info]) -> usize
         Op::MatMul { .. } => gemm::scratch_len(x.last()),
         Op::Reduce { kind, .. } => return reduce::scratch_len(kind, shape(outputs, 0).count()),
         Op::TopK { axis, .. } if (axis as usize) < x.rank() => x.dim(axis as usize),
+        Op::Attention { heads, .. } => {
+            attention::scratch_len([&x, &shape(operands, 1), &shape(operands, 2)], heads as usize)
+        }
         Op::Recurrent { cell, hidden, .. } => recurrent::scratch_len(cell, hidden as usize),
         _ => 0,
     };

@@ -288,6 +288,41 @@ fn softmax_runs_along_its_axis() {
 }
 
 #[test]
+fn attention_averages_values_by_head() {
+    // Queries of 0 see all keys alike; the first head's query of ln 3 weighs its second key three times.
+    let (q, k) = (reals(&[1, 1, 2], &[3.0_f32.ln(), 0.0]), reals(&[1, 2, 2], &[0.0, 5.0, 2.0, 5.0]));
+    let v = reals(&[1, 2, 2], &[4.0, 10.0, 8.0, 30.0]);
+    let op = Op::Attention { heads: 2, scale: 0.5 };
+    nears("no mask", op, &[&q, &k, &v], &[7.0, 20.0]);
+    nears("a mask of keys", op, &[&q, &k, &v, &reals(&[2], &[0.0, -INF])], &[4.0, 10.0]);
+    nears("a mask of heads", op, &[&q, &k, &v, &reals(&[2, 1, 2], &[0.0, 0.0, -INF, 0.0])], &[7.0, 30.0]);
+}
+
+#[test]
+fn attention_rejects_operands_that_do_not_fit() {
+    let rows = count(&[1, 2, 4]);
+    let attention = |heads| Op::Attention { heads, scale: 1.0 };
+    let cases: [(&str, Op, &[&crate::exec::OwnedTensor]); 12] = [
+        ("attention of no heads", attention(0), &[&rows, &rows, &rows]),
+        ("attention of heads that don't divide", attention(3), &[&rows, &rows, &rows]),
+        ("attention of more heads than columns", attention(8), &[&rows, &rows, &rows]),
+        ("attention of no columns", attention(1), &[&count(&[1, 2, 0]), &count(&[1, 2, 0]), &rows]),
+        ("attention to no keys", attention(2), &[&rows, &count(&[1, 0, 4]), &count(&[1, 0, 4])]),
+        ("attention to fewer values", attention(2), &[&rows, &rows, &count(&[1, 1, 4])]),
+        ("attention to other keys", attention(2), &[&rows, &count(&[1, 2, 2]), &rows]),
+        ("attention in another batch", attention(2), &[&rows, &count(&[2, 2, 4]), &count(&[2, 2, 4])]),
+        ("attention of a matrix", attention(2), &[&count(&[2, 4]), &rows, &rows]),
+        ("attention with a wide mask", attention(2), &[&rows, &rows, &rows, &count(&[3])]),
+        ("attention with a mask of batches", attention(2), &[&rows, &rows, &rows, &count(&[2, 1, 1, 1])]),
+        ("attention with a deep mask", attention(2), &[&rows, &rows, &rows, &count(&[1, 1, 1, 2, 2])]),
+    ];
+    for (name, op, operands) in cases {
+        assert!(matches!(eval(op, operands), Err(EvaluateError::Infer(_))), "{name}");
+    }
+    assert!(eval(attention(2), &[&rows, &rows, &rows, &count(&[2, 1, 2])]).is_ok());
+}
+
+#[test]
 fn layer_norm_spans_all_axes_from_its_own() {
     let x = reals(&[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
     let norm = |axis, rms| Op::LayerNorm { axis, epsilon: 0.0, rms };

@@ -10,6 +10,9 @@ use crate::exec::{View, ViewMut};
 use crate::op::{Activation, UnaryKind};
 use crate::tensor::DType;
 
+/// Elements that are copied and worked on together.
+const BLOCK: usize = 2048;
+
 pub(super) fn run(f: Activation, x: &View<'_>, y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
     match (f.kind, x.dtype) {
         (UnaryKind::IsNan, _) => test(x, y, f32::is_nan),
@@ -17,11 +20,18 @@ pub(super) fn run(f: Activation, x: &View<'_>, y: &mut ViewMut<'_>, isa: Isa) ->
             test(x, y, |v| (v == f32::INFINITY && f.beta != 0.0) || (v == f32::NEG_INFINITY && f.alpha != 0.0))
         }
         (kind, dtype) => {
+            if dtype == DType::F32 {
+                // A block is still in the cache when the function is applied to it.
+                for (x, y) in x.f32s()?.chunks(BLOCK).zip(y.f32s()?.chunks_mut(BLOCK)) {
+                    y.copy_from_slice(x);
+                    apply(f, y, isa);
+                }
+                return Ok(());
+            }
             y.bytes.copy_from_slice(x.bytes);
-            match (kind, dtype) {
-                (UnaryKind::Not, _) => y.bytes.iter_mut().for_each(|b| *b = u8::from(*b == 0)),
-                (UnaryKind::BitNot, _) => y.bytes.iter_mut().for_each(|b| *b = !*b),
-                (_, DType::F32) => apply(f, y.f32s()?, isa),
+            match kind {
+                UnaryKind::Not => y.bytes.iter_mut().for_each(|b| *b = u8::from(*b == 0)),
+                UnaryKind::BitNot => y.bytes.iter_mut().for_each(|b| *b = !*b),
                 _ => integer(f, elements_mut(y.bytes)?),
             }
             Ok(())

@@ -37,6 +37,7 @@ pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
         Op::Recurrent { cell, direction, hidden, mask, .. } => {
             Recurrence { rules, cell, directions: directions(direction), hidden: hidden as usize, mask }.infer()
         }
+        Op::Attention { heads, .. } => rules.attention(heads as usize),
         _ => Err(rules.0.parameter("is no float operator")),
     }
 }
@@ -68,6 +69,7 @@ fn arity(op: &Op) -> RangeInclusive<usize> {
         Op::Conv { .. } | Op::ConvPanels { .. } | Op::Where {} | Op::Interpolate { .. } => 3..=3,
         Op::MatMul { .. } | Op::MatMulPanels { .. } | Op::LayerNorm { .. } => 2..=3,
         Op::Binary { .. } => 2..=2,
+        Op::Attention { .. } => 3..=4,
         Op::Recurrent { mask, .. } => {
             let present = mask.count_ones() as usize;
             present..=present
@@ -275,6 +277,28 @@ impl Rules<'_> {
             }
         }
         one(DType::F32, shape)
+    }
+
+    /// Every head has columns and there is a key, so that no sum is empty and the work is what the operands' sizes say.
+    fn attention(&self, heads: usize) -> Result<Outputs, InferError> {
+        let ranked = |operand| self.0.ranked(operand, &[DType::F32], 3);
+        let (q, k, v) = (ranked(0)?, ranked(1)?, ranked(2)?);
+        if [q, v].iter().any(|x| x.last() == 0 || x.last().checked_rem(heads) != Some(0)) {
+            return Err(self.0.parameter("the heads don't divide the columns"));
+        }
+        let ([batch, queries], keys) = ([q.dim(0), q.dim(1)], k.dim(1));
+        if keys == 0 {
+            return Err(self.0.misfit(1));
+        }
+        self.0.exact(1, DType::F32, &[batch, keys, q.last()])?;
+        self.0.exact(2, DType::F32, &[batch, keys, v.last()])?;
+        if self.0.len() == 4 {
+            let scores = self.0.sized(&[batch, heads, queries, keys])?;
+            if broadcast(self.float(3)?, scores) != Some(scores) {
+                return Err(self.0.misfit(3));
+            }
+        }
+        one(DType::F32, self.0.sized(&[batch, queries, v.last()])?)
     }
 
     fn interpolate(&self, axis: u32) -> Result<Outputs, InferError> {

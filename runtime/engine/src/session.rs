@@ -201,8 +201,24 @@ struct Context<'a> {
 impl Context<'_> {
     fn run(&self, step: &Step, arena: &mut [u8], scratch: &mut [u8]) -> Result<(), RunError> {
         let node = &self.model.nodes[step.node];
-        let mut outputs = core::array::from_fn::<_, MAX_OUTPUTS, _>(|_| ViewMut::empty());
-        let mut gaps: [(usize, &[u8]); MAX_OUTPUTS + 1] = [(0, &[]); MAX_OUTPUTS + 1];
+        // Small models have steps so short that filling views which nobody reads would show.
+        match (node.inputs.len(), node.outputs.len()) {
+            (..=4, 1) => self.run_with::<4, 1, 2>(step, arena, scratch),
+            (..=8, 1) => self.run_with::<8, 1, 2>(step, arena, scratch),
+            _ => self.run_with::<MAX_OPERANDS, MAX_OUTPUTS, { MAX_OUTPUTS + 1 }>(step, arena, scratch),
+        }
+    }
+
+    /// Runs a step of at most I operands and O results, which leave at most G gaps in the arena.
+    fn run_with<const I: usize, const O: usize, const G: usize>(
+        &self,
+        step: &Step,
+        arena: &mut [u8],
+        scratch: &mut [u8],
+    ) -> Result<(), RunError> {
+        let node = &self.model.nodes[step.node];
+        let mut outputs = core::array::from_fn::<_, O, _>(|_| ViewMut::empty());
+        let mut gaps: [(usize, &[u8]); G] = [(0, &[]); G];
         let (mut rest, mut start) = (arena, 0);
         // Results are cut out of the arena from left to right; what lies between them is there to read.
         for (gap, &which) in gaps.iter_mut().zip(&step.by_offset[..node.outputs.len()]) {
@@ -217,7 +233,7 @@ impl Context<'_> {
             (rest, start) = (after, range.end);
         }
         gaps[node.outputs.len()] = (start, rest);
-        let mut inputs = [View::EMPTY; MAX_OPERANDS];
+        let mut inputs = [View::EMPTY; I];
         for (view, &tensor) in inputs.iter_mut().zip(&node.inputs) {
             *view = self.view(tensor, &gaps[..=node.outputs.len()]).ok_or(RunError::Plan)?;
         }

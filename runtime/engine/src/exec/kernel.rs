@@ -12,7 +12,7 @@ use dunlin_kernels::float::Fusion;
 use dunlin_kernels::float::{depthwise, packed::Packed};
 use dunlin_kernels::{
     Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName,
-    Lookup, MaxPool, Mul, MulParams, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
+    Lookup, MaxPool, Mul, MulParams, PAD, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
 };
 
 /// What is known of an operand or a result when a kernel is picked.
@@ -296,7 +296,7 @@ impl Select<'_> {
         let out = window.output(input.dim(1), input.dim(2)).ok_or_else(fault)?;
         let shape = TapsShape { out, kernel: window.kernel.map(|k| k as usize), run };
         let input_len = input.span(1, 4) - (groups - 1) * run;
-        TapsBuf::new(table(2)?, table(3)?, shape, input_len).map_err(|_| fault())
+        laid_out(table(2)?, table(3)?, shape, input_len).ok_or_else(fault)
     }
 
     fn pool(&self) -> Result<TapsBuf, InferError> {
@@ -353,7 +353,18 @@ fn dequantize(quant: Quant) -> DequantizeParams {
 
 fn buffer(window: &Window, [h, w, c]: [usize; 3], run: usize) -> Option<TapsBuf> {
     let (rows, cols, shape) = window.tables([h, w, c], run)?;
-    TapsBuf::new(rows, cols, shape, h * w * c - (c - run)).ok()
+    laid_out(rows, cols, shape, h * w * c - (c - run))
+}
+
+/// Offset tables as kernels like them: a window over one column of pixels lies down, for its points then have neighbours
+/// on their line.
+fn laid_out(rows: Vec<u32>, cols: Vec<u32>, shape: TapsShape, input_len: usize) -> Option<TapsBuf> {
+    let TapsShape { out: [oh, ow], kernel: [kh, kw], run } = shape;
+    if [ow, kw, cols.len()] == [1; 3] && cols[0] != PAD {
+        let lying = TapsShape { out: [1, oh], kernel: [1, kh], run };
+        return TapsBuf::new(cols, rows, lying, input_len).ok();
+    }
+    TapsBuf::new(rows, cols, shape, input_len).ok()
 }
 
 /// Tables of a pool, or of a mean seen as one: the reduced axes are the height, those after them the channels.

@@ -175,6 +175,8 @@ impl Job<'_> {
         let len = kw * taps.shape().run;
         let row_len = row_len(taps);
         let scratch = &mut scratch[..count * row_len + lines::SLACK];
+        // What fills a row up stands against weights of 0; only sums of rows see it.
+        let counted = !self.input.w_zero.is_empty();
         for i in 0..count {
             for (ky, start) in starts[..kh].iter().enumerate() {
                 // SAFETY: both ends have slack; the bytes after a run are written by the next one.
@@ -183,7 +185,9 @@ impl Job<'_> {
                     copy_run(start.add((first + i) * line.step), to, len);
                 }
             }
-            scratch[i * row_len + taps.depth()..][..row_len - taps.depth()].fill(0);
+            if counted {
+                scratch[i * row_len + taps.depth()..][..row_len - taps.depth()].fill(0);
+            }
         }
     }
 

@@ -89,13 +89,30 @@ pub(super) fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
 pub(super) fn dynamic_quantize(inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
     let x = inputs[0].f32s()?;
     let [q, scale, zero] = outputs else { return Err(RunError::Plan) };
-    let (min, max) = x.iter().fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
+    let (min, max) = extremes(x);
     let step = if max > min { (max - min) / 255.0 } else { 1.0 };
     let offset = (((0.0 - min / step) + ROUND) - ROUND).clamp(0.0, 255.0) as u8;
     scale.f32s()?[0] = step;
     zero.bytes[0] = offset;
     let quantize = Quantize::select(isa);
     Ok(quantize.run(QuantizeParams { scale: step, zero: offset }, x, q.bytes)?)
+}
+
+/// The smallest and largest value with 0 among them, whatever is no number left out. In lanes, which the order of the values
+/// doesn't matter to.
+fn extremes(x: &[f32]) -> (f32, f32) {
+    const LANES: usize = 32;
+    let mut lanes = [[0.0_f32; LANES]; 2];
+    let [low, high] = &mut lanes;
+    let (groups, rest) = x.as_chunks::<LANES>();
+    for group in groups {
+        for ((low, high), &x) in low.iter_mut().zip(&mut *high).zip(group) {
+            *low = if x < *low { x } else { *low };
+            *high = if x > *high { x } else { *high };
+        }
+    }
+    let all = |lanes: [f32; LANES], pick: fn(f32, f32) -> f32| lanes.iter().chain(rest).copied().fold(0.0, pick);
+    (all(lanes[0], f32::min), all(lanes[1], f32::max))
 }
 
 /// Runs `one` for each image of a batch.

@@ -46,6 +46,8 @@ Examples:
   dunlin inspect model.dunlin
   dunlin inspect model.dunlin --json | jq .memory
   dunlin inspect model.dunlin --verify && echo sound
+  dunlin inspect model.dunlin --kernels                which kernel does each step, on each instruction set
+  dunlin inspect --kernels                             which operators have kernels
 
 Exit codes: 0 sound, 1 no such file, 2 wrong command line, 3 damaged, or (with --verify) computes other results";
 
@@ -206,12 +208,15 @@ impl CompileArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = INSPECT_EXAMPLES)]
 pub struct InspectArgs {
-    /// The artifact
-    #[arg(value_name = "MODEL.dunlin")]
-    pub model: PathBuf,
+    /// The artifact; not needed with --kernels
+    #[arg(value_name = "MODEL.dunlin", required_unless_present = "kernels")]
+    pub model: Option<PathBuf>,
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
+    /// Show only what carries out each step, or each operator there is, on each instruction set
+    #[arg(long, conflicts_with = "verify")]
+    pub kernels: bool,
     /// Check the weights' digest, and that this machine computes what the compiler computed
     #[arg(long)]
     pub verify: bool,

@@ -35,10 +35,14 @@ struct Bench {
     macs: u64,
     /// Map, load and first answer in a fresh process; `null` where no process could be started.
     cold_start_us: Option<f64>,
+    /// The same in its parts, and what memory it took.
+    cold: Option<Cold>,
     /// Most memory that this fresh process had resident; `null` where the system doesn't tell.
     peak_memory_bytes: Option<u64>,
     /// Arena and scratch of a session.
     planned_memory_bytes: usize,
+    /// All that a session takes from the allocator: arena, scratch, and the plan's lists and tables.
+    session_bytes: usize,
     file_bytes: usize,
     /// Of `--profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,8 +52,24 @@ struct Bench {
 /// What a fresh process tells.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Cold {
-    cold_start_us: f64,
+    /// Opening and mapping the file.
+    map_us: f64,
+    /// Parsing it, building the plan, taking the memory.
+    load_us: f64,
+    /// The first run, which touches all of that memory and all weights for the first time.
+    first_run_us: f64,
+    /// By how much the process's memory that no file backs grew meanwhile; `null` where the system doesn't tell.
+    memory_growth_bytes: Option<u64>,
+    /// By how much all of its resident memory grew, the mapped file's part included.
+    resident_growth_bytes: Option<u64>,
+    /// The most that it had resident.
     peak_memory_bytes: Option<u64>,
+}
+
+impl Cold {
+    fn total(&self) -> f64 {
+        self.map_us + self.load_us + self.first_run_us
+    }
 }
 
 /// Measures.
@@ -65,7 +85,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
     let profile = profiled(&source, &mut session, args)?;
     let colds = (0..COLD_STARTS).filter_map(|_| cold_in_child(args));
     let mut colds: Vec<Cold> = colds.collect();
-    colds.sort_by(|a, b| a.cold_start_us.total_cmp(&b.cold_start_us));
+    colds.sort_by(|a, b| a.total().total_cmp(&b.total()));
     let median = colds.get(colds.len() / 2);
     let plan = session.plan();
     let bench = Bench {
@@ -77,9 +97,11 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
         p90_us: times.percentile(90.0),
         p99_us: times.percentile(99.0),
         macs: session.explain().map(|step| step.macs).sum(),
-        cold_start_us: median.map(|cold| cold.cold_start_us),
+        cold_start_us: median.map(Cold::total),
+        cold: median.copied(),
         peak_memory_bytes: median.and_then(|cold| cold.peak_memory_bytes),
         planned_memory_bytes: plan.memory(),
+        session_bytes: session.heap_len(),
         file_bytes: session.file().len(),
         profile,
     };
@@ -153,13 +175,57 @@ fn golden_inputs(session: &mut Session<&[u8]>) -> Vec<Vec<u8>> {
     inputs
 }
 
-/// One cold start in this process.
+/// One cold start in this process; filling the inputs isn't part of it.
 fn cold(args: &BenchArgs) -> Result<Cold, CliError> {
+    let before = Resident::now();
     let start = Instant::now();
     let source = Source::open(&args.model)?;
+    let mapped = start.elapsed();
     let mut session = session(&source, args)?;
-    session.golden(0).map_err(|error| CliError::run(&args.model, error))?;
-    Ok(Cold { cold_start_us: micros(start.elapsed()), peak_memory_bytes: peak_memory() })
+    let loaded = start.elapsed();
+    let mut index = 0;
+    while let Some(input) = session.input_mut(index) {
+        fill_golden(index as u64, input.dtype, input.bytes);
+        index += 1;
+    }
+    let begin = Instant::now();
+    session.run().map_err(|error| CliError::run(&args.model, error))?;
+    let first = begin.elapsed();
+    let growth = before.zip(Resident::now()).map(|(before, after)| after.since(before));
+    Ok(Cold {
+        map_us: micros(mapped),
+        load_us: micros(loaded - mapped),
+        first_run_us: micros(first),
+        memory_growth_bytes: growth.map(|growth| growth.anonymous),
+        resident_growth_bytes: growth.map(|growth| growth.all),
+        peak_memory_bytes: peak_memory(),
+    })
+}
+
+/// Memory of this process that is resident.
+#[derive(Clone, Copy, Debug)]
+struct Resident {
+    all: u64,
+    /// What no file backs.
+    anonymous: u64,
+}
+
+impl Resident {
+    /// As exactly as the system tells (Linux: counted page by page); `None` where it doesn't.
+    fn now() -> Option<Self> {
+        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+        Some(Self { all: kilobytes(&rollup, "Rss:")?, anonymous: kilobytes(&rollup, "Anonymous:")? })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { all: self.all.saturating_sub(before.all), anonymous: self.anonymous.saturating_sub(before.anonymous) }
+    }
+}
+
+/// The bytes that a line of a system's report tells in kB.
+fn kilobytes(report: &str, name: &str) -> Option<u64> {
+    let line = report.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// One cold start in a process of its own; `None` where none can be started.
@@ -175,15 +241,11 @@ fn cold_in_child(args: &BenchArgs) -> Option<Cold> {
 
 /// The most memory that this process had resident, where the system tells (Linux).
 fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
+    kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
 impl Bench {
     fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let unknown = || "unknown".to_owned();
         writeln!(out, "{} on {}: {} runs", self.model, self.kernels, self.runs)?;
         let times = [("p50", self.p50_us), ("p90", self.p90_us), ("p99", self.p99_us), ("min", self.min_us)];
         for (name, time) in times {
@@ -197,10 +259,27 @@ impl Bench {
                 self.macs as f64 / self.p50_us / 1e3
             )?;
         }
-        writeln!(out, "  cold start   {}", self.cold_start_us.map_or_else(unknown, output::time))?;
-        let peak = self.peak_memory_bytes.map_or_else(unknown, |peak| format!("{:.1} MB", peak as f64 / 1e6));
-        writeln!(out, "  peak memory  {peak}, of which the plan takes {} bytes", bytes(self.planned_memory_bytes))?;
+        match &self.cold {
+            Some(cold) => writeln!(
+                out,
+                "  cold start   {}: map {}, load {}, first run {}",
+                output::time(cold.total()),
+                output::time(cold.map_us),
+                output::time(cold.load_us),
+                output::time(cold.first_run_us)
+            )?,
+            None => writeln!(out, "  cold start   unknown")?,
+        }
+        let (planned, session) = (bytes(self.planned_memory_bytes), bytes(self.session_bytes));
+        writeln!(out, "  memory       {session} bytes of a session, of which {planned} are arena and scratch")?;
+        let growth = self.cold.and_then(|cold| cold.memory_growth_bytes);
+        let (growth, peak) = (megabytes(growth), megabytes(self.peak_memory_bytes));
+        writeln!(out, "               the process grew by {growth} beyond the mapped file, to {peak} with everything")?;
         writeln!(out, "  file         {} bytes", bytes(self.file_bytes))?;
         self.profile.as_ref().map_or(Ok(()), |profile| profile.show(out))
     }
+}
+
+fn megabytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.2} MB", bytes as f64 / 1e6))
 }

@@ -10,6 +10,7 @@ use dunlin_engine::{Plan, Session};
 use serde::Serialize;
 
 use crate::args::InspectArgs;
+use crate::commands::kernels;
 use crate::error::CliError;
 use crate::model::Source;
 use crate::output::{self, bytes, hex};
@@ -109,6 +110,10 @@ struct Operator {
 struct Memory {
     arena_bytes: usize,
     scratch_bytes: usize,
+    /// Lists and tables of the plan.
+    plan_bytes: usize,
+    /// All that the session takes from the allocator.
+    session_bytes: usize,
     weight_bytes: usize,
     tensors: Vec<Placed>,
 }
@@ -130,13 +135,18 @@ struct GoldenInfo {
 
 /// Shows an artifact, and with `--verify` proves that it is whole and computes what it should.
 pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
-    let source = Source::open(&args.model)?;
+    let source = args.model.as_deref().map(Source::open).transpose()?;
+    if args.kernels {
+        kernels::run(source.as_ref(), args.json, out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let source = source.unwrap_or_else(Source::built_in);
     let mut session = source.session()?;
     if args.verify {
         verify(&source, &mut session)?;
     }
     let fault = |error| CliError::artifact(&source.path, error);
-    let inspection = Inspection::new(args, &source.artifact()?, session.plan()).map_err(fault)?;
+    let inspection = Inspection::new(args, &source, &source.artifact()?, &session).map_err(fault)?;
     if args.json {
         output::json(&inspection, out)?;
     } else {
@@ -158,7 +168,13 @@ fn verify(source: &Source, session: &mut Session<&[u8]>) -> Result<(), CliError>
 }
 
 impl Inspection {
-    fn new(args: &InspectArgs, artifact: &Artifact<'_>, plan: &Plan) -> Result<Self, ArtifactError> {
+    fn new(
+        args: &InspectArgs,
+        source: &Source,
+        artifact: &Artifact<'_>,
+        session: &Session<&[u8]>,
+    ) -> Result<Self, ArtifactError> {
+        let plan = session.plan();
         let (names, model, labels) = (artifact.names()?, plan.model(), artifact.labels()?);
         let name = |index: usize| names.value(index).to_owned();
         let inputs = model.inputs.iter().enumerate().map(|(i, &t)| Tensor::new(name(i), &model.tensors[t]));
@@ -166,7 +182,7 @@ impl Inspection {
         let outputs = outputs.map(|(i, &t)| Tensor::new(name(model.inputs.len() + i), &model.tensors[t]));
         let card = artifact.card()?.unwrap_or("null");
         Ok(Self {
-            model: args.model.display().to_string(),
+            model: source.path.display().to_string(),
             bytes: artifact.bytes().len(),
             kernels: plan.isa().to_string(),
             verified: args.verify,
@@ -177,7 +193,7 @@ impl Inspection {
             outputs: outputs.collect(),
             operators: operators(plan, &names),
             quantization: quantization(model),
-            memory: Memory::new(artifact, plan),
+            memory: Memory::new(artifact, session),
             golden: golden(artifact)?,
             card: serde_json::from_str(card).map_err(|_| ArtifactError::Section { section: "card" })?,
         })
@@ -201,11 +217,12 @@ impl Inspection {
             writeln!(out, "{name}: {}", tensors.iter().map(Tensor::to_string).collect::<Vec<_>>().join("; "))?;
         }
         writeln!(out, "\noperators\n{}", self.operator_table())?;
-        let Memory { arena_bytes, scratch_bytes, weight_bytes, .. } = self.memory;
-        let (arena, scratch, weights) = (bytes(arena_bytes), bytes(scratch_bytes), bytes(weight_bytes));
+        let Memory { arena_bytes, scratch_bytes, plan_bytes, session_bytes, weight_bytes, .. } = self.memory;
+        let sizes = [session_bytes, arena_bytes, scratch_bytes, plan_bytes, weight_bytes].map(bytes);
+        let [session, arena, scratch, plan, weights] = sizes;
         writeln!(
             out,
-            "memory: {arena} bytes of arena, {scratch} of scratch; {weights} bytes of weights stay in the file"
+            "memory: {session} bytes of a session: {arena} of arena, {scratch} of scratch, {plan} of the plan's lists and tables; {weights} bytes of weights stay in the file"
         )?;
         for golden in &self.golden {
             writeln!(out, "golden: seed {} gives {}", golden.seed, golden.outputs_sha256)?;
@@ -343,7 +360,8 @@ impl std::fmt::Display for Tensor {
 }
 
 impl Memory {
-    fn new(artifact: &Artifact<'_>, plan: &Plan) -> Self {
+    fn new(artifact: &Artifact<'_>, session: &Session<&[u8]>) -> Self {
+        let plan = session.plan();
         let model = plan.model();
         let placed = model.tensors.iter().enumerate().filter_map(|(tensor, def)| match def.place {
             Place::Arena(offset) => Some(Placed { tensor, offset, bytes: def.len() }),
@@ -351,8 +369,10 @@ impl Memory {
         });
         let weights = artifact.sections().find(|section| section.kind.name() == "weights");
         Self {
-            arena_bytes: model.arena,
-            scratch_bytes: plan.memory() - model.arena,
+            arena_bytes: plan.arena(),
+            scratch_bytes: plan.scratch(),
+            plan_bytes: session.heap_len() - plan.memory(),
+            session_bytes: session.heap_len(),
             weight_bytes: weights.map_or(0, |section| section.bytes.len()),
             tensors: placed.collect(),
         }

@@ -6,4 +6,5 @@ pub mod compile;
 pub mod completions;
 pub mod eval;
 pub mod inspect;
+mod kernels;
 pub mod run;

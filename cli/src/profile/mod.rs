@@ -156,11 +156,9 @@ impl Profile {
         writeln!(out, "\nsteps, medians of {} runs, {} together", self.runs, output::time(self.total_us))?;
         writeln!(out, "{}", self.step_table())?;
         writeln!(out, "operators\n{}", self.operator_table())?;
-        let Peak { int8_gmacs, f32_gmacs } = self.peak;
-        writeln!(
-            out,
-            "peak of this core with these kernels, operands in the first cache: int8 {int8_gmacs:.1}, f32 {f32_gmacs:.1} billion MACs a second"
-        )?;
+        if let Some(peak) = self.peak.words() {
+            writeln!(out, "peak of this core, on registers alone: {peak}")?;
+        }
         Ok(())
     }
 
@@ -249,7 +247,7 @@ impl Step {
             share: if total_us > 0.0 { time_us / total_us } else { 0.0 },
             macs: info.macs,
             gmacs,
-            of_peak: gmacs.filter(|_| best > 0.0).map(|gmacs| gmacs / best),
+            of_peak: gmacs.zip(best).map(|(gmacs, best)| gmacs / best),
             bytes,
             gbytes: rate(bytes as f64, time_us).unwrap_or(0.0),
         }

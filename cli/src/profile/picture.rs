@@ -75,12 +75,11 @@ impl Drawing<'_> {
         self.y += 22.0;
         let rate = if *total_us > 0.0 { *macs as f64 / total_us / 1e3 } else { 0.0 };
         let line = format!(
-            "{} for {} steps (medians of {runs} runs), {:.2} million MACs, {rate:.1} GMAC/s; peak int8 {:.1}, f32 {:.1} GMAC/s. Dark: the time at the peak.",
+            "{} for {} steps (medians of {runs} runs), {:.2} million MACs, {rate:.1} GMAC/s{}",
             output::time(*total_us),
             steps.len(),
             *macs as f64 / 1e6,
-            peak.int8_gmacs,
-            peak.f32_gmacs
+            peak.words().map_or_else(String::new, |peak| format!("; peak {peak}. Dark: the time at the peak."))
         );
         self.text(MARGIN, "dim num", &line);
         self.y += 14.0;
@@ -225,7 +224,7 @@ mod tests {
         };
         let steps = vec![step(0, "conv", 0.75, Some(0.5)), step(1, "add", 0.25, None)];
         let operator = |op, share: f64| Operator { op, steps: 1, time_us: share * 10.0, share, macs: 1000 };
-        let peak = Peak { int8_gmacs: 100.0, f32_gmacs: 50.0 };
+        let peak = Peak { int8_gmacs: Some(100.0), f32_gmacs: None };
         let operators = vec![operator("conv", 0.75), operator("add", 0.25)];
         Profile { runs: 3, total_us: 10.0, macs: 2000, peak, steps, operators }
     }

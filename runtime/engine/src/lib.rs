@@ -32,7 +32,7 @@ pub mod wire;
 
 pub use artifact::Artifact;
 pub use classifier::{Classifier, Scores};
-pub use dunlin_kernels::{AlignedBytes, Isa};
+pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind};
 pub use model::{Limits, ModelError};
 pub use plan::Plan;
 pub use session::Session;

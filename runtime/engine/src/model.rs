@@ -205,6 +205,17 @@ impl Model {
         Ok(model)
     }
 
+    /// Bytes that the graph takes.
+    pub(crate) fn heap_len(&self) -> usize {
+        let lists = [&self.inputs, &self.outputs];
+        let of_nodes = self.nodes.iter().flat_map(|node| [&node.inputs, &node.outputs]);
+        let indices: usize = lists.into_iter().chain(of_nodes).map(Vec::capacity).sum();
+        self.tensors.capacity() * size_of::<TensorDef>()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.varying.capacity() * size_of::<VaryingAxis>()
+            + indices * size_of::<usize>()
+    }
+
     /// A line for each quantized tensor: its index, scale and zero point.
     fn read_quantization(&mut self, bytes: &[u8]) -> Option<()> {
         let mut words = Words::new(bytes);
@@ -345,7 +356,12 @@ fn read_list<T>(
     read: impl Fn(&mut Words<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
     let count = words.count(words_each)?;
-    (0..count).map(|_| read(words)).collect()
+    // No longer than the file's own words, and exactly as long as it has to be.
+    let mut list = Vec::with_capacity(count);
+    for _ in 0..count {
+        list.push(read(words)?);
+    }
+    Some(list)
 }
 
 fn read_tensor(words: &mut Words<'_>, weights: usize) -> Option<TensorDef> {

@@ -64,7 +64,8 @@ impl Plan {
     pub fn build(artifact: &Artifact<'_>, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
         let model = Model::parse(artifact, limits)?;
         check_cost(&model, limits)?;
-        let mut plan = Self { model, steps: Vec::new(), scratch: 0, file_len: artifact.bytes().len(), isa };
+        let steps = Vec::with_capacity(model.nodes.iter().filter(|node| !model.is_view(node)).count());
+        let mut plan = Self { model, steps, scratch: 0, file_len: artifact.bytes().len(), isa };
         for node in 0..plan.model.nodes.len() {
             plan.push_step(node, artifact.bytes()).map_err(|error| ModelError::Infer { node, error })?;
         }
@@ -112,9 +113,25 @@ impl Plan {
         self.isa
     }
 
-    /// Bytes of the arena and of the scratch memory together: all that a session needs beyond the file.
+    /// Bytes of the arena and of the scratch memory together: what a session computes in.
     pub fn memory(&self) -> usize {
         self.model.arena + self.scratch
+    }
+
+    /// Bytes of the arena.
+    pub fn arena(&self) -> usize {
+        self.model.arena
+    }
+
+    /// Bytes of the scratch memory.
+    pub fn scratch(&self) -> usize {
+        self.scratch
+    }
+
+    /// Bytes of the plan's own lists and tables: the graph, the steps, the offsets of windows.
+    pub fn heap_len(&self) -> usize {
+        let tables: usize = self.steps.iter().map(|step| step.kernel.heap_len()).sum();
+        self.model.heap_len() + self.steps.capacity() * size_of::<Step>() + tables
     }
 
     /// What each step does, in order, at the planned maximum of varying axes; operators that only give bytes another

@@ -1,6 +1,6 @@
 //! Running a plan.
 
-use crate::artifact::{Artifact, Digest, Golden, fill_golden};
+use crate::artifact::{ALIGN, Artifact, Digest, Golden, fill_golden};
 use crate::error::RunError;
 use crate::exec::{View, ViewMut};
 use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place, TensorDef};
@@ -46,6 +46,12 @@ impl<B: AsRef<[u8]>> Session<B> {
     /// The plan that runs here.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Bytes that the session has taken from the allocator: all that it holds beyond the file.
+    pub fn heap_len(&self) -> usize {
+        let buffers = [&self.arena, &self.scratch].map(|buffer| buffer.len().next_multiple_of(ALIGN));
+        buffers.iter().sum::<usize>() + self.plan.heap_len() + self.shapes.capacity() * size_of::<Shape>()
     }
 
     /// The artifact's bytes.

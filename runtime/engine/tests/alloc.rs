@@ -63,3 +63,16 @@ fn loading_takes_what_the_plan_says_and_a_little() {
         assert!(taken.bytes_max <= memory + 64 * 1024, "{name}: {} bytes, {memory} of them planned", taken.bytes_max);
     }
 }
+
+#[test]
+fn a_session_holds_what_it_says() {
+    for (name, graph) in GRAPHS {
+        let file = graph().sections().file();
+        for isa in Isa::supported() {
+            let mut session = None;
+            let taken = measure(|| session = Session::load(&file[..], isa, Limits::default()).ok());
+            let session = session.expect("the graph is sound");
+            assert_eq!(taken.bytes_current, session.heap_len() as i64, "{name} on {isa}");
+        }
+    }
+}

@@ -27,9 +27,11 @@ mod epilogue;
 mod error;
 pub mod float;
 mod gemm;
+mod interleave;
 mod isa;
 mod name;
 mod panel;
+pub mod peak;
 mod pool;
 mod taps;
 
@@ -42,6 +44,7 @@ pub use elementwise::{
 pub use epilogue::{Dynamic, Epilogue, Raw, Requant};
 pub use error::{IsaError, PanelError, ShapeError, TapsError};
 pub use gemm::{Gemm, GemmInput};
+pub use interleave::interleave3;
 pub use isa::{Isa, IsaKind};
 pub use name::KernelName;
 pub use panel::{PANEL, Panels, pack_panels, pack_u8_panels, packed_len};

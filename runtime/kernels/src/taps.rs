@@ -196,6 +196,11 @@ impl TapsBuf {
         Ok(Self { rows, cols, shape, input_len, line })
     }
 
+    /// Bytes that the tables take.
+    pub fn heap_len(&self) -> usize {
+        (self.rows.capacity() + self.cols.capacity()) * size_of::<u32>()
+    }
+
     /// The tables, which were checked already.
     pub fn taps(&self) -> Taps<'_> {
         let Self { rows, cols, shape, input_len, line } = self;

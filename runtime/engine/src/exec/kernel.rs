@@ -163,6 +163,15 @@ impl Kernel {
         }
     }
 
+    /// Bytes of the tables that it keeps.
+    pub fn heap_len(&self) -> usize {
+        match self {
+            Self::Conv { taps, .. } | Self::Depthwise { taps, .. } | Self::MaxPool { taps, .. } => taps.heap_len(),
+            Self::AvgPool { taps, scale, .. } => taps.heap_len() + scale.capacity() * size_of::<f32>(),
+            _ => 0,
+        }
+    }
+
     /// Carries the operator out.
     ///
     /// `scratch` has at least `scratch_len` bytes and begins at a multiple of 64.

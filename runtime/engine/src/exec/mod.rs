@@ -57,7 +57,7 @@ pub(crate) fn run(
         | Op::Cast { .. }
         | Op::OneHot { .. }
         | Op::Trilu { .. }
-        | Op::SliceLike { .. } => movement::run(op, inputs, outputs),
+        | Op::SliceLike { .. } => movement::run(op, inputs, outputs, isa),
         _ => float::run(op, inputs, outputs, scratch, isa),
     }
 }

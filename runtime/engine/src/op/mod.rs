@@ -5,8 +5,11 @@
 //! scale ratios from the operands. `op/infer.rs` has each operator's rules for shapes and types.
 
 use crate::tensor::{DType, Ints};
+mod implementation;
 pub mod infer;
 mod taps;
+
+pub use implementation::Implementation;
 
 #[cfg(feature = "write")]
 use crate::wire::Put;
@@ -226,6 +229,9 @@ macro_rules! ops {
         pub enum Op { $($(#[$doc])* $name { $($(#[$fdoc])* $field: $type,)* },)* }
 
         impl Op {
+            /// The names of all operators.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
             /// The operator's name, as plans and messages show it.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$name { .. } => stringify!($name),)* }

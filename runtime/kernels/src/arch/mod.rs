@@ -130,6 +130,55 @@ pub(crate) fn pool_fns(isa: Isa) -> &'static PoolFns {
     dispatch!(isa, &all::POOL, set => &set::POOL)
 }
 
+/// See [`crate::peak`]; ARM has no yardsticks yet.
+pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level is proof of the features.
+        Level::Avx2 => Some(unsafe { x86_64::peak::avx2_int8(rounds) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::AvxVnniVex => Some(unsafe { x86_64::peak::vex_int8(rounds) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::AvxVnniEvex => Some(unsafe { x86_64::peak::evex_int8(rounds) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_int8(rounds) }),
+        _ => None,
+    }
+}
+
+/// See [`crate::peak`].
+pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level is proof of AVX512.
+        Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_f32(rounds) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: what fuses has FMA, and the level AVX2.
+        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex if isa.fuses() => {
+            Some(unsafe { x86_64::peak::fma_f32(rounds) })
+        }
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: each of the levels is proof of AVX2.
+        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex => Some(unsafe { x86_64::peak::avx2_f32(rounds) }),
+        _ => None,
+    }
+}
+
+/// Three channels side by side; see [`crate::interleave3`].
+pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex | Level::Avx512Vnni => {
+            // SAFETY: each of the levels is proof of AVX2.
+            unsafe { x86_64::avx2::interleave3(planes, out) }
+        }
+        _ => all::interleave3(planes, out),
+    }
+}
+
 /// The tile that most of a product of `m` rows and `n` channels is cut into.
 pub(crate) fn gemm_tile(isa: Isa, m: usize, n: usize) -> Tile {
     dispatch!(isa, SCALAR, set => {

@@ -2,6 +2,7 @@
 
 use dunlin_kernels::{
     Add, AddParams, Dequantize, DequantizeParams, Isa, Lookup, Mul, MulParams, Quantize, QuantizeParams, flip_sign,
+    interleave3,
 };
 
 use crate::rng::{Rng, fast};
@@ -135,4 +136,19 @@ fn flip_sign_is_its_own_inverse() {
     flip_sign(&input, &mut flipped).expect("equal lengths");
     flip_sign(&flipped, &mut back).expect("equal lengths");
     assert_eq!((flipped[0], back), (128, input));
+}
+
+#[test]
+fn channels_become_pixels() {
+    for pixels in [0, 1, 15, 16, 17, 31, 100] {
+        let planes = [1, 2, 3].map(|seed| (0..pixels).map(|i| (i * 7 + seed * 50) as u8).collect::<Vec<_>>());
+        let planes = [&planes[0][..], &planes[1], &planes[2]];
+        let expected: Vec<u8> = (0..3 * pixels).map(|i| planes[i % 3][i / 3]).collect();
+        for isa in Isa::supported() {
+            let mut out = vec![0; 3 * pixels];
+            assert_eq!(interleave3(isa, planes, &mut out), Ok(()));
+            assert_eq!(out, expected, "{pixels} pixels on {isa}");
+            assert!(interleave3(isa, planes, &mut vec![0; 3 * pixels + 1]).is_err());
+        }
+    }
 }

@@ -14,9 +14,10 @@ use super::walk::{around, elements, elements_mut};
 use super::{View, ViewMut};
 use crate::error::RunError;
 use crate::op::Op;
+use dunlin_kernels::Isa;
 
 /// Carries out an operator of this family; see [`super::run`].
-pub(super) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>]) -> Result<(), RunError> {
+pub(super) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
     let [y] = outputs else { return Err(RunError::Plan) };
     match (*op, inputs) {
         (Op::Reshape { .. }, [x]) => copied(x, y),
@@ -33,17 +34,17 @@ pub(super) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>]) -> 
             scatter::nd(kind, [index, updates], y)
         }
         _ => match y.dtype.size() {
-            1 => sized::<u8>(op, inputs, y),
-            2 => sized::<u16>(op, inputs, y),
-            _ => sized::<u32>(op, inputs, y),
+            1 => sized::<u8>(op, inputs, y, isa),
+            2 => sized::<u16>(op, inputs, y, isa),
+            _ => sized::<u32>(op, inputs, y, isa),
         },
     }
 }
 
 /// Operators for which an element is no more than its size.
-fn sized<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>) -> Result<(), RunError> {
+fn sized<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
     match (*op, inputs) {
-        (Op::Transpose { perm }, [x]) => copy::transpose::<T>(&perm, x, y),
+        (Op::Transpose { perm }, [x]) => copy::transpose::<T>(isa, &perm, x, y),
         (Op::Slice { starts, ends, steps }, [x]) => copy::slice::<T>([&starts, &ends, &steps], x, y),
         (Op::SliceLike { .. }, [x, _]) => copy::slice_like::<T>(x, y),
         (Op::Expand { .. }, [x]) => copy::expand::<T>(x, y),

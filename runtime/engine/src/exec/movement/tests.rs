@@ -53,6 +53,19 @@ fn transposes_of_every_permutation_equal_the_definition() {
 }
 
 #[test]
+fn three_byte_channels_become_pixels() {
+    for [images, pixels] in [[1, 1], [2, 17], [1, 64], [3, 40]] {
+        let channels: alloc::vec::Vec<u8> = (0..images * 3 * pixels).map(|i| (i * 31) as u8).collect();
+        let expected: alloc::vec::Vec<u8> = (0..channels.len())
+            .map(|at| channels[(at / (3 * pixels) * 3 + at % 3) * pixels + at / 3 % pixels])
+            .collect();
+        let (x, y) =
+            (bytes(DType::U8, &[images, 3, pixels], &channels), bytes(DType::U8, &[images, pixels, 3], &expected));
+        gives("an image", Op::Transpose { perm: ints(&[0, 2, 1]) }, &[&x], &y);
+    }
+}
+
+#[test]
 fn slices_start_end_and_step() {
     let x = count(&[6]);
     for (name, start, end, step, expected) in [

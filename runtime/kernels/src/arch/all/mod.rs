@@ -4,10 +4,12 @@ mod conv;
 mod depthwise;
 mod elementwise;
 mod gemm;
+mod interleave;
 mod pool;
 
 pub(crate) use conv::conv;
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::GEMM;
+pub(crate) use interleave::interleave3;
 pub(crate) use pool::POOL;

@@ -1,6 +1,4 @@
 //! Constant weights of float convolutions and products into panels.
-//!
-//! Filters of one channel stay as they are: `[kh, kw, channels]` is how their kernel reads them.
 
 use dunlin_engine::op::Op as EngineOp;
 use dunlin_engine::tensor::{DType, Shape};
@@ -23,9 +21,13 @@ fn packed(graph: &mut Graph, index: usize, op: &EngineOp) -> Option<(EngineOp, V
     match *op {
         EngineOp::Conv { window, groups, lo, hi } => {
             let (channels, groups) = (shape.last(), groups as usize);
-            let one_each = channels == groups && shape.dim(2) == 1;
-            let n = channels.checked_div(groups).filter(|&n| n > 0 && !one_each)?;
+            let n = channels.checked_div(groups).filter(|&n| n > 0)?;
             let k = shape.count() / channels;
+            if channels == groups && shape.dim(2) == 1 {
+                let dims = [channels.div_ceil(CHANNELS), k, CHANNELS];
+                let weights = panels(tensor, &[0], [channels, 1], [k, channels], &dims)?;
+                return Some((EngineOp::DepthwisePanels { window, lo, hi }, constant(graph, index, weights)));
+            }
             let origins: Vec<usize> = (0..groups).map(|group| group * n).collect();
             let dims = [groups, n.div_ceil(CHANNELS), k, CHANNELS];
             let weights = panels(tensor, &origins, [channels, 1], [k, n], &dims)?;

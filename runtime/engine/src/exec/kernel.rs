@@ -228,7 +228,7 @@ impl Select<'_> {
             Op::ConvPanels { .. } | Op::MatMulPanels { .. } => {
                 Kernel::Packed(Packed::select(isa, self.fusion), self.operands[1].info.dtype)
             }
-            Op::Conv { groups, .. } if self.is_depthwise(groups as usize) => {
+            Op::DepthwisePanels { .. } => {
                 let kernel = depthwise::Depthwise::select(isa, self.fusion);
                 Kernel::FloatDepthwise(kernel, self.operands[1].info.dtype)
             }
@@ -268,10 +268,6 @@ impl Select<'_> {
             }
             _ => Kernel::Generic(isa),
         })
-    }
-
-    fn is_depthwise(&self, groups: usize) -> bool {
-        [0, 1].iter().all(|&operand| self.operands[operand].info.shape.last() == groups)
     }
 
     fn parameter(&self, what: &'static str) -> InferError {

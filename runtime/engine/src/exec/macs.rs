@@ -12,7 +12,7 @@ pub(crate) fn macs(op: &Op, operands: &[Info], result: Shape) -> u64 {
         Op::QConv { window, groups, .. } | Op::Conv { window, groups, .. } | Op::ConvPanels { window, groups, .. } => {
             taps(window).saturating_mul(last(0)) / (*groups).max(1) as usize
         }
-        Op::QDepthwise { window, .. } => taps(window),
+        Op::QDepthwise { window, .. } | Op::DepthwisePanels { window, .. } => taps(window),
         Op::QGemm { .. } | Op::QMatMul { .. } | Op::MatMul { .. } | Op::MatMulPanels { .. } => last(0),
         Op::Attention { .. } => return attention(operands),
         Op::Recurrent { .. } => return recurrent(operands),

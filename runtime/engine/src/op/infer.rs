@@ -65,6 +65,7 @@ impl Op {
             | Self::Interpolate { .. }
             | Self::ConvPanels { .. }
             | Self::MatMulPanels { .. }
+            | Self::DepthwisePanels { .. }
             | Self::Recurrent { .. }
             | Self::Attention { .. } => float::infer(self, operands),
             Self::Reshape { .. }

@@ -330,6 +330,8 @@ ops! {
     /// `softmax(q k' * scale + mask) v` for each of `heads` heads, which lie next to each other in the columns. Operands: q f32 `[batch,queries,heads*depth]`,
     /// k `[batch,keys,heads*depth]`, v `[batch,keys,heads*width]`, and maybe a mask f32 that is broadcast to `[batch,heads,queries,keys]`.
     37 Attention { heads: u32, scale: f32, }
+    /// Convolution with one filter per channel. Operands: x, weights f32 or f16 in panels `[ceil(c/16),kh*kw,16]`, bias f32\[c\].
+    38 DepthwisePanels { window: Window, lo: f32, hi: f32, }
 
     // --- any element type ------------------------------------------------------------------------------
     /// The same bytes with other dims; 0 keeps the operand's dim at that place, -1 takes what is left.

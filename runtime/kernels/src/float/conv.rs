@@ -40,6 +40,14 @@ impl Geometry {
         [first, (first..self.kernel[axis]).take_while(inside).count()]
     }
 
+    /// The stride along rows of windows of 3 by 3 neighbouring taps: 1 or 2. 0 for all others.
+    pub(super) fn slide(&self) -> usize {
+        match (self.kernel, self.dilation, self.stride[1]) {
+            ([3, 3], [_, 1], stride @ (1 | 2)) => stride,
+            _ => 0,
+        }
+    }
+
     /// The windows all of whose taps lie inside along an axis: they are neighbours.
     pub(super) fn inside(&self, axis: usize) -> Range<usize> {
         let inside = |window: &usize| self.taps_inside(axis, *window)[1] == self.kernel[axis];

@@ -262,3 +262,125 @@ fn bias_of(finish: &Finish<'_>, column: usize, width: usize) -> [f32; MOST_COLUM
     }
     padded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conv::{self, Conv};
+    use super::super::panels::pack;
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use half::f16;
+
+    fn ramp(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| (((i + seed) * 37 % 101) as f32 - 50.0) / 64.0).collect()
+    }
+
+    /// A case: input, groups and channels, kernel, stride, dilation, padding on every side.
+    type Case = ([usize; 4], [usize; 2], [usize; 2], [usize; 2], [usize; 2], usize);
+
+    /// Every number of rows that a tile may have, single rows, widths of half, whole and several panels, gathered windows,
+    /// blocks of many tiles.
+    const CASES: [Case; 13] = [
+        ([1, 5, 6, 3], [1, 40], [3, 3], [1, 1], [1, 1], 1),
+        ([2, 7, 7, 4], [1, 16], [1, 1], [1, 1], [1, 1], 0),
+        ([1, 9, 20, 3], [1, 33], [3, 3], [2, 2], [1, 1], 1),
+        ([1, 9, 9, 4], [2, 6], [3, 2], [2, 1], [2, 3], 2),
+        ([2, 8, 5, 1], [1, 64], [10, 4], [2, 2], [1, 1], 3),
+        ([1, 4, 4, 3], [3, 6], [3, 3], [1, 1], [1, 1], 1),
+        ([1, 3, 3, 2], [1, 2], [1, 1], [1, 1], [1, 1], 2),
+        ([1, 1, 30, 1], [1, 8], [1, 9], [1, 1], [1, 2], 8),
+        ([1, 1, 1, 50], [1, 150], [1, 1], [1, 1], [1, 1], 0),
+        ([1, 1, 7, 9], [1, 24], [1, 1], [1, 1], [1, 1], 0),
+        ([1, 1, 17, 9], [1, 48], [1, 1], [1, 1], [1, 1], 0),
+        ([1, 8, 8, 16], [1, 32], [1, 1], [2, 2], [1, 1], 0),
+        ([1, 30, 31, 12], [1, 17], [3, 3], [1, 1], [1, 1], 1),
+    ];
+
+    fn geometry(&(input, _, kernel, stride, dilation, pad): &Case) -> Geometry {
+        let size =
+            |axis: usize| (input[axis + 1] + 2 * pad - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1;
+        Geometry { input, output: [size(0), size(1)], kernel, stride, dilation, pads: [pad, pad] }
+    }
+
+    /// The plain loops' results, and how far a fused result may be off.
+    fn expected(layer: &Conv<'_>, x: &[f32], w: &[f32], k: usize) -> (Vec<f32>, Vec<f32>) {
+        let run = |layer: &Conv<'_>, x: &[f32]| {
+            let mut y = vec![f32::NAN; layer.geometry.windows() * layer.out_channels];
+            conv::conv(Isa::REFERENCE, layer, x, &mut y, &mut vec![0.0; conv::scratch_len(k)]);
+            y
+        };
+        let (magnitudes, x_magnitudes): (Vec<f32>, Vec<f32>) =
+            (w.iter().map(|w| w.abs()).collect(), x.iter().map(|x| x.abs()).collect());
+        let finish = Finish { bias: None, lo: f32::NEG_INFINITY, hi: f32::INFINITY };
+        let sums = run(&Conv { weights: Matrix::F32(&magnitudes), finish, ..*layer }, &x_magnitudes);
+        // Each of k roundings loses half a unit in the last place of no more than the sum of magnitudes; both results do.
+        let bounds = sums.iter().map(|sum| (sum + 1.0) * (k + 2) as f32 * f32::EPSILON).collect();
+        (run(layer, x), bounds)
+    }
+
+    #[test]
+    fn exact_kernels_equal_the_plain_loops_bit_for_bit_and_fused_ones_within_the_bound() {
+        for case in &CASES {
+            let geometry = geometry(case);
+            let [groups, out_channels] = case.1;
+            let (depth, n) = (geometry.depth(groups), out_channels / groups);
+            let k = geometry.kernel[0] * geometry.kernel[1] * depth;
+            // Values of 11 bits, so that f16 holds them.
+            let (x, w) = (ramp(geometry.input.iter().product(), 1), ramp(k * out_channels, 5));
+            let bias = ramp(out_channels, 3);
+            let finish = Finish { bias: Some(&bias), lo: -1.0, hi: 1.0 };
+            let plain = Conv { geometry, groups, out_channels, weights: Matrix::F32(&w), finish };
+            let (expected, bounds) = expected(&plain, &x, &w, k);
+            let panels: Vec<f32> =
+                (0..groups).flat_map(|group| pack(&w, group * n, [out_channels, 1], [k, n])).collect();
+            let halves: Vec<u16> = panels.iter().map(|&v| f16::from_f32(v).to_bits()).collect();
+            for (isa, fusion) in Isa::supported().flat_map(|isa| [(isa, Fusion::Never), (isa, Fusion::Allowed)]) {
+                for weights in [Matrix::F32(&panels), Matrix::F16(&halves)] {
+                    let mut y = vec![f32::NAN; expected.len()];
+                    let layer = PackedConv { geometry, groups, out_channels, weights, finish };
+                    let kernel = Packed::select(isa, fusion);
+                    let mut scratch = vec![f32::NAN; conv_scratch(&geometry, depth)];
+                    kernel.convolve(&layer, &x, &mut y, &mut scratch).expect("the slices fit");
+                    for (i, (&y, &expected)) in y.iter().zip(&expected).enumerate() {
+                        let bound = if kernel.is_exact() { 0.0 } else { bounds[i] };
+                        assert!((y - expected).abs() <= bound, "{isa} {fusion:?} {case:?} {i}: {y} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_rows_are_those_of_pixels() {
+        for (m, n, k) in [(1, 1, 1), (1, 200, 7), (5, 32, 3), (13, 70, 40), (300, 9, 33), (2, 3, 0), (0, 4, 2)] {
+            let (a, w) = (ramp(m * k, 1), ramp(n * k, 2));
+            let packed = pack(&w, 0, [n, 1], [k, n]);
+            let panels = Panels::new(Matrix::F32(&packed), n, k).expect("it was packed so");
+            let finish = Finish { bias: None, lo: f32::NEG_INFINITY, hi: f32::INFINITY };
+            let sum = |i: usize| (0..k).fold(0.0, |sum, j| sum + a[i / n * k + j] * w[j * n + i % n]);
+            let expected: Vec<f32> = (0..m * n).map(sum).collect();
+            for isa in Isa::supported() {
+                let mut y = vec![f32::NAN; m * n];
+                let kernel = Packed::select(isa, Fusion::Never);
+                let mut scratch = vec![0.0; gemm_scratch()];
+                kernel.multiply((&a, m), panels, finish, &mut y, &mut scratch).expect("the slices fit");
+                assert_eq!(y, expected, "{isa} {m}x{n}x{k}");
+            }
+        }
+    }
+
+    #[test]
+    fn slices_that_are_too_short_are_errors() {
+        let (w, finish) = (vec![0.0; 32], Finish { bias: None, lo: 0.0, hi: 1.0 });
+        let panels = Panels::new(Matrix::F32(&w), 3, 2).expect("one panel");
+        let run = |a: usize, y: usize, scratch: usize| {
+            let (a, mut y, mut scratch) = (vec![0.0; a], vec![0.0; y], vec![0.0; scratch]);
+            Packed::select(Isa::best(), Fusion::Allowed).multiply((&a, 4), panels, finish, &mut y, &mut scratch)
+        };
+        assert!(run(8, 12, gemm_scratch()).is_ok());
+        for (a, y, scratch) in [(7, 12, gemm_scratch()), (8, 11, gemm_scratch()), (8, 12, 0)] {
+            assert!(run(a, y, scratch).is_err());
+        }
+    }
+}

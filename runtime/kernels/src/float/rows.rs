@@ -1,5 +1,7 @@
 //! Rows of the first factor of a product with packed weights, cut into tiles: where their elements lie.
 
+use core::ops::Range;
+
 use super::conv::Geometry;
 use super::tile::{PAD, Runs};
 
@@ -72,7 +74,15 @@ impl Rows<'_> {
         let ([k, pieces], rows) = (self.extent(), self.block());
         let gathered = if self.gathers() { rows.saturating_mul(k) } else { 0 };
         let offsets = rows.saturating_mul(pieces + HEADER);
-        self.longest_run().saturating_add(offsets).saturating_add(gathered)
+        self.longest_run().saturating_add(offsets).saturating_add(gathered).saturating_add(self.height())
+    }
+
+    /// Rows of taps of a window.
+    fn height(&self) -> usize {
+        match self {
+            Self::Plain { .. } => 0,
+            Self::Windows { geometry, .. } => geometry.kernel[0],
+        }
     }
 }
 
@@ -100,6 +110,10 @@ pub(super) struct Table<'a> {
     /// The next row, and where its window is.
     next: usize,
     place: [usize; 3],
+    /// Where the lines under the taps of the current row of windows begin, as offsets.
+    lines: &'a mut [u32],
+    /// Columns whose windows lie inside.
+    inside: Range<usize>,
     zeros: &'a [f32],
     words: &'a mut [u32],
     gathered: &'a mut [f32],
@@ -134,12 +148,30 @@ impl<'a> Table<'a> {
         let (zeros, rest) = scratch.split_at_mut(rows.longest_run());
         zeros.fill(0.0);
         let (words, rest) = rest.split_at_mut(count * (pieces + HEADER));
+        let (lines, rest) = rest.split_at_mut(rows.height());
         let gathered = if rows.gathers() { count * k } else { 0 };
         let tiles = m.div_ceil(most);
         let (each, longer, tiles) = if m / tiles < least { (1, 0, m) } else { (m / tiles, m % tiles, tiles) };
-        let per_block = count / if each == 1 { 1 } else { most };
-        let (words, gathered) = (bytemuck::cast_slice_mut(words), &mut rest[..gathered]);
-        Self { rows, each, longer, tiles, per_block, done: 0, next: 0, place: [0; 3], zeros, words, gathered }
+        let mut table = Self {
+            rows,
+            each,
+            longer,
+            tiles,
+            per_block: count / if each + longer.min(1) == 1 { 1 } else { most },
+            done: 0,
+            next: 0,
+            place: [0; 3],
+            lines: bytemuck::cast_slice_mut(lines),
+            inside: 0..0,
+            zeros,
+            words: bytemuck::cast_slice_mut(words),
+            gathered: &mut rest[..gathered],
+        };
+        if let Rows::Windows { geometry, .. } = rows {
+            table.inside = geometry.inside(1);
+            table.find_lines(geometry);
+        }
+        table
     }
 
     /// Whether all tiles are single rows.
@@ -185,36 +217,61 @@ impl<'a> Table<'a> {
         HEADER + rows
     }
 
+    /// Works out `lines` for the current place.
+    fn find_lines(&mut self, geometry: &Geometry) {
+        let [image, row, _] = self.place;
+        for (ky, line) in self.lines.iter_mut().enumerate() {
+            *line = geometry.tap(0, row, ky).map_or(PAD, |at| geometry.pixel(image, at, 0) as u32);
+        }
+    }
+
+    /// Goes to the next window.
+    #[inline(always)]
+    fn step(&mut self, geometry: &Geometry) {
+        self.place = geometry.after(self.place);
+        if self.place[2] == 0 && self.place[0] < geometry.input[0] {
+            self.find_lines(geometry);
+        }
+    }
+
     /// Offsets of windows' taps; of their lines where those are in one piece.
+    #[inline(always)]
     fn windows(&mut self, word: usize, rows: usize, [depth, first]: [usize; 2], geometry: &Geometry) -> usize {
         let [kh, kw] = geometry.kernel;
-        let mut places = [[0; 3]; MOST_ROWS];
-        for place in &mut places[..rows] {
-            *place = self.place;
-            self.place = geometry.after(self.place);
-        }
-        let places = &places[..rows];
-        let dense = depth == geometry.input[3] && (geometry.dilation[1] == 1 || kw == 1);
-        let inside = |[_, _, column]: &[usize; 3]| {
-            geometry.tap(1, *column, 0).is_some() && geometry.tap(1, *column, kw - 1).is_some()
-        };
-        let joined = if dense && places.iter().all(inside) { kw } else { 1 };
-        let runs = kh * kw / joined;
-        let offsets = self.header(word, [rows, runs, joined * depth]);
-        for (r, &[image, row, column]) in places.iter().enumerate() {
-            for ky in 0..kh {
-                let line = geometry.tap(0, row, ky);
-                for (run, kx) in (0..kw).step_by(joined).enumerate() {
-                    let at = line.and_then(|line| Some([image, line, geometry.tap(1, column, kx)?]));
-                    let offset = at.map_or(PAD, |[image, line, at]| (geometry.pixel(image, line, at) + first) as u32);
-                    offsets[(ky * (kw / joined) + run) * rows + r] = offset;
+        let pixel = geometry.input[3];
+        let (column, end) = (self.place[2], self.place[2] + rows);
+        let inside = self.inside.start <= column && end <= self.inside.end;
+        if inside && (kw == 1 || depth == pixel && geometry.dilation[1] == 1) {
+            let start = ((column * geometry.stride[1] - geometry.pads[1]) * pixel + first) as u32;
+            let step = (geometry.stride[1] * pixel) as u32;
+            self.header(word, [rows, kh, kw * depth]);
+            let offsets = &mut self.words[word + HEADER..][..kh * rows];
+            for (&line, offsets) in self.lines.iter().zip(offsets.chunks_exact_mut(rows)) {
+                for (offset, r) in offsets.iter_mut().zip(0..) {
+                    *offset = if line == PAD { PAD } else { line + start + r * step };
                 }
             }
+            self.place[2] = end - 1;
+            self.step(geometry);
+            return HEADER + kh * rows;
         }
-        HEADER + rows * runs
+        self.header(word, [rows, kh * kw, depth]);
+        for r in 0..rows {
+            let column = self.place[2];
+            let offsets = &mut self.words[word + HEADER..][..kh * kw * rows];
+            for (&line, offsets) in self.lines.iter().zip(offsets.chunks_exact_mut(kw * rows)) {
+                for (kx, offsets) in offsets.chunks_exact_mut(rows).enumerate() {
+                    let at = geometry.tap(1, column, kx).filter(|_| line != PAD);
+                    offsets[r] = at.map_or(PAD, |at| line + (at * pixel + first) as u32);
+                }
+            }
+            self.step(geometry);
+        }
+        HEADER + kh * kw * rows
     }
 
     /// Copies windows, so that each is one run.
+    #[inline(always)]
     fn gather(
         &mut self,
         word: usize,
@@ -225,27 +282,28 @@ impl<'a> Table<'a> {
         geometry: &Geometry,
     ) -> usize {
         let [kh, kw] = geometry.kernel;
-        let k = kh * kw * depth;
+        let (k, pixel) = (kh * kw * depth, geometry.input[3]);
+        let slot = self.next - block;
+        let together = depth == pixel && geometry.dilation[1] == 1;
         for r in 0..rows {
-            let [image, row, column] = self.place;
-            self.place = geometry.after(self.place);
-            let slot = self.next + r - block;
-            let window = &mut self.gathered[slot * k..][..k];
-            for ky in 0..kh {
-                let line = geometry.tap(0, row, ky);
-                for kx in 0..kw {
-                    let tap = &mut window[(ky * kw + kx) * depth..][..depth];
-                    match line.zip(geometry.tap(1, column, kx)) {
-                        Some((line, at)) => {
-                            let from = &x[geometry.pixel(image, line, at) + first..][..depth];
-                            tap.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-                        }
-                        None => tap.fill(0.0),
-                    }
+            let [left, taps] = geometry.taps_inside(1, self.place[2]);
+            let start = geometry.tap(1, self.place[2], left).unwrap_or(0) * pixel + first;
+            let window = &mut self.gathered[(slot + r) * k..][..k];
+            for (line, to) in self.lines.iter().zip(window.chunks_exact_mut((kw * depth).max(1))) {
+                let taps = if *line == PAD { 0 } else { taps };
+                if taps < kw {
+                    to.fill(0.0);
+                }
+                // Taps that lie together are copied together.
+                let (pieces, len) = if together { (taps.min(1), taps * depth) } else { (taps, depth) };
+                for tap in 0..pieces {
+                    let from = start + *line as usize + tap * geometry.dilation[1] * pixel;
+                    let to = &mut to[(left + tap) * depth..][..len];
+                    to.iter_mut().zip(&x[from..][..len]).for_each(|(to, &from)| *to = from);
                 }
             }
+            self.step(geometry);
         }
-        let slot = self.next - block;
         for (r, offset) in self.header(word, [rows, 1, k]).iter_mut().enumerate() {
             *offset = ((slot + r) * k) as u32;
         }

@@ -49,11 +49,12 @@ pub(in crate::exec) fn depthwise(
     y: &mut ViewMut<'_>,
     scratch: &mut [u8],
 ) -> Result<(), RunError> {
-    let (Op::Conv { window, lo, hi, .. }, [x, w, bias]) = (*op, inputs) else { return Err(RunError::Plan) };
+    let (Op::DepthwisePanels { window, lo, hi }, [x, w, bias]) = (*op, inputs) else { return Err(RunError::Plan) };
     let (geometry, weights) = (geometry(window, &x.shape, &y.shape)?, matrix(w)?);
+    let panels = Panels::new(weights, x.shape.last(), w.shape.dim(1)).ok_or(RunError::Plan)?;
     let scratch = scratch_of(scratch, depthwise::scratch_len(weights))?;
     let finish = Finish { bias: Some(bias.f32s()?), lo, hi };
-    kernel.run(&geometry, weights, finish, x.f32s()?, y.f32s()?, scratch).map_err(|_| RunError::Plan)
+    kernel.run(&geometry, panels, finish, x.f32s()?, y.f32s()?, scratch).map_err(|_| RunError::Plan)
 }
 
 /// Bytes of scratch that [`packed`] needs.

@@ -100,6 +100,9 @@ const BLOCK: usize = 16;
 
 /// Transposes a plane: `plane[row][column] = x[at + row + column * step]`, rows of `columns`.
 fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize) {
+    if columns == 3 {
+        return interleave::<T, 3>(x, at, step, plane);
+    }
     for (block, rows) in plane.chunks_mut(BLOCK * columns).enumerate() {
         for first in (0..columns).step_by(BLOCK) {
             for (row, line) in rows.chunks_exact_mut(columns).enumerate() {
@@ -110,6 +113,16 @@ fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize
                 }
             }
         }
+    }
+}
+
+/// [`turn`] for rows of C columns: pictures from planes to pixels.
+fn interleave<T: Pod, const C: usize>(x: &[T], at: usize, step: isize, plane: &mut [T]) {
+    let (pixels, _) = plane.as_chunks_mut::<C>();
+    let planes: [&[T]; C] =
+        core::array::from_fn(|column| &x[at.wrapping_add_signed(column as isize * step)..][..pixels.len()]);
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        *pixel = planes.map(|plane| plane[i]);
     }
 }
 

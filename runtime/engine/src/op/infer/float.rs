@@ -15,6 +15,7 @@ pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
         Op::Conv { window, groups, .. } => rules.conv(window, groups as usize),
         Op::MatMul { trans_b, .. } => rules.matmul(trans_b, operands.len() == 3),
         Op::ConvPanels { window, groups, .. } => rules.conv_panels(window, groups as usize),
+        Op::DepthwisePanels { window, .. } => rules.depthwise_panels(window),
         Op::MatMulPanels { n, .. } => rules.matmul_panels(n as usize, operands.len() == 3),
         Op::Unary { f } => rules.unary(f),
         Op::Binary { kind } => rules.binary(kind),
@@ -66,7 +67,11 @@ pub(crate) const fn gates(cell: CellKind) -> usize {
 
 fn arity(op: &Op) -> RangeInclusive<usize> {
     match op {
-        Op::Conv { .. } | Op::ConvPanels { .. } | Op::Where {} | Op::Interpolate { .. } => 3..=3,
+        Op::Conv { .. }
+        | Op::ConvPanels { .. }
+        | Op::DepthwisePanels { .. }
+        | Op::Where {}
+        | Op::Interpolate { .. } => 3..=3,
         Op::MatMul { .. } | Op::MatMulPanels { .. } | Op::LayerNorm { .. } => 2..=3,
         Op::Binary { .. } => 2..=2,
         Op::Attention { .. } => 3..=4,
@@ -127,6 +132,17 @@ impl Rules<'_> {
             return Err(self.0.misfit(1));
         }
         one(DType::F32, self.0.sized(&[n, h, w, out_channels])?)
+    }
+
+    fn depthwise_panels(&self, window: Window) -> Result<Outputs, InferError> {
+        let ([n, _, _, c], [h, w]) = self.image(window)?;
+        let weights = self.0.ranked(1, &[DType::F32, DType::F16], 3)?;
+        let taps = window.taps().ok_or(self.0.misfit(1))?;
+        if [0, 1, 2].map(|axis| weights.dim(axis)) != [panels(c), taps, PANEL] {
+            return Err(self.0.misfit(1));
+        }
+        self.0.exact(2, DType::F32, &[c])?;
+        one(DType::F32, self.0.sized(&[n, h, w, c])?)
     }
 
     fn matmul_panels(&self, n: usize, bias: bool) -> Result<Outputs, InferError> {

@@ -6,6 +6,7 @@ pub mod batch_norm;
 pub mod cse;
 pub mod dead;
 pub mod fold;
+pub mod fourth;
 pub mod identity;
 pub mod merge;
 pub mod pad;
@@ -34,7 +35,7 @@ pub fn simplify(graph: &mut Graph) -> Result<()> {
 }
 
 /// After lowering and layout: what is left of moves goes, activations go into the products before them, attention becomes one
-/// operator.
+/// operator, pixels get a fourth channel.
 ///
 /// # Errors
 /// When a constant can't be computed.
@@ -46,5 +47,6 @@ pub fn finish(graph: &mut Graph) -> Result<()> {
     attention::run(graph)?;
     cse::run(graph)?;
     dead::run(graph)?;
+    fourth::run(graph)?;
     split_concat::run(graph)
 }

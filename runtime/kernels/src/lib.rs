@@ -44,7 +44,7 @@ pub use elementwise::{
 pub use epilogue::{Dynamic, Epilogue, Raw, Requant};
 pub use error::{IsaError, PanelError, ShapeError, TapsError};
 pub use gemm::{Gemm, GemmInput};
-pub use interleave::interleave3;
+pub use interleave::{interleave3, interleave4};
 pub use isa::{Isa, IsaKind};
 pub use name::KernelName;
 pub use panel::{PANEL, Panels, pack_panels, pack_u8_panels, packed_len};

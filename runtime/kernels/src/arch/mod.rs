@@ -179,6 +179,18 @@ pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
     }
 }
 
+/// Four channels side by side; see [`crate::interleave4`].
+pub(crate) fn interleave4(isa: Isa, planes: [&[u8]; 4], out: &mut [u8]) {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex | Level::Avx512Vnni => {
+            // SAFETY: each of the levels is proof of AVX2.
+            unsafe { x86_64::avx2::interleave4(planes, out) }
+        }
+        _ => all::interleave4(planes, out),
+    }
+}
+
 /// The tile that most of a product of `m` rows and `n` channels is cut into.
 pub(crate) fn gemm_tile(isa: Isa, m: usize, n: usize) -> Tile {
     dispatch!(isa, SCALAR, set => {

@@ -2,7 +2,7 @@
 
 use dunlin_kernels::{
     Add, AddParams, Dequantize, DequantizeParams, Isa, Lookup, Mul, MulParams, Quantize, QuantizeParams, flip_sign,
-    interleave3,
+    interleave3, interleave4,
 };
 
 use crate::rng::{Rng, fast};
@@ -149,6 +149,14 @@ fn channels_become_pixels() {
             assert_eq!(interleave3(isa, planes, &mut out), Ok(()));
             assert_eq!(out, expected, "{pixels} pixels on {isa}");
             assert!(interleave3(isa, planes, &mut vec![0; 3 * pixels + 1]).is_err());
+        }
+        let planes = [planes[0], planes[1], planes[2], planes[0]];
+        let expected: Vec<u8> = (0..4 * pixels).map(|i| planes[i % 4][i / 4]).collect();
+        for isa in Isa::supported() {
+            let mut out = vec![0; 4 * pixels];
+            assert_eq!(interleave4(isa, planes, &mut out), Ok(()));
+            assert_eq!(out, expected, "{pixels} pixels on {isa}");
+            assert!(interleave4(isa, planes, &mut vec![0; 4 * pixels + 1]).is_err());
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements
 use crate::exec::{View, ViewMut};
 use crate::op::infer::movement::slice_span;
 use crate::tensor::{Ints, MAX_RANK};
-use dunlin_kernels::{Isa, interleave3};
+use dunlin_kernels::{Isa, interleave3, interleave4};
 
 pub(super) fn transpose<T: Pod>(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let strides = x.shape.strides();
@@ -21,18 +21,21 @@ pub(super) fn transpose<T: Pod>(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut Vie
     strided::<T>(&steps, 0, x, y)
 }
 
-/// Whether this was an image of three byte channels that became pixels, which has a kernel of its own.
+/// Whether this was an image of three or four byte channels that became pixels, which has kernels of its own.
 fn pixels(isa: Isa, steps: &Steps, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<bool, RunError> {
     let mut walk = Walk::new(&y.shape, [steps], [0]);
-    let (3, [step]) = walk.row() else { return Ok(false) };
+    let (channels @ 3..=4, [step]) = walk.row() else { return Ok(false) };
     if y.dtype.size() != 1 || y.bytes.is_empty() {
         return Ok(false);
     }
     let (Some((len, [1])), Ok(step)) = (walk.planes(), usize::try_from(step)) else { return Ok(false) };
-    for ([at], pixels) in walk.zip(y.bytes.chunks_exact_mut(3 * len)) {
+    for ([at], pixels) in walk.zip(y.bytes.chunks_exact_mut(channels * len)) {
         let plane = |channel: usize| x.bytes.get(at + channel * step..).and_then(|rest| rest.get(..len));
-        let (Some(a), Some(b), Some(c)) = (plane(0), plane(1), plane(2)) else { return Err(RunError::Plan) };
-        interleave3(isa, [a, b, c], pixels)?;
+        match [0, 1, 2, 3].map(|channel| if channel < channels { plane(channel) } else { None }) {
+            [Some(a), Some(b), Some(c), Some(d)] => interleave4(isa, [a, b, c, d], pixels)?,
+            [Some(a), Some(b), Some(c), None] if channels == 3 => interleave3(isa, [a, b, c], pixels)?,
+            _ => return Err(RunError::Plan),
+        }
     }
     Ok(true)
 }

@@ -18,7 +18,13 @@ pub(super) fn pad<T: Pod>(
 ) -> Result<(), RunError> {
     let value: T = constant(y.dtype, value);
     let from = |axis: usize, at: usize| source(mode, x.shape.dim(axis), at as i64 - i64::from(before[axis]));
-    by_rows(x, y, from, |y, line| {
+    by_rows(x, y, from, |y, line: Option<&[T]>| {
+        // Most rows are whole: only other axes are padded.
+        match line {
+            None => return y.fill(value),
+            Some(line) if line.len() == y.len() && last(before) == 0 => return y.copy_from_slice(line),
+            Some(_) => {}
+        }
         for (at, slot) in y.iter_mut().enumerate() {
             let picked = line.and_then(|line: &[T]| line.get(source(mode, line.len(), at as i64 - last(before))?));
             *slot = *picked.unwrap_or(&value);

@@ -53,14 +53,16 @@ fn transposes_of_every_permutation_equal_the_definition() {
 }
 
 #[test]
-fn three_byte_channels_become_pixels() {
-    for [images, pixels] in [[1, 1], [2, 17], [1, 64], [3, 40]] {
-        let channels: alloc::vec::Vec<u8> = (0..images * 3 * pixels).map(|i| (i * 31) as u8).collect();
+fn byte_channels_become_pixels() {
+    for [images, count, pixels] in [[1, 3, 1], [2, 3, 17], [1, 3, 64], [3, 3, 40], [1, 4, 1], [2, 4, 33], [1, 4, 64]] {
+        let channels: alloc::vec::Vec<u8> = (0..images * count * pixels).map(|i| (i * 31) as u8).collect();
         let expected: alloc::vec::Vec<u8> = (0..channels.len())
-            .map(|at| channels[(at / (3 * pixels) * 3 + at % 3) * pixels + at / 3 % pixels])
+            .map(|at| channels[(at / (count * pixels) * count + at % count) * pixels + at / count % pixels])
             .collect();
-        let (x, y) =
-            (bytes(DType::U8, &[images, 3, pixels], &channels), bytes(DType::U8, &[images, pixels, 3], &expected));
+        let (x, y) = (
+            bytes(DType::U8, &[images, count, pixels], &channels),
+            bytes(DType::U8, &[images, pixels, count], &expected),
+        );
         gives("an image", Op::Transpose { perm: ints(&[0, 2, 1]) }, &[&x], &y);
     }
 }

@@ -11,5 +11,5 @@ pub(crate) use conv::conv;
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::GEMM;
-pub(crate) use interleave::interleave3;
+pub(crate) use interleave::{interleave3, interleave4};
 pub(crate) use pool::POOL;

@@ -37,3 +37,9 @@ pub(crate) fn interleave3(planes: [&[u8]; 3], out: &mut [u8]) {
     }
     all::interleave3(planes.map(|plane| &plane[whole..]), &mut out[3 * whole..]);
 }
+
+/// See [`crate::interleave4`].
+#[target_feature(enable = "avx2")]
+pub(crate) fn interleave4(planes: [&[u8]; 4], out: &mut [u8]) {
+    all::interleave4(planes, out);
+}

@@ -20,7 +20,7 @@ pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
-pub(crate) use interleave::interleave3;
+pub(crate) use interleave::{interleave3, interleave4};
 pub(crate) use pool::POOL;
 
 #[derive(Clone, Copy)]

@@ -74,6 +74,22 @@ pub(super) unsafe fn byte_sum(from: *const u8, len: usize) -> i32 {
     total
 }
 
+/// Copies fewer than 16 elements in steps of constant lengths, which take no call.
+///
+/// # Safety
+/// Both pointers are valid for `len` elements, and the two do not overlap.
+#[inline(always)]
+unsafe fn copy_short<T>(from: *const T, to: *mut T, len: usize) {
+    let mut at = 0;
+    for step in [8, 4, 2, 1] {
+        if len & step != 0 {
+            // SAFETY: the steps add up to `len`.
+            unsafe { core::ptr::copy_nonoverlapping(from.add(at), to.add(at), step) };
+            at += step;
+        }
+    }
+}
+
 /// See `Simd::narrow`.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -96,7 +112,7 @@ pub(super) unsafe fn store_u8(to: *mut u8, value: uint8x16_t, len: usize) {
             return vst1q_u8(to, value);
         }
         vst1q_u8(copy.as_mut_ptr(), value);
-        core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
+        copy_short(copy.as_ptr(), to, len);
     }
 }
 
@@ -111,7 +127,7 @@ pub(super) unsafe fn load_i32(from: *const i32, len: usize) -> [int32x4_t; 4] {
         let from = if len == 16 {
             from
         } else {
-            core::ptr::copy_nonoverlapping(from, copy.as_mut_ptr(), len);
+            copy_short(from, copy.as_mut_ptr(), len);
             copy.as_ptr()
         };
         [vld1q_s32(from), vld1q_s32(from.add(4)), vld1q_s32(from.add(8)), vld1q_s32(from.add(12))]
@@ -131,7 +147,7 @@ pub(super) unsafe fn store_i32(to: *mut i32, value: [int32x4_t; 4], len: usize) 
             vst1q_s32(all.add(4 * i), value);
         }
         if len < 16 {
-            core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
+            copy_short(copy.as_ptr(), to, len);
         }
     }
 }

@@ -186,10 +186,10 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
                 let Some(ky) = y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
                 for (col, sum) in sums.iter_mut().enumerate() {
                     let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
-                    *sum = S::dot_quads(*sum, quads, prepared.weights[shift][ky]);
+                    *sum = S::dot_three(*sum, quads, prepared.weights[shift][ky], shift);
                     if ZEROS {
                         let count = &mut counts[line][col];
-                        *count = S::dot_quads(*count, quads, prepared.ones[shift]);
+                        *count = S::dot_three(*count, quads, prepared.ones[shift], shift);
                     }
                 }
             }

@@ -13,6 +13,8 @@ mod instantiate;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::Quad;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{Ymm, Zmm};
 

@@ -1,7 +1,7 @@
 //! Estimates what the inner loops of the ARM kernels take on cores of phones: `benches/record/aarch64-mca-<date>.md`.
 //!
-//! The kernels are compiled to assembly. Of all innermost loops of a kernel the one that multiplies most is its largest
-//! tile's, and llvm-mca plays it through a model of each core: with all operands in the first-level cache and no branch
+//! The kernels are compiled to assembly. Of all innermost loops of a kernel that make as many products as its largest tile does,
+//! the shortest is the one that the tile runs through unless it is cut short; llvm-mca plays it through a model of each core: with all operands in the first-level cache and no branch
 //! predicted wrongly.
 
 use crate::bench_record::says;
@@ -21,8 +21,10 @@ struct Kernel {
     symbol: &'static str,
     /// Beginnings of the names of instructions that multiply, and how many products each makes.
     multiplies: &'static [(&'static str, u32)],
-    /// Of 12 products, those that are of the operation: windows of 9 taps are filled up.
-    of_twelve: u32,
+    /// Products of the largest tile's loop.
+    products: u32,
+    /// Those of them that aren't of zeros with which windows of 9 taps are filled up.
+    macs: u32,
     cores: &'static [usize],
 }
 
@@ -40,50 +42,58 @@ const CORES: [Core; 5] = [
     Core { name: "Cortex-A710 (as Neoverse N2)", model: "neoverse-n2" },
 ];
 
-const NEON: &[(&str, u32)] = &[("smull", 8), ("smlsl", 8), ("smlal", 8)];
+/// Bytes in matrix products, 16 bits in windows.
+const BYTES: &[(&str, u32)] = &[("smull", 8), ("smlsl", 8)];
+const WORDS: &[(&str, u32)] = &[("smull", 4), ("smlal", 4)];
 const DOT: &[(&str, u32)] = &[("sdot", 16), ("usdot", 16), ("sudot", 16), ("usmmla", 32)];
 
 const KERNELS: [Kernel; 6] = [
     Kernel {
         name: "matrix product, neon",
         symbol: "4neon4gemm5TILES",
-        multiplies: NEON,
-        of_twelve: 12,
+        multiplies: BYTES,
+        products: 256,
+        macs: 256,
         cores: &[0, 1, 2],
     },
     Kernel {
         name: "matrix product, neon_dotprod",
         symbol: "12neon_dotprod4gemm5TILES",
         multiplies: DOT,
-        of_twelve: 12,
+        products: 1536,
+        macs: 1536,
         cores: &[1, 2, 3],
     },
     Kernel {
         name: "matrix product, neon_i8mm",
         symbol: "9neon_i8mm4gemm5TILES",
         multiplies: DOT,
-        of_twelve: 12,
+        products: 512,
+        macs: 512,
         cores: &[4],
     },
     Kernel {
         name: "depthwise 3x3, neon",
         symbol: "4neon9depthwise8lines3x3",
-        multiplies: NEON,
-        of_twelve: 9,
+        multiplies: WORDS,
+        products: 576,
+        macs: 576,
         cores: &[0, 1, 2],
     },
     Kernel {
         name: "depthwise 3x3, neon_dotprod",
         symbol: "12neon_dotprod9depthwise8lines3x3",
         multiplies: DOT,
-        of_twelve: 9,
+        products: 768,
+        macs: 576,
         cores: &[1, 2, 3],
     },
     Kernel {
         name: "depthwise 3x3, neon_i8mm",
         symbol: "9neon_i8mm9depthwise8lines3x3",
         multiplies: DOT,
-        of_twelve: 9,
+        products: 768,
+        macs: 576,
         cores: &[4],
     },
 ];
@@ -100,8 +110,10 @@ pub fn run() -> Outcome {
     for kernel in &KERNELS {
         let found = functions.iter().filter(|(name, _)| name.contains(kernel.symbol));
         let loops = found.flat_map(|(_, lines)| innermost_loops(lines));
-        let chosen = loops.max_by_key(|lines| kernel.products(lines)).filter(|lines| kernel.products(lines) > 0);
-        let lines = chosen.ok_or_else(|| format!("no loop of {} multiplies", kernel.symbol))?;
+        let largest = loops.filter(|lines| kernel.made(lines) == kernel.products);
+        let lines = largest.min_by_key(Vec::len).ok_or_else(|| {
+            format!("no loop of {} makes {} products: has its tile changed?", kernel.symbol, kernel.products)
+        })?;
         for &core in kernel.cores {
             writeln!(text, "{}", kernel.row(&CORES[core], &lines, cycles(&mca, &CORES[core], &lines)?))?;
         }
@@ -128,7 +140,7 @@ fn preface(mca: &str) -> Result<String, Box<dyn Error>> {
 
 impl Kernel {
     /// Products that the instructions of these lines make.
-    fn products(&self, lines: &[&str]) -> u32 {
+    fn made(&self, lines: &[&str]) -> u32 {
         let made = |line: &&str| {
             let name = instruction(line).unwrap_or_default();
             self.multiplies.iter().find(|(start, _)| name.starts_with(start)).map_or(0, |&(_, products)| products)
@@ -138,8 +150,7 @@ impl Kernel {
 
     fn row(&self, core: &Core, lines: &[&str], cycles: f64) -> String {
         let instructions = lines.iter().filter(|line| instruction(line).is_some()).count();
-        let macs = self.products(lines) * self.of_twelve / 12;
-        let rate = f64::from(macs) / cycles;
+        let (macs, rate) = (self.macs, f64::from(self.macs) / cycles);
         format!("| {} | {} | {instructions} | {macs} | {cycles:.1} | {rate:.1} |", self.name, core.name)
     }
 }
@@ -256,12 +267,12 @@ _RNvtile:
         let loops = innermost_loops(&functions["_RNvtile"]);
         assert_eq!(loops.len(), 1);
         assert_eq!(loops[0].iter().filter_map(|line| instruction(line)).collect::<Vec<_>>(), ["sdot", "subs", "b.ne"]);
-        assert_eq!(KERNELS[1].products(&loops[0]), 16);
+        assert_eq!(KERNELS[1].made(&loops[0]), 16);
     }
 
     #[test]
     fn a_row_says_how_many_products_count() {
         let row = KERNELS[4].row(&CORES[1], &["\tsdot v1.4s, v0.16b, v2.16b", "\tret"], 2.0);
-        assert_eq!(row, "| depthwise 3x3, neon_dotprod | Cortex-A55 | 2 | 12 | 2.0 | 6.0 |");
+        assert_eq!(row, "| depthwise 3x3, neon_dotprod | Cortex-A55 | 2 | 576 | 2.0 | 288.0 |");
     }
 }

@@ -6,6 +6,7 @@
 mod depthwise;
 mod elementwise;
 mod gemm;
+mod interleave;
 mod pool;
 
 use core::arch::aarch64::*;
@@ -18,6 +19,7 @@ pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
+pub(crate) use interleave::interleave3;
 pub(crate) use pool::POOL;
 
 #[derive(Clone, Copy)]

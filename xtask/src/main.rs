@@ -4,6 +4,7 @@ mod bench_record;
 mod deps;
 mod hygiene;
 mod licences;
+mod mca;
 mod readme;
 mod workspace;
 
@@ -19,7 +20,8 @@ usage: cargo xtask <command>
   licences      every dependency has a licence that deny.toml allows
   readme        the commands of README.md in blocks marked `sh test` work
   hygiene       no unfinished code, no unsafe outside of runtime/kernels, no dead link in a document
-  bench-record  runs the benches and writes benches/record/<cpu>-<date>.md and .json";
+  bench-record  runs the benches and writes benches/record/<cpu>-<date>.md and .json
+  mca           asks llvm-mca about the ARM kernels and writes benches/record/aarch64-mca-<date>.md";
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Some("readme") => readme::run(),
         Some("hygiene") => hygiene::run(),
         Some("bench-record") => bench_record::run(),
+        Some("mca") => mca::run(),
         _ => Err(USAGE.into()),
     };
     match outcome {

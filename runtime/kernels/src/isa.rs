@@ -119,7 +119,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Level::AvxVnniEvex | Level::Avx512Vnni => true,
             #[cfg(target_arch = "aarch64")]
-            Level::Neon | Level::NeonDotprod | Level::NeonI8mm => false,
+            Level::Neon | Level::NeonDotprod | Level::NeonI8mm => true,
         }
     }
 

@@ -13,6 +13,8 @@ mod instantiate;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::Quad;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{Ymm, Zmm};
 
@@ -130,7 +132,7 @@ pub(crate) fn pool_fns(isa: Isa) -> &'static PoolFns {
     dispatch!(isa, &all::POOL, set => &set::POOL)
 }
 
-/// See [`crate::peak`]; ARM has no yardsticks yet.
+/// See [`crate::peak`].
 pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
@@ -145,7 +147,16 @@ pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_int8(rounds) }),
-        _ => None,
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Level::Neon => Some(unsafe { aarch64::peak::neon_int8(rounds) }),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Level::NeonDotprod => Some(unsafe { aarch64::peak::dotprod_int8(rounds) }),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Level::NeonI8mm => Some(unsafe { aarch64::peak::i8mm_int8(rounds) }),
+        Level::Reference => None,
     }
 }
 
@@ -163,7 +174,10 @@ pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: each of the levels is proof of AVX2.
         Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex => Some(unsafe { x86_64::peak::avx2_f32(rounds) }),
-        _ => None,
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: each of the levels is proof of NEON.
+        Level::Neon | Level::NeonDotprod | Level::NeonI8mm => Some(unsafe { aarch64::peak::neon_f32(rounds) }),
+        Level::Reference => None,
     }
 }
 
@@ -175,7 +189,12 @@ pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
             // SAFETY: each of the levels is proof of AVX2.
             unsafe { x86_64::avx2::interleave3(planes, out) }
         }
-        _ => all::interleave3(planes, out),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon | Level::NeonDotprod | Level::NeonI8mm => {
+            // SAFETY: each of the levels is proof of NEON.
+            unsafe { aarch64::neon::interleave3(planes, out) }
+        }
+        Level::Reference => all::interleave3(planes, out),
     }
 }
 

@@ -11,6 +11,8 @@ use super::panels::{CHANNELS, Panels};
 use super::simd::{Portable, Vector, widen};
 use super::{Fusion, fusable};
 use crate::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::arch::Quad;
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{Ymm, Zmm};
 use crate::error::{ShapeError, at_least, exactly};
@@ -118,6 +120,8 @@ fusable! {
         avx2_fused: images_body::<Ymm<true>, Ymm<true>>,
         avx512: images_body::<Zmm<false>, Ymm<false>>,
         avx512_fused: images_body::<Zmm<true>, Ymm<true>>,
+        neon: images_body::<Quad<false>, Quad<false>>,
+        neon_fused: images_body::<Quad<true>, Quad<true>>,
     }
 }
 

@@ -84,6 +84,7 @@ macro_rules! fusable {
         any: $any:expr,
         avx2: $avx2:expr, avx2_fused: $avx2_fused:expr,
         avx512: $avx512:expr, avx512_fused: $avx512_fused:expr,
+        neon: $neon:expr, neon_fused: $neon_fused:expr,
     }) => {
         $(#[$meta])*
         unsafe fn $name $(<$($g: $bound),+>)? (isa: $crate::Isa, fusion: $crate::float::Fusion, $($arg: $ty),+) {
@@ -95,6 +96,10 @@ macro_rules! fusable {
             fusable!(@instance avx512, "avx2,f16c,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512);
             #[cfg(target_arch = "x86_64")]
             fusable!(@instance avx512_fused, "avx2,f16c,fma,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512_fused);
+            #[cfg(target_arch = "aarch64")]
+            fusable!(@instance neon, "neon", $(<$($g: $bound),+>)? ($($arg: $ty),+) $neon);
+            #[cfg(target_arch = "aarch64")]
+            fusable!(@instance neon_fused, "neon", $(<$($g: $bound),+>)? ($($arg: $ty),+) $neon_fused);
             let fused = fusion == $crate::float::Fusion::Allowed && isa.fuses();
             // SAFETY: the caller's promises; an `Isa` of a kind, and its `fuses`, say that detection found the features.
             unsafe {
@@ -107,6 +112,10 @@ macro_rules! fusable {
                     ($crate::IsaKind::Avx512Vnni, false) => avx512($($arg),+),
                     #[cfg(target_arch = "x86_64")]
                     ($crate::IsaKind::Avx512Vnni, true) => avx512_fused($($arg),+),
+                    #[cfg(target_arch = "aarch64")]
+                    ($crate::IsaKind::Neon | $crate::IsaKind::NeonDotprod | $crate::IsaKind::NeonI8mm, false) => neon($($arg),+),
+                    #[cfg(target_arch = "aarch64")]
+                    ($crate::IsaKind::Neon | $crate::IsaKind::NeonDotprod | $crate::IsaKind::NeonI8mm, true) => neon_fused($($arg),+),
                     _ => $any($($arg),+),
                 }
             }

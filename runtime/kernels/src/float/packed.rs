@@ -13,6 +13,8 @@ use super::simd::{Portable, Vector, Weight};
 use super::tile::{Columns, Runs, tile};
 use super::{Fusion, fusable};
 use crate::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::arch::Quad;
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{Ymm, Zmm};
 use crate::error::{ShapeError, at_least, exactly};
@@ -167,6 +169,8 @@ fusable! {
         avx2_fused: blocks_body::<Ymm<true>, W, 6, 2, 1, 8>,
         avx512: blocks_body::<Zmm<false>, W, 8, 2, 1, 8>,
         avx512_fused: blocks_body::<Zmm<true>, W, 8, 2, 1, 8>,
+        neon: blocks_body::<Quad<false>, W, 6, 4, 2, 8>,
+        neon_fused: blocks_body::<Quad<true>, W, 6, 4, 2, 8>,
     }
 }
 

@@ -6,3 +6,11 @@ mod products;
 mod rejects;
 mod rng;
 mod windows;
+
+/// Where somebody knows which set this CPU's best is, as `./test arm` does of each CPU that it imitates.
+#[test]
+fn best_set_is_the_expected_one() {
+    if let Ok(name) = std::env::var("DUNLIN_EXPECTED_ISA") {
+        assert_eq!(dunlin_kernels::Isa::best().to_string(), name);
+    }
+}

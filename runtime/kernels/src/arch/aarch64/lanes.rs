@@ -74,6 +74,33 @@ pub(super) unsafe fn byte_sum(from: *const u8, len: usize) -> i32 {
     total
 }
 
+/// Copies fewer than 16 integers, in steps of constant lengths.
+///
+/// # Safety
+/// Both pointers are valid for `len` integers, and the two do not overlap.
+#[inline(always)]
+unsafe fn copy_short(from: *const i32, to: *mut i32, len: usize) {
+    let (mut from, mut to) = (from, to);
+    // SAFETY: the caller's promise; each step advances by what it has written.
+    unsafe {
+        if len & 8 != 0 {
+            core::ptr::copy_nonoverlapping(from, to, 8);
+            (from, to) = (from.add(8), to.add(8));
+        }
+        if len & 4 != 0 {
+            core::ptr::copy_nonoverlapping(from, to, 4);
+            (from, to) = (from.add(4), to.add(4));
+        }
+        if len & 2 != 0 {
+            core::ptr::copy_nonoverlapping(from, to, 2);
+            (from, to) = (from.add(2), to.add(2));
+        }
+        if len & 1 != 0 {
+            to.write(from.read());
+        }
+    }
+}
+
 /// See `Simd::narrow`.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -89,14 +116,31 @@ pub(super) fn narrow(q: [int32x4_t; 4], zero: int32x4_t, lo: int32x4_t) -> uint8
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn store_u8(to: *mut u8, value: uint8x16_t, len: usize) {
-    let mut copy = [0_u8; 16];
-    // SAFETY: the copy has 16 bytes, and the caller promises `len`.
+    // SAFETY: the caller promises `len` bytes; each step advances by what it has written.
     unsafe {
         if len == 16 {
             return vst1q_u8(to, value);
         }
-        vst1q_u8(copy.as_mut_ptr(), value);
-        core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
+        let (mut to, mut left) = (to, value);
+        if len & 8 != 0 {
+            vst1_u8(to, vget_low_u8(left));
+            left = vextq_u8::<8>(left, left);
+            to = to.add(8);
+        }
+        let mut rest = vgetq_lane_u64::<0>(vreinterpretq_u64_u8(left));
+        if len & 4 != 0 {
+            to.cast::<u32>().write_unaligned(rest as u32);
+            rest >>= 32;
+            to = to.add(4);
+        }
+        if len & 2 != 0 {
+            to.cast::<u16>().write_unaligned(rest as u16);
+            rest >>= 16;
+            to = to.add(2);
+        }
+        if len & 1 != 0 {
+            to.write(rest as u8);
+        }
     }
 }
 
@@ -111,7 +155,7 @@ pub(super) unsafe fn load_i32(from: *const i32, len: usize) -> [int32x4_t; 4] {
         let from = if len == 16 {
             from
         } else {
-            core::ptr::copy_nonoverlapping(from, copy.as_mut_ptr(), len);
+            copy_short(from, copy.as_mut_ptr(), len);
             copy.as_ptr()
         };
         [vld1q_s32(from), vld1q_s32(from.add(4)), vld1q_s32(from.add(8)), vld1q_s32(from.add(12))]
@@ -131,7 +175,7 @@ pub(super) unsafe fn store_i32(to: *mut i32, value: [int32x4_t; 4], len: usize) 
             vst1q_s32(all.add(4 * i), value);
         }
         if len < 16 {
-            core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
+            copy_short(copy.as_ptr(), to, len);
         }
     }
 }

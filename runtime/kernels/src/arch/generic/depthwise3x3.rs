@@ -180,21 +180,12 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let mut sums = [[S::start(prepared.bias); COLS]; LINES];
         let mut counts = [[S::start(S::splat_i32(0)); COLS]; LINES];
-        for (y, &start) in job.starts.iter().enumerate().take((LINES - 1) * STRIDE + 3) {
-            let quads = quads::<S, COLS, STRIDE>(start.add(channel + first * STRIDE * job.channels), job.channels);
-            for (line, sums) in sums.iter_mut().enumerate() {
-                let Some(ky) = y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
-                for (col, sum) in sums.iter_mut().enumerate() {
-                    let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
-                    *sum = S::dot_quads(*sum, quads, prepared.weights[shift][ky]);
-                    if ZEROS {
-                        let count = &mut counts[line][col];
-                        *count = S::dot_quads(*count, quads, prepared.ones[shift]);
-                    }
-                }
-            }
-            core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        }
+        // One after the other and no loop, which the compiler would unroll for some instruction sets only.
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [channel, first], &mut sums, &mut counts);
         for i in (0..LINES * COLS).step_by(2) {
             let pair = [i, (i + 1).min(LINES * COLS - 1)];
             let mut reals = [scale; 2];
@@ -208,6 +199,45 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
             for (bytes, i) in quanta.requantize(reals).into_iter().zip(pair) {
                 let to = channel + (first + i / COLS * job.points + i % COLS) * job.channels;
                 S::store_u8(job.out.add(to), bytes, len);
+            }
+        }
+    }
+}
+
+/// Adds the products of input line Y, if the output lines need it, with the lines of their windows that lie on it.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn input_line<
+    S: Simd,
+    const LINES: usize,
+    const COLS: usize,
+    const STRIDE: usize,
+    const ZEROS: bool,
+    const Y: usize,
+>(
+    job: &Lines3x3<'_>,
+    prepared: &Prepared<S>,
+    [channel, first]: [usize; 2],
+    sums: &mut [[S::Acc; COLS]; LINES],
+    counts: &mut [[S::Acc; COLS]; LINES],
+) {
+    if Y >= (LINES - 1) * STRIDE + 3 {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let from = job.starts[Y].add(channel + first * STRIDE * job.channels);
+        let quads = quads::<S, COLS, STRIDE>(from, job.channels);
+        for (line, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
+            let Some(ky) = Y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
+            for (col, (sum, count)) in sums.iter_mut().zip(counts).enumerate() {
+                let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
+                *sum = S::dot_three(*sum, quads, prepared.weights[shift][ky], shift);
+                if ZEROS {
+                    *count = S::dot_three(*count, quads, prepared.ones[shift], shift);
+                }
             }
         }
     }

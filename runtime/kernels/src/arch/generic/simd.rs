@@ -49,6 +49,13 @@ pub(crate) trait Simd: Copy {
     unsafe fn quads(from: [*const u8; 4]) -> Self::Quads;
     /// `acc[c] + sum of a[c][i] * w[c][i]`, as [`Simd::dot`].
     unsafe fn dot_quads(acc: Self::Acc, a: Self::Quads, w: Self::Weights) -> Self::Acc;
+    /// The same where only three places count, from `first` on, 0 or 1, and the weight of the other one is 0.
+    #[inline(always)]
+    unsafe fn dot_three(acc: Self::Acc, a: Self::Quads, w: Self::Weights, first: usize) -> Self::Acc {
+        let _ = first;
+        // SAFETY: the caller's promise.
+        unsafe { Self::dot_quads(acc, a, w) }
+    }
     /// Whether weights are wide enough to take their zero points.
     const CENTRES: bool = false;
 

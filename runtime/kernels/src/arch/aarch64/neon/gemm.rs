@@ -8,8 +8,8 @@
 use core::arch::aarch64::*;
 use core::marker::PhantomData;
 
-use super::{Neon, multiply_high, multiply_low};
-use crate::arch::aarch64::lanes::{flip, load_group};
+use super::Neon;
+use crate::arch::aarch64::lanes::{flip, load_group, load_weights};
 use crate::arch::aarch64::rows::{Blocks, Place, walk};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
@@ -29,6 +29,45 @@ fn mirror(bytes: uint8x16_t) -> int8x16_t {
     vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x7f)))
 }
 
+/// Products of the first 8 bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+fn product_low(a: int8x16_t, w: int8x16_t) -> int16x8_t {
+    vmull_s8(vget_low_s8(a), vget_low_s8(w))
+}
+
+/// Partial sums that begin with the given values.
+#[inline]
+#[target_feature(enable = "neon")]
+fn start(from: [int32x4_t; 4]) -> [int32x4_t; 8] {
+    let zero = vdupq_n_s32(0);
+    let [a, b, c, d] = from.map(|sum| [vzip1q_s32(sum, zero), vzip2q_s32(sum, zero)]);
+    [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]
+}
+
+/// The values of partial sums.
+#[inline]
+#[target_feature(enable = "neon")]
+fn sum(acc: [int32x4_t; 8]) -> [int32x4_t; 4] {
+    [vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3]), vpaddq_s32(acc[4], acc[5]), vpaddq_s32(acc[6], acc[7])]
+}
+
+/// Adds the products of one group.
+#[inline]
+#[target_feature(enable = "neon")]
+fn multiply(acc: [int32x4_t; 8], a: int8x16_t, w: [int8x16_t; 4]) -> [int32x4_t; 8] {
+    [
+        vpadalq_s16(acc[0], product_low(a, w[0])),
+        vpadalq_s16(acc[1], vmull_high_s8(a, w[0])),
+        vpadalq_s16(acc[2], product_low(a, w[1])),
+        vpadalq_s16(acc[3], vmull_high_s8(a, w[1])),
+        vpadalq_s16(acc[4], product_low(a, w[2])),
+        vpadalq_s16(acc[5], vmull_high_s8(a, w[2])),
+        vpadalq_s16(acc[6], product_low(a, w[3])),
+        vpadalq_s16(acc[7], vmull_high_s8(a, w[3])),
+    ]
+}
+
 /// See `Simd::products`.
 ///
 /// # Safety
@@ -40,10 +79,9 @@ pub(super) unsafe fn products<const MR: usize, const NP: usize>(
 ) -> [[[int32x4_t; 4]; NP]; MR] {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut rows =
-            Sums { sums: init.map(|row| row.map(|sums| Neon::start(sums))), activations: PhantomData::<Loaded> };
+        let mut rows = Sums { sums: init.map(|row| row.map(|sums| start(sums))), activations: PhantomData::<Loaded> };
         walk(tile, &mut rows);
-        rows.sums.map(|row| row.map(|sums| Neon::sum(sums)))
+        rows.sums.map(|row| row.map(|sums| sum(sums)))
     }
 }
 
@@ -55,9 +93,9 @@ pub(super) unsafe fn products<const MR: usize, const NP: usize>(
 pub(super) unsafe fn offsets<const NP: usize>(tile: &Tile) -> [[int32x4_t; 4]; NP] {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut row = Sums { sums: [[Neon::start(Neon::splat_i32(0)); NP]; 1], activations: PhantomData::<Zeros> };
+        let mut row = Sums { sums: [[[vdupq_n_s32(0); 8]; NP]; 1], activations: PhantomData::<Zeros> };
         walk(tile, &mut row);
-        row.sums[0].map(|sums| Neon::sum(sums).map(|sum| vnegq_s32(sum)))
+        row.sums[0].map(|sums| sum(sums).map(|sum| vnegq_s32(sum)))
     }
 }
 
@@ -88,6 +126,7 @@ impl Activations for Zeros {
     }
 }
 
+/// A panel of sums in progress is eight registers of 2 channels with 2 partial sums each.
 struct Sums<A, const MR: usize, const NP: usize> {
     sums: [[[int32x4_t; 8]; NP]; MR],
     activations: PhantomData<A>,
@@ -110,8 +149,8 @@ impl<A: Activations, const MR: usize, const NP: usize> Blocks<MR> for Sums<A, MR
                     let from = at.weights.add(p * at.panel_len + 16 * i);
                     let w = [vld1q_s8(from), vld1q_s8(from.add(4 * PANEL))];
                     for (sums, a) in self.sums.iter_mut().zip(&a) {
-                        let low = vmlsl_s8(multiply_low(a[0], w[0]), vget_low_s8(a[1]), vget_low_s8(w[1]));
-                        let high = vmlsl_high_s8(multiply_high(a[0], w[0]), a[1], w[1]);
+                        let low = vmlsl_s8(product_low(a[0], w[0]), vget_low_s8(a[1]), vget_low_s8(w[1]));
+                        let high = vmlsl_high_s8(vmull_high_s8(a[0], w[0]), a[1], w[1]);
                         let sums = &mut sums[p];
                         sums[2 * i] = vpadalq_s16(sums[2 * i], low);
                         sums[2 * i + 1] = vpadalq_s16(sums[2 * i + 1], high);
@@ -128,7 +167,7 @@ impl<A: Activations, const MR: usize, const NP: usize> Blocks<MR> for Sums<A, MR
             for (r, sums) in self.sums.iter_mut().enumerate() {
                 let a = flip(A::group(at.a.wrapping_add(r * at.lda)));
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    *sums = Neon::dot(*sums, a, Neon::weights(at.weights.add(p * at.panel_len)));
+                    *sums = multiply(*sums, a, load_weights(at.weights.add(p * at.panel_len)));
                 }
             }
         }

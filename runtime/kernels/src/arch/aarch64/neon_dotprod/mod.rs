@@ -28,7 +28,7 @@ struct NeonDotprod;
 /// `acc[i] + sum of a[4 * i + j] * w[4 * i + j]` over four `j`.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn sdot(acc: int32x4_t, a: int8x16_t, w: int8x16_t) -> int32x4_t {
+pub(super) fn sdot(acc: int32x4_t, a: int8x16_t, w: int8x16_t) -> int32x4_t {
     let mut sum = acc;
     // SAFETY: one instruction of an enabled feature that touches registers only.
     unsafe {

@@ -1,4 +1,5 @@
-//! Matrix products and convolutions. One panel by six rows are 24 of the 32 registers.
+//! Matrix products and convolutions. One panel by four rows are 16 of the 32 registers, which leaves enough for the weights of
+//! two groups, zipped.
 //!
 //! An instruction multiplies two rows by two channels, 8 deep. Two groups of a panel, zipped by words, have 8 weights of each
 //! channel one after another; two rows of 8 activations are loaded into one register. A single row takes
@@ -15,13 +16,13 @@ use crate::arch::instantiate::{family, products};
 use crate::panel::PANEL;
 
 pub(crate) static TILES: Tiles = Tiles {
-    families: &[family!(NeonI8mm, "neon,dotprod,i8mm", 1, [1: 4, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1])],
+    families: &[family!(NeonI8mm, "neon,dotprod,i8mm", 1, [1: 4, 2: 1, 3: 1, 4: 1])],
     form: Form::of::<NeonI8mm>(),
     row_sum: NeonI8mm::row_sum,
 };
 
 /// Pairs of rows of a tile at most.
-const PAIRS: usize = 3;
+const PAIRS: usize = 2;
 
 products!(NeonI8mm, "neon,dotprod,i8mm", TILES);
 

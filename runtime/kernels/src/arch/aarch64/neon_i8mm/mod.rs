@@ -50,7 +50,7 @@ fn sudot_lane<const LANE: usize>(acc: int32x4_t, w: int8x16_t, a: uint8x16_t) ->
 /// `acc[2 * r + c] + sum of a[8 * r + j] * w[8 * c + j]` over eight `j`.
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
-fn usmmla(acc: int32x4_t, a: uint8x16_t, w: int8x16_t) -> int32x4_t {
+pub(super) fn usmmla(acc: int32x4_t, a: uint8x16_t, w: int8x16_t) -> int32x4_t {
     let mut sum = acc;
     // SAFETY: as in `usdot`.
     unsafe {

@@ -6,10 +6,12 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod all;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod generic;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod instantiate;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -91,6 +93,16 @@ macro_rules! dispatch {
             #[cfg(target_arch = "aarch64")]
             Level::NeonI8mm => {
                 use aarch64::neon_i8mm as $set;
+                $expression
+            }
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmSimd128 => {
+                use wasm32::simd128 as $set;
+                $expression
+            }
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => {
+                use wasm32::relaxed_simd as $set;
                 $expression
             }
         }

@@ -139,19 +139,6 @@ impl Isa {
         }
     }
 
-    /// Whether float sums of products are fused where that is allowed: see [`Fusion`](crate::float::Fusion).
-    pub fn fuses(self) -> bool {
-        match self.level {
-            Level::Reference => false,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 | Level::AvxVnniVex => has!("fma"),
-            #[cfg(target_arch = "x86_64")]
-            Level::AvxVnniEvex | Level::Avx512Vnni => true,
-            #[cfg(target_arch = "aarch64")]
-            Level::Neon | Level::NeonDotprod | Level::NeonI8mm => false,
-        }
-    }
-
     pub(crate) const fn level(self) -> Level {
         self.level
     }

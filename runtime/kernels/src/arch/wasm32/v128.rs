@@ -104,6 +104,14 @@ pub(super) fn narrow(q: [v128; 4], zero: v128, lo: v128) -> v128 {
     u8x16_max(u8x16_narrow_i16x8(low, high), lo)
 }
 
+/// See `Simd::min_f32`. `pmin` gives its first operand unless the second is smaller, as for what is no number it never is. But in a
+/// build with relaxed instructions the compiler takes `f32x4.relaxed_min` for it, which may give either operand then.
+#[inline]
+#[target_feature(enable = "simd128")]
+pub(super) fn min(a: v128, b: v128) -> v128 {
+    if cfg!(target_feature = "relaxed-simd") { v128_bitselect(a, b, f32x4_lt(a, b)) } else { f32x4_pmin(b, a) }
+}
+
 /// See `Simd::round`. Added to 1.5 * 2^23 a number's fraction has no bits left, and IEEE addition rounds ties to even; that
 /// takes a number of magnitude up to 2^22. A conversion that saturates would cost an engine on x86 several instructions.
 #[inline]
@@ -211,11 +219,11 @@ macro_rules! lanes {
         unsafe fn div_f32(a: [v128; 4], b: [v128; 4]) -> [v128; 4] {
             [f32x4_div(a[0], b[0]), f32x4_div(a[1], b[1]), f32x4_div(a[2], b[2]), f32x4_div(a[3], b[3])]
         }
-        // `pmin` gives its first operand unless the second is smaller, as for what is no number it never is.
         #[inline]
         #[target_feature(enable = "simd128")]
         unsafe fn min_f32(a: [v128; 4], b: [v128; 4]) -> [v128; 4] {
-            [f32x4_pmin(b[0], a[0]), f32x4_pmin(b[1], a[1]), f32x4_pmin(b[2], a[2]), f32x4_pmin(b[3], a[3])]
+            use $crate::arch::wasm32::v128::min;
+            [min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])]
         }
     };
 }

@@ -217,7 +217,9 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
         #[cfg(target_feature = "simd128")]
         IsaKind::WasmSimd128 => Ok(Level::WasmSimd128),
         #[cfg(target_feature = "relaxed-simd")]
-        IsaKind::WasmRelaxedSimd if crate::arch::wasm32::relaxed_simd::is_exact() => Ok(Level::WasmRelaxedSimd),
+        IsaKind::WasmRelaxedSimd if crate::trial::passed_by(Isa { level: Level::WasmRelaxedSimd }) => {
+            Ok(Level::WasmRelaxedSimd)
+        }
         isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
     }
 }

@@ -36,6 +36,8 @@ mod name;
 mod panel;
 mod pool;
 mod taps;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod trial;
 
 pub use aligned::AlignedBytes;
 pub use conv::{Conv, ConvInput};

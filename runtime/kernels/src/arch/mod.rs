@@ -11,7 +11,7 @@ mod generic;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod instantiate;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(crate) mod wasm32;
+mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 

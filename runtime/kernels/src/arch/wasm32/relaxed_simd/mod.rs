@@ -31,26 +31,6 @@ struct Split {
     low: v128,
 }
 
-/// Whether the engine computes dot products of 7 bits: there are some that don't.
-pub(crate) fn is_exact() -> bool {
-    #[target_feature(enable = "simd128,relaxed-simd")]
-    fn answer(weights: [i8; 16], activations: [u8; 16], sum: i32) -> [i32; 4] {
-        // SAFETY: the arrays have 16 bytes.
-        unsafe {
-            let (w, a) = (v128_load(weights.as_ptr().cast()), v128_load(activations.as_ptr().cast()));
-            let mut answer = [0; 4];
-            v128_store(answer.as_mut_ptr().cast(), i32x4_relaxed_dot_i8x16_i7x16_add(w, a, i32x4_splat(sum)));
-            answer
-        }
-    }
-    let weights = [-128, -128, -128, -128, 127, 127, 127, 127, 1, -2, 3, -4, 127, -128, 0, 5];
-    let activations = [127, 127, 127, 127, 127, 127, 127, 127, 1, 2, 3, 4, 126, 0, 127, 1];
-    // Known only when it runs, lest the compiler answers.
-    let [weights, activations] = core::hint::black_box([weights.map(|w: i32| w as u8), activations]);
-    let sum = core::hint::black_box(1000);
-    answer(weights.map(|w| w as i8), activations, sum) == [1000 - 65_024, 1000 + 64_516, 1000 - 10, 1000 + 16_007]
-}
-
 impl Simd for RelaxedSimd {
     type Acc = [Split; 4];
     type Splat = Split;

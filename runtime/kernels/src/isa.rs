@@ -52,7 +52,8 @@ pub enum IsaKind {
     NeonI8mm,
     /// WebAssembly's vectors: bytes widened to 16 bits.
     WasmSimd128,
-    /// WebAssembly's byte dot products, where the engine computes them as the standard says.
+    /// WebAssembly's byte dot products, where the engine computes them as the standard says. Not the best set where the
+    /// engine has no such instruction of the CPU for them.
     WasmRelaxedSimd,
 }
 
@@ -86,7 +87,16 @@ impl Isa {
 
     /// The fastest set that this CPU has.
     pub fn best() -> Self {
-        Self::supported().last().unwrap_or(Self::REFERENCE)
+        Self::supported().filter(|isa| !isa.is_emulated()).last().unwrap_or(Self::REFERENCE)
+    }
+
+    /// Whether the engine of a WebAssembly module makes do without the instructions of the set, which then is slower than others.
+    fn is_emulated(self) -> bool {
+        match self.level {
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => crate::arch::relaxed_dots_are_emulated(),
+            _ => false,
+        }
     }
 
     /// All sets that this CPU has, from the slowest to the fastest; [`Isa::REFERENCE`] is always among them.

@@ -109,6 +109,9 @@ macro_rules! dispatch {
     };
 }
 
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+pub(crate) use wasm32::relaxed_simd::is_emulated as relaxed_dots_are_emulated;
+
 pub(crate) fn gemm_fns(isa: Isa) -> &'static GemmFns {
     dispatch!(isa, &all::GEMM, set => &set::GEMM)
 }

@@ -3,6 +3,9 @@
 //! `i32x4.relaxed_dot_i8x16_i7x16_add_s` multiplies signed bytes with bytes of 7 bits. What it makes of an eighth bit is left to
 //! the engine, so an activation is split: `a = 2 * (a >> 1) + (a & 1)`. Both parts have sums of their own, which are joined at
 //! the end. No pair of products exceeds 16 bits, in which some engines add them.
+//!
+//! In a build with these instructions the compiler uses others of their kind where a number may be none or a zero has a sign;
+//! see [`min`](super::v128::min).
 
 mod depthwise;
 mod elementwise;
@@ -29,6 +32,19 @@ struct RelaxedSimd;
 struct Split {
     high: v128,
     low: v128,
+}
+
+/// Whether the engine adds pairs of products in 16 bits, as it does on an x86 without byte dot products. Two dot products are then
+/// slower than what wider bytes take. An eighth bit shows it, of which no result but this one depends.
+pub(crate) fn is_emulated() -> bool {
+    const SATURATED: i32 = 2 * i16::MAX as i32;
+    #[target_feature(enable = "simd128,relaxed-simd")]
+    fn dot(weight: i8, activation: u8) -> i32 {
+        let sums = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(weight), u8x16_splat(activation), i32x4_splat(0));
+        i32x4_extract_lane::<0>(sums)
+    }
+    // Unknown until it runs, lest the compiler answers.
+    dot(core::hint::black_box(i8::MAX), core::hint::black_box(u8::MAX)) == SATURATED
 }
 
 impl Simd for RelaxedSimd {

@@ -70,7 +70,7 @@ fn cpu() -> Result<String, Box<dyn Error>> {
 }
 
 /// What a program prints, trimmed.
-fn says(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+pub(crate) fn says(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let output = Command::new(program).args(arguments).current_dir(workspace::root()).output()?;
     if !output.status.success() {
         return Err(format!("{program} ended with {}", output.status).into());

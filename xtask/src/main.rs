@@ -5,6 +5,7 @@ mod deps;
 mod hygiene;
 mod licences;
 mod readme;
+mod size_record;
 mod workspace;
 
 use std::error::Error;
@@ -19,7 +20,9 @@ usage: cargo xtask <command>
   licences      every dependency has a licence that deny.toml allows
   readme        the commands of README.md in blocks marked `sh test` work
   hygiene       no unfinished code, no unsafe outside of runtime/kernels, no dead link in a document
-  bench-record  runs the benches and writes benches/record/<cpu>-<date>.md and .json";
+  bench-record  runs the benches and writes benches/record/<cpu>-<date>.md and .json
+  size-record   builds the engine alone for the targets that are installed and writes benches/record/size-<date>.md;
+                with --assert an error where a size is beyond its goal";
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         Some("readme") => readme::run(),
         Some("hygiene") => hygiene::run(),
         Some("bench-record") => bench_record::run(),
+        Some("size-record") => size_record::run(),
         _ => Err(USAGE.into()),
     };
     match outcome {

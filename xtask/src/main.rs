@@ -6,6 +6,7 @@ mod hygiene;
 mod licences;
 mod mca;
 mod readme;
+mod size_record;
 mod workspace;
 
 use std::error::Error;
@@ -21,7 +22,9 @@ usage: cargo xtask <command>
   readme        the commands of README.md in blocks marked `sh test` work
   hygiene       no unfinished code, no unsafe outside of runtime/kernels, no dead link in a document
   bench-record  runs the benches and writes benches/record/<cpu>-<date>.md and .json
-  mca           asks llvm-mca about the ARM kernels and writes benches/record/aarch64-mca-<date>.md";
+  mca           asks llvm-mca about the ARM kernels and writes benches/record/aarch64-mca-<date>.md
+  size-record   builds the engine alone for the targets that are installed and writes benches/record/size-<date>.md;
+                with --assert an error where a size is beyond its goal";
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Some("hygiene") => hygiene::run(),
         Some("bench-record") => bench_record::run(),
         Some("mca") => mca::run(),
+        Some("size-record") => size_record::run(),
         _ => Err(USAGE.into()),
     };
     match outcome {

@@ -235,7 +235,7 @@ fn paint((width, height): (usize, usize), channels: usize, byte: impl Fn(usize, 
 /// Splitmix64 seeded with the picture's size, its outputs as little-endian bytes.
 fn noise(width: usize, height: usize, channels: usize) -> Vec<u8> {
     let count = width * height * channels;
-    let mut state = (width << 32 | height << 8 | channels) as u64;
+    let mut state = (width as u64) << 32 | (height << 8 | channels) as u64;
     let mut data = Vec::with_capacity(count + 8);
     while data.len() < count {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

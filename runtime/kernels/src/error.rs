@@ -107,7 +107,7 @@ impl core::error::Error for TapsError {}
 /// An instruction set can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsaError {
-    /// The name is none of `reference`, `avx2`, `avx_vnni`, `avx512_vnni`, `neon`, `neon_dotprod`, `neon_i8mm`; the caller's mistake.
+    /// The name is none of those of [`IsaKind::ALL`]; the caller's mistake.
     Unknown,
     /// The CPU, or the target that this was compiled for, lacks a feature.
     Missing {
@@ -121,9 +121,13 @@ pub enum IsaError {
 impl fmt::Display for IsaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str(
-                "unknown instruction set (reference, avx2, avx_vnni, avx512_vnni, neon, neon_dotprod, neon_i8mm)",
-            ),
+            Self::Unknown => {
+                f.write_str("unknown instruction set (")?;
+                for (i, kind) in IsaKind::ALL.into_iter().enumerate() {
+                    write!(f, "{}{kind}", if i == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
             Self::Missing { isa, feature } => write!(f, "{isa} kernels need {feature}, which this CPU lacks"),
         }
     }

@@ -50,6 +50,11 @@ pub enum IsaKind {
     NeonDotprod,
     /// Byte dot products of mixed signs, and matrix products of two by two.
     NeonI8mm,
+    /// WebAssembly's vectors: bytes widened to 16 bits.
+    WasmSimd128,
+    /// WebAssembly's byte dot products, where the engine computes them as the standard says. Not the best set where the
+    /// engine has no such instruction of the CPU for them.
+    WasmRelaxedSimd,
 }
 
 /// What the code dispatches on; the two encodings of 256-bit dot products are one [`IsaKind`].
@@ -70,6 +75,10 @@ pub(crate) enum Level {
     NeonDotprod,
     #[cfg(target_arch = "aarch64")]
     NeonI8mm,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    WasmSimd128,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    WasmRelaxedSimd,
 }
 
 impl Isa {
@@ -78,7 +87,16 @@ impl Isa {
 
     /// The fastest set that this CPU has.
     pub fn best() -> Self {
-        Self::supported().last().unwrap_or(Self::REFERENCE)
+        Self::supported().filter(|isa| !isa.is_emulated()).last().unwrap_or(Self::REFERENCE)
+    }
+
+    /// Whether the engine of a WebAssembly module makes do without the instructions of the set, which then is slower than others.
+    fn is_emulated(self) -> bool {
+        match self.level {
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => crate::arch::relaxed_dots_are_emulated(),
+            _ => false,
+        }
     }
 
     /// All sets that this CPU has, from the slowest to the fastest; [`Isa::REFERENCE`] is always among them.
@@ -107,6 +125,10 @@ impl Isa {
             Level::NeonDotprod => IsaKind::NeonDotprod,
             #[cfg(target_arch = "aarch64")]
             Level::NeonI8mm => IsaKind::NeonI8mm,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmSimd128 => IsaKind::WasmSimd128,
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => IsaKind::WasmRelaxedSimd,
         }
     }
 
@@ -120,6 +142,10 @@ impl Isa {
             Level::AvxVnniEvex | Level::Avx512Vnni => true,
             #[cfg(target_arch = "aarch64")]
             Level::Neon | Level::NeonDotprod | Level::NeonI8mm => true,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmSimd128 => false,
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => false,
         }
     }
 
@@ -145,10 +171,20 @@ impl FromStr for Isa {
 
 impl IsaKind {
     /// Every name; those of one CPU family from the slowest set to the fastest.
-    pub const ALL: [Self; 7] =
-        [Self::Reference, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDotprod, Self::NeonI8mm];
+    pub const ALL: [Self; 9] = [
+        Self::Reference,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512Vnni,
+        Self::Neon,
+        Self::NeonDotprod,
+        Self::NeonI8mm,
+        Self::WasmSimd128,
+        Self::WasmRelaxedSimd,
+    ];
 
-    /// `reference`, `avx2`, `avx_vnni`, `avx512_vnni`, `neon`, `neon_dotprod` or `neon_i8mm`.
+    /// `reference`, `avx2`, `avx_vnni`, `avx512_vnni`, `neon`, `neon_dotprod`, `neon_i8mm`, `wasm_simd128` or
+    /// `wasm_relaxed_simd`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reference => "reference",
@@ -158,17 +194,21 @@ impl IsaKind {
             Self::Neon => "neon",
             Self::NeonDotprod => "neon_dotprod",
             Self::NeonI8mm => "neon_i8mm",
+            Self::WasmSimd128 => "wasm_simd128",
+            Self::WasmRelaxedSimd => "wasm_relaxed_simd",
         }
     }
 }
 
 impl IsaKind {
-    /// The family of CPUs whose set it is, as Rust names it.
+    /// The family of CPUs whose set it is, as Rust names it; of WebAssembly, the feature that a build must have.
     const fn cpu(self) -> &'static str {
         match self {
             Self::Reference => "any",
             Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => "x86_64",
             Self::Neon | Self::NeonDotprod | Self::NeonI8mm => "aarch64",
+            Self::WasmSimd128 => "simd128",
+            Self::WasmRelaxedSimd => "relaxed-simd",
         }
     }
 }
@@ -179,7 +219,22 @@ impl fmt::Display for IsaKind {
     }
 }
 
-#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+/// A module that runs has the instructions that it was compiled with; but not every engine computes all of them rightly.
+#[cfg(target_arch = "wasm32")]
+fn detect(kind: IsaKind) -> Result<Level, IsaError> {
+    match kind {
+        IsaKind::Reference => Ok(Level::Reference),
+        #[cfg(target_feature = "simd128")]
+        IsaKind::WasmSimd128 => Ok(Level::WasmSimd128),
+        #[cfg(target_feature = "relaxed-simd")]
+        IsaKind::WasmRelaxedSimd if crate::trial::passed_by(Isa { level: Level::WasmRelaxedSimd }) => {
+            Ok(Level::WasmRelaxedSimd)
+        }
+        isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
+    }
+}
+
+#[cfg(not(any(target_arch = "aarch64", target_arch = "wasm32", target_arch = "x86_64")))]
 fn detect(kind: IsaKind) -> Result<Level, IsaError> {
     match kind {
         IsaKind::Reference => Ok(Level::Reference),

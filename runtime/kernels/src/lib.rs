@@ -9,8 +9,12 @@
 //! never fused with the addition that follows, and rounding to nearest with ties to even.
 #![no_std]
 #![cfg_attr(
-    not(any(target_arch = "aarch64", target_arch = "x86_64")),
-    allow(dead_code, unused_variables, reason = "what only vector kernels use, and this target has none yet")
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "x86_64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )),
+    allow(dead_code, unused_variables, reason = "what only vector kernels use, and this target has none")
 )]
 
 #[cfg(feature = "std")]
@@ -34,6 +38,8 @@ mod panel;
 pub mod peak;
 mod pool;
 mod taps;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod trial;
 
 pub use aligned::AlignedBytes;
 pub use conv::{Conv, ConvInput};

@@ -6,10 +6,12 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod all;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod generic;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod instantiate;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -95,9 +97,22 @@ macro_rules! dispatch {
                 use aarch64::neon_i8mm as $set;
                 $expression
             }
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmSimd128 => {
+                use wasm32::simd128 as $set;
+                $expression
+            }
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => {
+                use wasm32::relaxed_simd as $set;
+                $expression
+            }
         }
     };
 }
+
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+pub(crate) use wasm32::relaxed_simd::is_emulated as relaxed_dots_are_emulated;
 
 pub(crate) fn gemm_fns(isa: Isa) -> &'static GemmFns {
     dispatch!(isa, &all::GEMM, set => &set::GEMM)

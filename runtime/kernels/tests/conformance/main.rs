@@ -14,3 +14,12 @@ fn best_set_is_the_expected_one() {
         assert_eq!(dunlin_kernels::Isa::best().to_string(), name);
     }
 }
+
+/// Where somebody wants a certain set to be compared, though it need not be the best.
+#[test]
+fn wanted_set_is_among_those_compared() {
+    if let Ok(name) = std::env::var("DUNLIN_WANTED_ISA") {
+        let isa: dunlin_kernels::Isa = name.parse().expect("the build and the CPU have the set");
+        assert!(dunlin_kernels::Isa::supported().any(|supported| supported == isa));
+    }
+}

@@ -119,7 +119,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_f32(to: *mut f32, value: Self::F32, len: usize);
     /// Conversion, rounded to nearest.
     unsafe fn to_f32(value: Self::I32) -> Self::F32;
-    /// Conversion, rounded to nearest with ties to even; `i32::MIN` where the value is out of range.
+    /// Conversion of numbers up to 2^15, rounded to nearest with ties to even. Where that lies below -2^22, any integer up to
+    /// -2^22 will do: [`Simd::narrow`] saturates it.
     unsafe fn round(value: Self::F32) -> Self::I32;
     /// `a + b`.
     unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32;

@@ -1,0 +1,3 @@
+//! Pools: no dot products, so those of 128-bit vectors.
+
+pub(crate) use crate::arch::wasm32::simd128::POOL;

@@ -1,0 +1,5 @@
+//! Depthwise convolutions.
+
+use super::Simd128;
+
+crate::arch::instantiate::depthwise!(Simd128, "simd128");

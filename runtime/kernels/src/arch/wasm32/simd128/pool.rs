@@ -1,0 +1,5 @@
+//! Pools.
+
+use super::Simd128;
+
+crate::arch::instantiate::pool!(Simd128, "simd128");

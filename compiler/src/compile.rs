@@ -1,6 +1,6 @@
 //! The whole way: ONNX bytes in, artifact and report out.
 
-use dunlin_engine::artifact::{Digest, Golden};
+use dunlin_engine::artifact::Golden;
 use dunlin_engine::model::{Limits, VaryingAxis};
 use dunlin_engine::op::{Op as EngineOp, UnaryKind};
 use dunlin_engine::task::{Scoring, Task, TaskSpec};
@@ -237,8 +237,8 @@ fn finish(
     let mut session = Session::load(&draft[..], Isa::best(), Limits::default()).map_err(CompileError::Model)?;
     check_labels(&session, &options.labels)?;
     for seed in 0..options.golden as u64 {
-        let outputs: Digest = session
-            .golden(seed)
+        let outputs = session
+            .expected(seed)
             .map_err(|source| CompileError::Evaluate { node: "golden input".to_owned(), source })?;
         extras.golden.push(Golden { seed, outputs });
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use dunlin_engine::Plan;
-use dunlin_engine::artifact::Golden;
+use dunlin_engine::artifact::{Expected, Golden};
 use dunlin_engine::op::Op as EngineOp;
 use dunlin_engine::tensor::DType;
 use serde::Serialize;
@@ -23,7 +23,8 @@ pub struct Report {
     pub memory: usize,
     /// Multiply-accumulate operations of a run.
     pub macs: u64,
-    /// SHA-256 of the outputs for each golden input, hexadecimal.
+    /// For each golden input the SHA-256 of the outputs, hexadecimal; of models of floats how many values are compared, and
+    /// how far they may be off.
     pub golden: Vec<String>,
     /// Measured on the calibration samples, where there are any.
     pub accuracy: Option<Accuracy>,
@@ -151,8 +152,7 @@ impl Report {
         }
         self.macs = self.operators.iter().map(|operator| operator.macs).sum();
         self.memory = plan.memory();
-        let hex = |golden: &Golden| golden.outputs.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.golden = golden.iter().map(hex).collect();
+        self.golden = golden.iter().map(|golden| expected(&golden.outputs)).collect();
     }
 
     /// That nothing leaves int8 but what is float in the original: what lies before the first quantization or behind the
@@ -231,6 +231,13 @@ fn precision(graph: &Graph, node: &Node) -> Precision {
 
 fn weight_bytes(graph: &Graph, node: &Node) -> usize {
     node.inputs.iter().filter_map(|&input| graph.constant(input)).map(|tensor| tensor.bytes.len()).sum()
+}
+
+fn expected(outputs: &Expected) -> String {
+    match outputs {
+        Expected::Digest(digest) => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Expected::Values(values) => format!("{} values within {:e}", values.elements.len(), values.tolerance),
+    }
 }
 
 #[cfg(test)]

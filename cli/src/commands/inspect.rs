@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use dunlin_engine::artifact::{Artifact, ArtifactError, Names};
+use dunlin_engine::artifact::{Artifact, ArtifactError, Expected, Golden, Names};
 use dunlin_engine::model::{Model, Place, TensorDef};
 use dunlin_engine::task::{Task, TaskSpec};
 use dunlin_engine::{Plan, Session};
@@ -130,7 +130,11 @@ struct Placed {
 #[derive(Debug, Serialize)]
 struct GoldenInfo {
     seed: u64,
-    outputs_sha256: String,
+    /// `null` where numbers are compared.
+    outputs_sha256: Option<String>,
+    /// How many numbers are compared, and how far they may be off; `null` where all bytes are.
+    values: Option<usize>,
+    tolerance: Option<f32>,
 }
 
 /// Shows an artifact, and with `--verify` proves that it is whole and computes what it should.
@@ -225,7 +229,7 @@ impl Inspection {
             "memory: {session} bytes of a session: {arena} of arena, {scratch} of scratch, {plan} of the plan's lists and tables; {weights} bytes of weights stay in the file"
         )?;
         for golden in &self.golden {
-            writeln!(out, "golden: seed {} gives {}", golden.seed, golden.outputs_sha256)?;
+            golden.show(out)?;
         }
         writeln!(out, "card: {}", serde_json::to_string_pretty(&self.card)?)?;
         Ok(())
@@ -302,8 +306,30 @@ fn quantization(model: &Model) -> Vec<Quantized> {
 }
 
 fn golden(artifact: &Artifact<'_>) -> Result<Vec<GoldenInfo>, ArtifactError> {
-    let all = artifact.golden()?;
-    Ok(all.iter().map(|golden| GoldenInfo { seed: golden.seed, outputs_sha256: hex(&golden.outputs) }).collect())
+    Ok(artifact.golden()?.iter().map(GoldenInfo::new).collect())
+}
+
+impl GoldenInfo {
+    fn new(golden: &Golden) -> Self {
+        let (digest, values) = match &golden.outputs {
+            Expected::Digest(digest) => (Some(hex(digest)), None),
+            Expected::Values(values) => (None, Some(values)),
+        };
+        let tolerance = values.map(|values| values.tolerance);
+        let values = values.map(|values| values.elements.len());
+        Self { seed: golden.seed, outputs_sha256: digest, values, tolerance }
+    }
+
+    fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
+        match (&self.outputs_sha256, self.values.zip(self.tolerance)) {
+            (Some(digest), _) => writeln!(out, "golden: seed {} gives {digest}", self.seed)?,
+            (None, Some((values, tolerance))) => {
+                writeln!(out, "golden: seed {} gives {values} known values within {tolerance:e}", self.seed)?;
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
 }
 
 impl TaskInfo {

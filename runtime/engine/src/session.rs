@@ -1,6 +1,8 @@
 //! Running a plan.
 
-use crate::artifact::{ALIGN, Artifact, Digest, Golden, fill_golden};
+#[cfg(feature = "write")]
+use crate::artifact::Values;
+use crate::artifact::{ALIGN, Artifact, Digest, Expected, Golden, fill_golden};
 use crate::error::RunError;
 use crate::exec::{View, ViewMut};
 use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place, TensorDef};
@@ -8,6 +10,8 @@ use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::plan::{Plan, Step, StepInfo};
 use crate::tensor::{DType, Shape};
 use alloc::vec::Vec;
+#[cfg(feature = "write")]
+use dunlin_kernels::float::Fusion;
 use dunlin_kernels::{AlignedBytes, Isa};
 use sha2::{Digest as _, Sha256};
 
@@ -161,17 +165,12 @@ impl<B: AsRef<[u8]>> Session<B> {
         self.plan.explain_at(|tensor| self.shapes[tensor])
     }
 
-    /// Runs a golden input and gives the digest of its outputs; equal on every device for an int8 model.
+    /// Runs a golden input and gives the digest of its outputs; equal on every device for a model with int8 operators.
     ///
     /// # Errors
     /// As for [`Session::run`].
     pub fn golden(&mut self, seed: u64) -> Result<Digest, RunError> {
-        for index in 0..self.plan.model.inputs.len() {
-            if let Some(input) = self.input_mut(index) {
-                fill_golden(seed.wrapping_add(index as u64), input.dtype, input.bytes);
-            }
-        }
-        self.run()?;
+        self.run_golden(seed)?;
         let mut digest = Sha256::new();
         for index in 0..self.plan.model.outputs.len() {
             if let Some(output) = self.output(index) {
@@ -181,12 +180,46 @@ impl<B: AsRef<[u8]>> Session<B> {
         Ok(digest.finalize().into())
     }
 
-    /// Whether this device computes what the compiler computed.
+    /// Runs a golden input and gives what the file should say of its outputs: their digest where the model promises its
+    /// bits or has no f32 outputs, else numbers.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    #[cfg(feature = "write")]
+    pub fn expected(&mut self, seed: u64) -> Result<Expected, RunError> {
+        let digest = self.golden(seed)?;
+        if self.plan.model.fusion() == Fusion::Never || self.f32_outputs().next().is_none() {
+            return Ok(Expected::Digest(digest));
+        }
+        Ok(Expected::Values(Values::of(self.f32_outputs())))
+    }
+
+    /// Whether this device computes what the compiler computed, or near enough where that is what is promised.
     ///
     /// # Errors
     /// As for [`Session::run`].
     pub fn is_golden(&mut self, golden: &Golden) -> Result<bool, RunError> {
-        Ok(self.golden(golden.seed)? == golden.outputs)
+        match &golden.outputs {
+            Expected::Digest(digest) => Ok(self.golden(golden.seed)? == *digest),
+            Expected::Values(values) => {
+                self.run_golden(golden.seed)?;
+                Ok(values.are_near(self.f32_outputs()))
+            }
+        }
+    }
+
+    fn run_golden(&mut self, seed: u64) -> Result<(), RunError> {
+        for index in 0..self.plan.model.inputs.len() {
+            if let Some(input) = self.input_mut(index) {
+                fill_golden(seed.wrapping_add(index as u64), input.dtype, input.bytes);
+            }
+        }
+        self.run()
+    }
+
+    /// The elements of each f32 output.
+    fn f32_outputs(&self) -> impl Iterator<Item = &[f32]> + Clone {
+        (0..self.plan.model.outputs.len()).filter_map(|index| self.output(index)?.f32s().ok())
     }
 }
 

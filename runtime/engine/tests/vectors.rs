@@ -5,7 +5,9 @@
 mod common;
 
 use common::{Builder, Sections, bytes_of, exercise, graphs};
-use dunlin_engine::artifact::SectionKind::{self, Card, Graph, Labels, Memory, Quantization, Task, Weights};
+use dunlin_engine::artifact::SectionKind::{
+    self, Card, GoldenValues, Graph, Labels, Memory, Quantization, Task, Weights,
+};
 use dunlin_engine::model::Limits;
 use dunlin_engine::{AlignedBytes, Artifact, Isa, Session};
 use sha2::{Digest, Sha256};
@@ -40,7 +42,7 @@ fn every_vector_is_read_as_the_index_says() -> Outcome {
 
 #[test]
 fn good_vectors_give_their_golden_outputs_on_every_instruction_set() -> Outcome {
-    for name in ["good_int8", "good_unknown_optional_section"] {
+    for name in ["good_int8", "good_float", "good_packed", "good_unknown_optional_section"] {
         let file = AlignedBytes::from_slice(&std::fs::read(folder().join(format!("{name}.dunlin")))?);
         for isa in Isa::supported() {
             let mut session = Session::load(&file[..], isa, LIMITS)?;
@@ -79,6 +81,12 @@ type Change<T> = fn(&mut T);
 const GOOD: &[(&str, Make)] = &[
     ("good_int8", || file(graphs::int8)),
     ("good_float", || file(graphs::float)),
+    ("good_packed", || file(graphs::packed)),
+    ("bad_golden_values_cut", || {
+        let mut sections = graphs::packed().sections();
+        sections.0.iter_mut().filter(|(kind, _)| *kind == GoldenValues).for_each(|(_, bytes)| bytes.truncate(40));
+        sections.file().to_vec()
+    }),
     ("good_tokens", || file(graphs::tokens)),
     ("good_moves", || file(graphs::moves)),
     ("good_minimal", || {

@@ -12,7 +12,7 @@ mod names;
 mod write;
 
 pub use error::ArtifactError;
-pub use golden::{Golden, fill_golden};
+pub use golden::{Expected, Golden, Values, fill_golden};
 pub use labels::Labels;
 pub use names::Names;
 #[cfg(feature = "write")]
@@ -45,6 +45,7 @@ pub type Digest = [u8; 32];
 
 /// Which section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum SectionKind {
     /// Tensors, operators, inputs and outputs.
     Graph = 1,
@@ -64,11 +65,13 @@ pub enum SectionKind {
     Golden = 8,
     /// The model's card, JSON.
     Card = 9,
+    /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
+    GoldenValues = 0x8000_0010,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -78,6 +81,7 @@ impl SectionKind {
         Self::Task,
         Self::Golden,
         Self::Card,
+        Self::GoldenValues,
     ];
 
     /// The name that messages and tables show.
@@ -92,6 +96,15 @@ impl SectionKind {
             Self::Task => "task",
             Self::Golden => "golden",
             Self::Card => "card",
+            Self::GoldenValues => "golden values",
+        }
+    }
+
+    /// Place among [`SectionKind::ALL`].
+    const fn place(self) -> usize {
+        match self {
+            Self::GoldenValues => Self::ALL.len() - 1,
+            required => required as usize - 1,
         }
     }
 
@@ -172,7 +185,7 @@ impl<'a> Artifact<'a> {
 
     /// A section by its kind.
     pub fn section(&self, kind: SectionKind) -> Option<&Section<'a>> {
-        self.sections[kind as usize - 1].as_ref()
+        self.sections[kind.place()].as_ref()
     }
 
     /// A section that every artifact has.
@@ -229,8 +242,16 @@ impl<'a> Artifact<'a> {
     /// # Errors
     /// [`ArtifactError::Section`] when the section is malformed.
     pub fn golden(&self) -> Result<alloc::vec::Vec<Golden>, ArtifactError> {
-        let Some(section) = self.section(SectionKind::Golden) else { return Ok(alloc::vec::Vec::new()) };
-        Golden::parse_all(section.bytes).ok_or(ArtifactError::Section { section: "golden" })
+        let mut all = alloc::vec::Vec::new();
+        if let Some(section) = self.section(SectionKind::Golden) {
+            let digests = Golden::parse_digests(section.bytes);
+            all.extend(digests.ok_or(ArtifactError::Section { section: section.kind.name() })?);
+        }
+        if let Some(section) = self.section(SectionKind::GoldenValues) {
+            let values = Golden::parse_values(section.bytes);
+            all.extend(values.ok_or(ArtifactError::Section { section: section.kind.name() })?);
+        }
+        Ok(all)
     }
 
     /// The card: JSON that people and tools read; the engine doesn't.
@@ -274,7 +295,7 @@ fn read_table<'a>(bytes: &'a [u8], table: &[u8]) -> Result<Sections<'a>, Artifac
         if kind != SectionKind::Weights {
             check_digest(&section)?;
         }
-        if sections[kind as usize - 1].replace(section).is_some() {
+        if sections[kind.place()].replace(section).is_some() {
             return Err(ArtifactError::Table { why: "a section twice" });
         }
     }

@@ -1,6 +1,6 @@
 //! Writing artifacts: the inverse of reading, for the compiler.
 
-use super::{ALIGN, Golden, MAGIC, RECORD, SectionKind, VERSION};
+use super::{ALIGN, Expected, Golden, MAGIC, RECORD, SectionKind, VERSION, Values};
 use crate::wire::put_text;
 use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
@@ -34,14 +34,33 @@ impl Writer {
         self.words(SectionKind::Labels, &words)
     }
 
-    /// Adds golden inputs and outputs.
+    /// Adds golden inputs and outputs: digests to their section, values to theirs.
     pub fn golden(&mut self, all: &[Golden]) -> &mut Self {
-        let mut bytes = (all.len() as u32).to_le_bytes().to_vec();
-        for golden in all {
-            bytes.extend(golden.seed.to_le_bytes());
-            bytes.extend(golden.outputs);
+        let (mut digests, mut values) = ((0_u32, Vec::new()), (0_u32, Vec::new()));
+        for Golden { seed, outputs } in all {
+            match outputs {
+                Expected::Digest(digest) => {
+                    digests.0 += 1;
+                    digests.1.extend(seed.to_le_bytes());
+                    digests.1.extend(digest);
+                }
+                Expected::Values(Values { tolerance, step, elements }) => {
+                    values.0 += 1;
+                    values.1.extend(seed.to_le_bytes());
+                    values.1.extend(tolerance.to_le_bytes());
+                    values.1.extend([*step as u32, elements.len() as u32].iter().flat_map(|word| word.to_le_bytes()));
+                    values.1.extend(elements.iter().flat_map(|element| element.to_le_bytes()));
+                }
+            }
         }
-        self.bytes(SectionKind::Golden, bytes)
+        for (kind, (count, entries)) in [(SectionKind::Golden, digests), (SectionKind::GoldenValues, values)] {
+            if count > 0 {
+                let mut bytes = count.to_le_bytes().to_vec();
+                bytes.extend(entries);
+                self.bytes(kind, bytes);
+            }
+        }
+        self
     }
 
     /// The file.

@@ -151,6 +151,10 @@ fn windows(dice: &mut Dice, lo: f32, hi: f32) -> (Op, Vec<OwnedTensor>) {
                 dice.tensor(dtype, &[batch, factor[0], factor[1]])
             };
             let a = dice.reals(&[batch, m, k]);
+            if dice.one_in(3) {
+                let b = dice.tensor(dtype, &[n.div_ceil(16), k, 16]);
+                return (Op::MatMulPanels { n: n as u32, lo, hi }, [a, b].into());
+            }
             (Op::MatMul { trans_b, lo, hi }, [a, b].into())
         }
         _ => {
@@ -159,6 +163,15 @@ fn windows(dice: &mut Dice, lo: f32, hi: f32) -> (Op, Vec<OwnedTensor>) {
             let dtype = dice.pick(&[DType::F32, DType::F16]);
             let w = dice.tensor(dtype, &[kh, kw, depth, out]);
             let bias = dice.reals(&[out]);
+            if dice.one_in(2) {
+                let panels = [groups, columns.div_ceil(16), kh * kw * depth, 16];
+                let w = dice.tensor(dtype, &panels);
+                return (Op::ConvPanels { window, groups: groups as u32, lo, hi }, [x, w, bias].into());
+            }
+            if depth == 1 && columns == 1 && dice.one_in(2) {
+                let w = dice.tensor(dtype, &[groups.div_ceil(16), kh * kw, 16]);
+                return (Op::DepthwisePanels { window, lo, hi }, [x, w, bias].into());
+            }
             (Op::Conv { window, groups: groups as u32, lo, hi }, [x, w, bias].into())
         }
     }
@@ -290,7 +303,7 @@ fn most_chosen_operators_run() {
     ran.sort_unstable();
     assert!(ran.len() > 8_000, "only {} of 20000", ran.len());
     ran.dedup();
-    assert_eq!(ran.len(), 32, "{ran:?}");
+    assert_eq!(ran.len(), 35, "{ran:?}");
 }
 
 proptest! {

@@ -5,9 +5,10 @@ use super::Op;
 /// By what an operator is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Implementation {
-    /// A kernel that is written for each instruction set and picked by shape; all integer arithmetic is of this kind.
+    /// A kernel that is written for each instruction set and picked by shape; all integer arithmetic is of this kind, and sums of
+    /// float products with packed weights.
     Kernel,
-    /// Loops that the compiler vectorizes, compiled for each width of vectors: arithmetic on floats.
+    /// Loops that the compiler vectorizes, compiled for each width of vectors: all other arithmetic on floats.
     Loops,
     /// Copies of elements, or of runs of them, to other places: no arithmetic, so nothing to be done by an instruction set but
     /// to load and store.
@@ -22,7 +23,7 @@ impl Implementation {
             // Finds the range in a loop and ends in the kernel of `Quantize`.
             "DynamicQuantize" => Self::Loops,
             _ if MOVES.contains(&name) => Self::Moves,
-            _ if name.starts_with('Q') => Self::Kernel,
+            _ if name.starts_with('Q') || name.ends_with("Panels") => Self::Kernel,
             _ => Self::Loops,
         }
     }

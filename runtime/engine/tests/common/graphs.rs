@@ -117,6 +117,23 @@ pub fn float() -> Builder {
     b
 }
 
+/// As [`float`], of operators with packed weights, panels of which lack channels.
+pub fn packed() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(5));
+    let all = [f32::NEG_INFINITY, f32::INFINITY];
+    let x = b.input(DType::F32, &[1, 7, 9, 3]);
+    let (weights, bias) = (b.random_f32s(&[1, 2, 27, 16], random), b.random_f32s(&[20], random));
+    let conv = Op::ConvPanels { window: window(3, 2, 1), groups: 1, lo: 0.0, hi: 6.0 };
+    let x = b.node(conv, &[x, weights, bias]);
+    let (weights, bias) = (b.random_f32s(&[2, 9, 16], random), b.random_f32s(&[20], random));
+    let x = b.node(Op::DepthwisePanels { window: window(3, 1, 1), lo: 0.0, hi: 6.0 }, &[x, weights, bias]);
+    let x = b.node(Op::Reduce { kind: ReduceKind::Mean, axes: ints(&[1, 2]), keep: false }, &[x]);
+    let (weights, bias) = (b.random_f32s(&[1, 20, 16], random), b.random_f32s(&[5], random));
+    let x = b.node(Op::MatMulPanels { n: 5, lo: all[0], hi: all[1] }, &[x, weights, bias]);
+    b.output(x);
+    b
+}
+
 /// A small text classifier whose sequence varies up to 8 tokens: embedding, recurrence, dynamic int8.
 pub fn tokens() -> Builder {
     let (mut b, random) = (Builder::default(), &mut Random(3));

@@ -6,7 +6,7 @@
 pub mod corpus;
 pub mod graphs;
 
-use dunlin_engine::artifact::{ALIGN, Golden, SectionKind, Writer, fill_golden};
+use dunlin_engine::artifact::{ALIGN, Expected, SectionKind, Writer, fill_golden};
 use dunlin_engine::model::VaryingAxis;
 use dunlin_engine::op::Op;
 use dunlin_engine::op::infer::Info;
@@ -158,11 +158,8 @@ impl Builder {
     /// All sections, with one golden input.
     pub fn sections(&self) -> Sections {
         let mut sections = self.sections_without_golden();
-        let golden = golden(&sections.file());
-        let mut bytes = vec![1, 0, 0, 0];
-        bytes.extend(golden.seed.to_le_bytes());
-        bytes.extend(golden.outputs);
-        sections.0.insert(sections.0.len() - 1, (SectionKind::Golden, bytes));
+        let (kind, bytes) = golden(&sections.file());
+        sections.0.insert(sections.0.len() - 1, (kind, bytes));
         sections
     }
 
@@ -262,10 +259,21 @@ pub fn bytes_of(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// What the reference kernels make of the golden input with seed 1.
-fn golden(file: &[u8]) -> Golden {
+/// What the reference kernels make of the golden input with seed 1, as a section.
+fn golden(file: &[u8]) -> (SectionKind, Vec<u8>) {
     let mut session = Session::load(file, Isa::REFERENCE, Limits::default()).expect("the graph is sound");
-    Golden { seed: 1, outputs: session.golden(1).expect("the golden input is one that the model can take") }
+    let outputs = session.expected(1).expect("the golden input is one that the model can take");
+    let mut bytes = [1_u32.to_le_bytes().as_slice(), &1_u64.to_le_bytes()].concat();
+    match outputs {
+        Expected::Digest(digest) => bytes.extend(digest),
+        Expected::Values(values) => {
+            bytes.extend(values.tolerance.to_le_bytes());
+            bytes.extend(bytes_of(&[values.step as u32, values.elements.len() as u32]));
+            bytes.extend(values.elements.iter().flat_map(|element| element.to_le_bytes()));
+            return (SectionKind::GoldenValues, bytes);
+        }
+    }
+    (SectionKind::Golden, bytes)
 }
 
 /// Fills all inputs of a session with the numbers that `seed` stands for.

@@ -27,11 +27,10 @@ fn layer_norm_body(x: &[f32], y: &mut [f32], affine: Affine<'_>, epsilon: f32, r
         let mean = if rms { 0.0 } else { sum(x, |v| v) / n as f32 };
         let variance = sum(x, |v| (v - mean) * (v - mean)) / n as f32;
         let factor = 1.0 / math::sqrt(variance + epsilon);
-        for ((y, &v), &scale) in y.iter_mut().zip(x).zip(affine.scale) {
-            *y = (v - mean) * factor * scale;
-        }
-        if let Some(bias) = affine.bias {
-            y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
+        let row = y.iter_mut().zip(x).zip(affine.scale);
+        match affine.bias {
+            Some(bias) => row.zip(bias).for_each(|(((y, &v), &scale), &bias)| *y = (v - mean) * factor * scale + bias),
+            None => row.for_each(|((y, &v), &scale)| *y = (v - mean) * factor * scale),
         }
     }
 }

@@ -70,17 +70,23 @@ multiversion! {
 
 #[inline(always)]
 fn range_body(x: &[f32]) -> [f32; 2] {
-    let mut bounds = [[0.0; 2 * LANES]; 2];
-    let (chunks, tail) = x.as_chunks::<{ 2 * LANES }>();
-    for x in chunks.iter().map(|chunk| &chunk[..]).chain([tail]) {
-        let [low, high] = &mut bounds;
-        for ((low, high), &v) in low.iter_mut().zip(high).zip(x) {
-            *low = if v < *low { v } else { *low };
-            *high = if v > *high { v } else { *high };
-        }
+    let (mut low, mut high) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
+    let (chunks, tail) = x.as_chunks();
+    for chunk in chunks {
+        widen(&mut low, &mut high, chunk);
     }
-    let [low, high] = bounds;
+    let mut rest = [0.0; 2 * LANES];
+    rest[..tail.len()].copy_from_slice(tail);
+    widen(&mut low, &mut high, &rest);
     [low.into_iter().fold(0.0, math::min), high.into_iter().fold(0.0, math::max)]
+}
+
+#[inline(always)]
+fn widen<const N: usize>(low: &mut [f32; N], high: &mut [f32; N], x: &[f32; N]) {
+    for ((low, high), &v) in low.iter_mut().zip(high).zip(x) {
+        *low = if v < *low { v } else { *low };
+        *high = if v > *high { v } else { *high };
+    }
 }
 
 multiversion! {

@@ -1,8 +1,12 @@
 """Inputs that are equal for every runtime and on every machine."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
+
+#: What image models see: an answer that a model is sure of can be compared.
+PICTURE = Path(__file__).resolve().parents[2] / "models" / "pictures" / "chelsea.png"
 
 TYPES = {1: "float32", 7: "int64"}
 
@@ -23,7 +27,7 @@ def make(specs, seed, length, grid):
     """An array for each input: token ids, masks of ones, smooth noise.
 
     Where `grid` is a scale, a zero point and an integer type, floats lie on the grid of that quantization, so that every runtime
-    quantizes them to the same numbers.
+    quantizes them to the same numbers, and what has three channels sees a photograph.
     """
     chance = np.random.default_rng(zlib.crc32(seed.encode()))
     return {name: _one(chance, name, kind, shape, length, grid) for name, kind, shape in specs}
@@ -41,9 +45,17 @@ def _one(chance, name, kind, shape, length, grid):
     if grid is None:
         return noise
     scale, zero, integer = grid
-    bounds = np.iinfo(integer)
-    quanta = np.clip(np.round(127.5 + 45 * noise), 0, 255) + bounds.min
-    return ((quanta - zero) * np.float32(scale)).astype(np.float32)
+    pixels = _picture(shape) if len(shape) == 4 and shape[1] == 3 else np.clip(np.round(127.5 + 45 * noise), 0, 255)
+    return ((pixels + np.iinfo(integer).min - zero) * np.float32(scale)).astype(np.float32)
+
+
+def _picture(shape):
+    """The photograph's middle, channels first."""
+    from PIL import Image, ImageOps
+
+    with Image.open(PICTURE) as image:
+        pixels = np.asarray(ImageOps.fit(image.convert("RGB"), (shape[3], shape[2])), dtype=np.float32)
+    return pixels.transpose(2, 0, 1)[np.newaxis]
 
 
 def _smooth(noise):

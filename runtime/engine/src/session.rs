@@ -25,7 +25,7 @@ pub struct Session<B> {
     plan: Plan,
     arena: AlignedBytes,
     scratch: AlignedBytes,
-    /// Each tensor's dimensions in this call.
+    /// Each tensor's dimensions in this call; empty when no axis varies.
     shapes: Vec<Shape>,
 }
 
@@ -43,7 +43,8 @@ impl<B: AsRef<[u8]>> Session<B> {
     pub fn new(file: B, plan: Plan) -> Self {
         let arena = AlignedBytes::zeroed(plan.model.arena);
         let scratch = AlignedBytes::zeroed(plan.scratch);
-        let shapes = plan.model.tensors.iter().map(|t| t.shape).collect();
+        let varies = !plan.model.varying.is_empty();
+        let shapes = plan.model.tensors.iter().map(|t| t.shape).filter(|_| varies).collect();
         Self { file, plan, arena, scratch, shapes }
     }
 
@@ -117,7 +118,7 @@ impl<B: AsRef<[u8]>> Session<B> {
     /// their memory again. `None` past the last.
     pub fn input_mut(&mut self, index: usize) -> Option<ViewMut<'_>> {
         let &tensor = self.plan.model.inputs.get(index)?;
-        let (def, shape) = (&self.plan.model.tensors[tensor], self.shapes[tensor]);
+        let (def, shape) = (&self.plan.model.tensors[tensor], shape_of(&self.plan.model, &self.shapes, tensor));
         let range = arena_range(def, shape)?;
         Some(ViewMut { dtype: def.dtype, shape, quant: def.quant, bytes: self.arena.get_mut(range)? })
     }
@@ -126,7 +127,7 @@ impl<B: AsRef<[u8]>> Session<B> {
     pub fn output(&self, index: usize) -> Option<View<'_>> {
         let &tensor = self.plan.model.outputs.get(index)?;
         let def = &self.plan.model.tensors[tensor];
-        let shape = self.shapes[tensor];
+        let shape = shape_of(&self.plan.model, &self.shapes, tensor);
         let bytes = match def.place {
             Place::Arena(_) => self.arena.get(arena_range(def, shape)?)?,
             Place::File(offset) => self.file().get(offset..offset + def.len())?,
@@ -162,7 +163,7 @@ impl<B: AsRef<[u8]>> Session<B> {
 
     /// As [`Plan::explain`], with the dimensions of the present length.
     pub fn explain(&self) -> impl Iterator<Item = StepInfo> {
-        self.plan.explain_at(|tensor| self.shapes[tensor])
+        self.plan.explain_at(|tensor| shape_of(&self.plan.model, &self.shapes, tensor))
     }
 
     /// Runs a golden input and gives the digest of its outputs; equal on every device for a model with int8 operators.
@@ -223,6 +224,11 @@ impl<B: AsRef<[u8]>> Session<B> {
     }
 }
 
+/// A tensor's dimensions in this call.
+fn shape_of(model: &Model, shapes: &[Shape], tensor: usize) -> Shape {
+    shapes.get(tensor).copied().unwrap_or(model.tensors[tensor].shape)
+}
+
 fn arena_range(def: &TensorDef, shape: Shape) -> Option<core::ops::Range<usize>> {
     match def.place {
         Place::Arena(offset) => Some(offset..offset + shape.count() * def.dtype.size()),
@@ -263,12 +269,12 @@ impl Context<'_> {
         for (gap, &which) in gaps.iter_mut().zip(&step.by_offset[..node.outputs.len()]) {
             let tensor = node.outputs[usize::from(which)];
             let def = &self.model.tensors[tensor];
-            let range = arena_range(def, self.shapes[tensor]).ok_or(RunError::Plan)?;
+            let shape = shape_of(self.model, self.shapes, tensor);
+            let range = arena_range(def, shape).ok_or(RunError::Plan)?;
             let (before, tail) = rest.split_at_mut_checked(range.start.wrapping_sub(start)).ok_or(RunError::Plan)?;
             let (bytes, after) = tail.split_at_mut_checked(range.len()).ok_or(RunError::Plan)?;
             *gap = (start, before);
-            outputs[usize::from(which)] =
-                ViewMut { dtype: def.dtype, shape: self.shapes[tensor], quant: def.quant, bytes };
+            outputs[usize::from(which)] = ViewMut { dtype: def.dtype, shape, quant: def.quant, bytes };
             (rest, start) = (after, range.end);
         }
         gaps[node.outputs.len()] = (start, rest);
@@ -282,7 +288,7 @@ impl Context<'_> {
     /// A tensor's bytes, in the file or in one of the arena's gaps.
     fn view<'b>(&'b self, tensor: usize, gaps: &[(usize, &'b [u8])]) -> Option<View<'b>> {
         let def = &self.model.tensors[tensor];
-        let shape = self.shapes[tensor];
+        let shape = shape_of(self.model, self.shapes, tensor);
         let len = shape.count() * def.dtype.size();
         let bytes = match def.place {
             Place::File(offset) => self.file.get(offset..offset + len)?,

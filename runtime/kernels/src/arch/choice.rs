@@ -16,6 +16,7 @@ pub struct TileChoice {
 
 /// An entry of a table: the tile of products whose extents all lie in these bounds. The first entry that fits counts.
 #[derive(Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only sets of x86 have tables"))]
 pub(crate) struct Choice {
     /// Rows, or output points.
     pub m: RangeInclusive<usize>,
@@ -27,6 +28,7 @@ pub(crate) struct Choice {
 }
 
 /// Bounds of an extent that doesn't matter.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only sets of x86 have tables"))]
 pub(crate) const ANY: RangeInclusive<usize> = 0..=usize::MAX;
 
 impl Choice {

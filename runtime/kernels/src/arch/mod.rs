@@ -196,11 +196,11 @@ fn gemm_choices(isa: Isa) -> &'static [Choice] {
     }
 }
 
-/// The tile for products of `[m, n, k]`.
-pub(crate) fn gemm_choice(isa: Isa, [m, n, k]: [usize; 3]) -> TileChoice {
-    let chosen = choose(gemm_choices(isa), [m, n, k]);
-    dispatch!(isa, TileChoice { panels: 1, rows: 1 }, set => {
-        set::TILES.fit(chosen.unwrap_or_else(|| set::TILES.widest()), n)
+/// The tile for products of the shape `[m, n, k]`.
+pub(crate) fn gemm_choice(isa: Isa, shape: [usize; 3]) -> TileChoice {
+    let chosen = choose(gemm_choices(isa), shape);
+    dispatch!(isa, chosen.unwrap_or(TileChoice { panels: 1, rows: 1 }), set => {
+        set::TILES.fit(chosen.unwrap_or_else(|| set::TILES.widest()), shape[1])
     })
 }
 

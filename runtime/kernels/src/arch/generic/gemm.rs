@@ -214,7 +214,7 @@ impl Cut<'_> {
     }
 
     /// # Safety
-    /// As for [`Tiles::requant`]; the range lies in `0..m`, and the sums begin with its first row.
+    /// As for [`Cut::requant`]; the range lies in `0..m`, and the sums begin with its first row.
     #[expect(clippy::too_many_arguments, reason = "the two levels of one loop nest")]
     unsafe fn requant_rows(
         &self,
@@ -252,7 +252,7 @@ impl Cut<'_> {
     /// Writes the sums to `out[r * ldo + c]`.
     ///
     /// # Safety
-    /// As for [`Tiles::requant`].
+    /// As for [`Cut::requant`].
     unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, out: *mut i32, ldo: usize) {
         for block in self.blocks(panels) {
             let family = self.family(block);
@@ -303,7 +303,7 @@ impl Cut<'_> {
     /// rows of them at a time, while they are in the cache.
     ///
     /// # Safety
-    /// As for [`Tiles::gemm_requant`].
+    /// As for [`Cut::gemm_requant`].
     #[inline(always)]
     pub(crate) unsafe fn gemm_sums(
         &self,

@@ -37,6 +37,21 @@ impl Contents {
     }
 }
 
+/// A layer with all kernels that might compute it.
+pub trait Candidates {
+    /// Rows, or output points, of one product, output channels, depth.
+    fn shape(&self) -> [usize; 3];
+    /// The name of the kernel that would be picked.
+    fn picked(&self) -> KernelName;
+    /// The names of all.
+    fn names(&self) -> Vec<KernelName>;
+    /// Runs the layer once with the kernel of this number.
+    ///
+    /// # Errors
+    /// Never for a layer that its constructor made.
+    fn run(&mut self, which: usize) -> Result<(), ShapeError>;
+}
+
 /// A product of matrices: `m` rows of `k` with `n` output channels.
 #[derive(Debug)]
 pub struct Product {
@@ -70,6 +85,41 @@ impl Product {
         let done = self.kernel.run(input, self.contents.requant(), &mut out, n, &mut self.scratch);
         self.contents.out = out;
         done
+    }
+}
+
+/// A product and the kernels of all tiles.
+#[derive(Debug)]
+pub struct ProductCandidates {
+    product: Product,
+    picked: KernelName,
+    kernels: Vec<Gemm>,
+}
+
+impl ProductCandidates {
+    /// Makes the contents, which are the same for all.
+    pub fn new(isa: Isa, [m, n, k]: [usize; 3]) -> Self {
+        let product = Product::new(isa, [m, n, k]);
+        Self { picked: product.name(), product, kernels: Gemm::candidates(isa, m, n, k).collect() }
+    }
+}
+
+impl Candidates for ProductCandidates {
+    fn shape(&self) -> [usize; 3] {
+        self.product.shape
+    }
+
+    fn picked(&self) -> KernelName {
+        self.picked
+    }
+
+    fn names(&self) -> Vec<KernelName> {
+        self.kernels.iter().map(Gemm::name).collect()
+    }
+
+    fn run(&mut self, which: usize) -> Result<(), ShapeError> {
+        self.product.kernel = self.kernels[which];
+        self.product.run()
     }
 }
 
@@ -166,5 +216,42 @@ impl Layer {
         };
         self.contents.out = out;
         done
+    }
+}
+
+/// A convolution and the kernels of all tiles.
+#[derive(Debug)]
+pub struct ConvCandidates {
+    layer: Layer,
+    picked: KernelName,
+    kernels: Vec<Conv>,
+}
+
+impl ConvCandidates {
+    /// Makes the contents, which are the same for all.
+    pub fn new(isa: Isa, sliding: Sliding) -> Self {
+        let layer = Layer::conv(isa, sliding);
+        let kernels = Conv::candidates(isa, sliding.n, &layer.taps.taps()).collect();
+        Self { picked: layer.name(), layer, kernels }
+    }
+}
+
+impl Candidates for ConvCandidates {
+    fn shape(&self) -> [usize; 3] {
+        let [n, k] = self.layer.panels;
+        [self.kernels[0].rows(), n, k]
+    }
+
+    fn picked(&self) -> KernelName {
+        self.picked
+    }
+
+    fn names(&self) -> Vec<KernelName> {
+        self.kernels.iter().map(Conv::name).collect()
+    }
+
+    fn run(&mut self, which: usize) -> Result<(), ShapeError> {
+        self.layer.kernel = Kernel::Conv(self.kernels[which]);
+        self.layer.run()
     }
 }

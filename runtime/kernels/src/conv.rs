@@ -1,5 +1,6 @@
 //! Convolutions.
 
+use crate::arch::choice::TileChoice;
 use crate::arch::{self, ConvFn};
 use crate::epilogue::{Epilogue, Requant};
 use crate::error::{ShapeError, at_least, exactly};
@@ -30,6 +31,8 @@ pub struct Conv {
     name: KernelName,
     run: ConvFn,
     isa: Isa,
+    tile: TileChoice,
+    rows: usize,
     scratch_len: usize,
 }
 
@@ -37,11 +40,23 @@ impl Conv {
     /// Picks the kernel for `n` output channels and these windows. It is right for other windows too, but may need
     /// another scratch.
     pub fn select(isa: Isa, n: usize, taps: &Taps<'_>) -> Self {
-        let tile = arch::gemm_tile(isa, taps.points(), n);
+        Self::new(isa, taps, arch::gemm_choice(isa, [arch::conv_rows(isa, taps), n, taps.depth()]))
+    }
+
+    /// The kernels of all tiles that [`Conv::select`] might have picked, itself among them: for benches and tests. Their
+    /// results are the same.
+    pub fn candidates(isa: Isa, n: usize, taps: &Taps<'_>) -> impl Iterator<Item = Self> {
+        arch::gemm_candidates(isa, arch::conv_rows(isa, taps), n).map(move |tile| Self::new(isa, taps, tile))
+    }
+
+    fn new(isa: Isa, taps: &Taps<'_>, tile: TileChoice) -> Self {
+        let rows = arch::conv_rows(isa, taps);
         Self {
-            name: KernelName::new("conv_qu8_qc8w", tile, isa),
+            name: KernelName::new("conv_qu8_qc8w", arch::gemm_tile(isa, tile, rows), isa),
             run: arch::conv_fn(isa),
             isa,
+            tile,
+            rows,
             scratch_len: arch::conv_scratch(isa, taps),
         }
     }
@@ -49,6 +64,12 @@ impl Conv {
     /// The kernel's name.
     pub const fn name(&self) -> KernelName {
         self.name
+    }
+
+    /// Rows of the products that the convolution consists of: all its output points, or those of a line that are at hand
+    /// at a time. The tile is picked for them.
+    pub const fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Bytes of scratch that [`Conv::run`] needs for the windows of [`Conv::select`], at any alignment.
@@ -75,7 +96,7 @@ impl Conv {
         at_least("out", strided(input.taps.points(), ldo, n), out.len())?;
         at_least("scratch", Some(arch::conv_scratch(self.isa, &input.taps)), scratch.len())?;
         // SAFETY: an `Isa` is proof of its features, and the slices have been checked above.
-        unsafe { (self.run)(&input, &epilogue, out, ldo, scratch) };
+        unsafe { (self.run)(self.tile, &input, &epilogue, out, ldo, scratch) };
         Ok(())
     }
 }

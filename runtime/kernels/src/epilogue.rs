@@ -1,6 +1,7 @@
 //! What becomes of the exact sums of products.
 
 use crate::arch::GemmFns;
+use crate::arch::choice::TileChoice;
 use crate::error::{ShapeError, exactly};
 use crate::gemm::GemmInput;
 
@@ -65,7 +66,15 @@ pub trait Epilogue: Copy + sealed::Sealed {
     /// # Safety
     /// As for the functions of [`GemmFns`].
     #[doc(hidden)]
-    unsafe fn gemm(&self, fns: &GemmFns, input: &GemmInput<'_>, out: &mut [Self::Out], ldo: usize, scratch: &mut [u8]);
+    unsafe fn gemm(
+        &self,
+        fns: &GemmFns,
+        tile: TileChoice,
+        input: &GemmInput<'_>,
+        out: &mut [Self::Out],
+        ldo: usize,
+        scratch: &mut [u8],
+    );
 }
 
 mod sealed {
@@ -87,9 +96,17 @@ impl Epilogue for Requant<'_> {
         requantize(acc.wrapping_add(self.bias[c]) as f32 * self.scale[c], self.zero, self.lo, self.hi)
     }
 
-    unsafe fn gemm(&self, fns: &GemmFns, input: &GemmInput<'_>, out: &mut [u8], ldo: usize, scratch: &mut [u8]) {
+    unsafe fn gemm(
+        &self,
+        fns: &GemmFns,
+        tile: TileChoice,
+        input: &GemmInput<'_>,
+        out: &mut [u8],
+        ldo: usize,
+        scratch: &mut [u8],
+    ) {
         // SAFETY: the caller's promise.
-        unsafe { (fns.requant)(input, self, out, ldo, scratch) }
+        unsafe { (fns.requant)(tile, input, self, out, ldo, scratch) }
     }
 }
 
@@ -107,9 +124,17 @@ impl Epilogue for Dynamic<'_> {
         centred as f32 * (self.a_scale * self.scale[c]) + self.bias[c]
     }
 
-    unsafe fn gemm(&self, fns: &GemmFns, input: &GemmInput<'_>, out: &mut [f32], ldo: usize, scratch: &mut [u8]) {
+    unsafe fn gemm(
+        &self,
+        fns: &GemmFns,
+        tile: TileChoice,
+        input: &GemmInput<'_>,
+        out: &mut [f32],
+        ldo: usize,
+        scratch: &mut [u8],
+    ) {
         // SAFETY: the caller's promise.
-        unsafe { (fns.dynamic)(input, self, out, ldo, scratch) }
+        unsafe { (fns.dynamic)(tile, input, self, out, ldo, scratch) }
     }
 }
 
@@ -124,9 +149,17 @@ impl Epilogue for Raw<'_> {
         acc.wrapping_sub(self.wsum[c].wrapping_mul(i32::from(self.a_zero)))
     }
 
-    unsafe fn gemm(&self, fns: &GemmFns, input: &GemmInput<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
+    unsafe fn gemm(
+        &self,
+        fns: &GemmFns,
+        tile: TileChoice,
+        input: &GemmInput<'_>,
+        out: &mut [i32],
+        ldo: usize,
+        scratch: &mut [u8],
+    ) {
         // SAFETY: the caller's promise.
-        unsafe { (fns.raw)(input, self, out, ldo, scratch) }
+        unsafe { (fns.raw)(tile, input, self, out, ldo, scratch) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Matrix products of activations and packed weights.
 
+use crate::arch::choice::TileChoice;
 use crate::arch::{self, GemmFns};
 use crate::epilogue::Epilogue;
 use crate::error::{ShapeError, at_least, exactly};
@@ -28,6 +29,7 @@ pub struct Gemm {
     name: KernelName,
     fns: &'static GemmFns,
     isa: Isa,
+    tile: TileChoice,
     scratch_len: usize,
 }
 
@@ -35,11 +37,21 @@ impl Gemm {
     /// Picks the kernel for products of `m` rows, `n` output channels and depth `k`. The kernel is right for other
     /// shapes too, but may need another scratch.
     pub fn select(isa: Isa, m: usize, n: usize, k: usize) -> Self {
-        let tile = arch::gemm_tile(isa, m, n);
+        Self::new(isa, [m, k], arch::gemm_choice(isa, [m, n, k]))
+    }
+
+    /// The kernels of all tiles that [`Gemm::select`] might have picked for this shape, itself among them: for benches
+    /// and tests. Their results are the same.
+    pub fn candidates(isa: Isa, m: usize, n: usize, k: usize) -> impl Iterator<Item = Self> {
+        arch::gemm_candidates(isa, m, n).map(move |tile| Self::new(isa, [m, k], tile))
+    }
+
+    fn new(isa: Isa, [m, k]: [usize; 2], tile: TileChoice) -> Self {
         Self {
-            name: KernelName::new("gemm_qu8_qc8w", tile, isa),
+            name: KernelName::new("gemm_qu8_qc8w", arch::gemm_tile(isa, tile, m), isa),
             fns: arch::gemm_fns(isa),
             isa,
+            tile,
             scratch_len: arch::gemm_scratch(isa, m, k),
         }
     }
@@ -74,7 +86,7 @@ impl Gemm {
         at_least("out", strided(input.m, ldo, n), out.len())?;
         at_least("scratch", Some(arch::gemm_scratch(self.isa, input.m, input.panels.k())), scratch.len())?;
         // SAFETY: an `Isa` is proof of its features, and the slices have been checked above.
-        unsafe { epilogue.gemm(self.fns, &input, out, ldo, scratch) };
+        unsafe { epilogue.gemm(self.fns, self.tile, &input, out, ldo, scratch) };
         Ok(())
     }
 }

@@ -27,6 +27,14 @@ impl KernelName {
     pub(crate) const fn new(op: &'static str, tile: Tile, isa: Isa) -> Self {
         Self { op, tile, isa: isa.kind() }
     }
+
+    /// Rows and channels of the tile of a product.
+    pub const fn rows_and_channels(&self) -> Option<[usize; 2]> {
+        match self.tile {
+            Tile::Product { rows, channels, .. } => Some([rows, channels]),
+            Tile::Elements(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for KernelName {

@@ -27,6 +27,7 @@ macro_rules! family {
 /// The functions of `GemmFns` and `ConvFn` for the tiles `$tiles`.
 macro_rules! products {
     ($simd:ty, $features:literal, $tiles:ident) => {
+        use $crate::arch::choice::TileChoice;
         use $crate::arch::generic::gemm::{finish_dynamic, finish_raw};
         use $crate::arch::{ConvFn, GemmFns};
         use $crate::conv::ConvInput;
@@ -36,12 +37,20 @@ macro_rules! products {
         pub(crate) const GEMM: GemmFns = GemmFns { requant, dynamic, raw };
         pub(crate) const CONV: ConvFn = conv;
 
-        unsafe fn conv(input: &ConvInput<'_>, epilogue: &Requant<'_>, out: &mut [u8], ldo: usize, scratch: &mut [u8]) {
+        unsafe fn conv(
+            tile: TileChoice,
+            input: &ConvInput<'_>,
+            epilogue: &Requant<'_>,
+            out: &mut [u8],
+            ldo: usize,
+            scratch: &mut [u8],
+        ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { $crate::arch::generic::conv::conv(&$tiles, input, epilogue, out, ldo, scratch) }
+            unsafe { $crate::arch::generic::conv::conv(&$tiles, tile, input, epilogue, out, ldo, scratch) }
         }
 
         unsafe fn requant(
+            tile: TileChoice,
             input: &GemmInput<'_>,
             epilogue: &Requant<'_>,
             out: &mut [u8],
@@ -49,11 +58,12 @@ macro_rules! products {
             scratch: &mut [u8],
         ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { $tiles.gemm_requant(input, epilogue, out, ldo, scratch) }
+            unsafe { $tiles.cut(tile).gemm_requant(input, epilogue, out, ldo, scratch) }
         }
 
         #[target_feature(enable = $features)]
         unsafe fn dynamic(
+            tile: TileChoice,
             input: &GemmInput<'_>,
             epilogue: &Dynamic<'_>,
             out: &mut [f32],
@@ -62,17 +72,24 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m| {
+                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m| {
                     finish_dynamic::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
                 });
             }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn raw(input: &GemmInput<'_>, epilogue: &Raw<'_>, out: &mut [i32], ldo: usize, scratch: &mut [u8]) {
+        unsafe fn raw(
+            tile: TileChoice,
+            input: &GemmInput<'_>,
+            epilogue: &Raw<'_>,
+            out: &mut [i32],
+            ldo: usize,
+            scratch: &mut [u8],
+        ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.gemm_sums(input, out, ldo, scratch, |out, m| {
+                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m| {
                     finish_raw::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
                 });
             }

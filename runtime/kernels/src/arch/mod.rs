@@ -6,6 +6,7 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod all;
+pub(crate) mod choice;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod generic;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
@@ -19,6 +20,8 @@ mod x86_64;
 pub(crate) use aarch64::Quad;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{Ymm, Zmm};
+
+use choice::{Choice, TileChoice, choose};
 
 use crate::conv::ConvInput;
 use crate::depthwise::DepthwiseInput;
@@ -34,12 +37,12 @@ use crate::taps::Taps;
 /// Matrix products by their epilogue.
 #[derive(Debug)]
 pub struct GemmFns {
-    pub requant: unsafe fn(&GemmInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]),
-    pub dynamic: unsafe fn(&GemmInput<'_>, &Dynamic<'_>, &mut [f32], usize, &mut [u8]),
-    pub raw: unsafe fn(&GemmInput<'_>, &Raw<'_>, &mut [i32], usize, &mut [u8]),
+    pub requant: unsafe fn(TileChoice, &GemmInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]),
+    pub dynamic: unsafe fn(TileChoice, &GemmInput<'_>, &Dynamic<'_>, &mut [f32], usize, &mut [u8]),
+    pub raw: unsafe fn(TileChoice, &GemmInput<'_>, &Raw<'_>, &mut [i32], usize, &mut [u8]),
 }
 
-pub(crate) type ConvFn = unsafe fn(&ConvInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]);
+pub(crate) type ConvFn = unsafe fn(TileChoice, &ConvInput<'_>, &Requant<'_>, &mut [u8], usize, &mut [u8]);
 pub(crate) type DepthwiseFn = unsafe fn(&DepthwiseInput<'_>, &Requant<'_>, &mut [u8], &mut [u8]);
 
 #[derive(Debug)]
@@ -129,6 +132,11 @@ pub(crate) fn conv_fn(isa: Isa) -> ConvFn {
 
 pub(crate) fn conv_scratch(isa: Isa, taps: &Taps<'_>) -> usize {
     dispatch!(isa, 0, set => generic::conv::scratch_len(&set::TILES, taps))
+}
+
+/// Rows of the products that a convolution with these windows consists of.
+pub(crate) fn conv_rows(isa: Isa, taps: &Taps<'_>) -> usize {
+    dispatch!(isa, taps.points(), set => generic::conv::rows(set::TILES.form, taps))
 }
 
 pub(crate) fn depthwise_fn(isa: Isa) -> DepthwiseFn {
@@ -225,12 +233,52 @@ pub(crate) fn interleave4(isa: Isa, planes: [&[u8]; 4], out: &mut [u8]) {
     }
 }
 
-/// The tile that most of a product of `m` rows and `n` channels is cut into.
-pub(crate) fn gemm_tile(isa: Isa, m: usize, n: usize) -> Tile {
-    dispatch!(isa, SCALAR, set => {
-        let [rows, channels] = set::TILES.shape(m, n);
-        Tile::Product { rows, channels, depth: GROUP }
+/// The table of an instruction set whose tiles have been timed, or an empty one.
+fn gemm_choices(isa: Isa) -> &'static [Choice] {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86_64::avx2::CHOICES,
+        _ => &[],
+    }
+}
+
+/// The tile for products of the shape `[m, n, k]`.
+pub(crate) fn gemm_choice(isa: Isa, shape: [usize; 3]) -> TileChoice {
+    let chosen = choose(gemm_choices(isa), shape);
+    dispatch!(isa, chosen.unwrap_or(TileChoice { panels: 1, rows: 1 }), set => {
+        set::TILES.fit(chosen.unwrap_or_else(|| set::TILES.widest()), shape[1])
     })
+}
+
+/// Rows of the largest tile of this many panels, if there are tiles so wide.
+fn gemm_rows(isa: Isa, panels: usize) -> Option<usize> {
+    dispatch!(isa, (panels == 1).then_some(1), set => set::TILES.rows(panels))
+}
+
+/// All tiles that cut products of `m` rows and `n` channels each in another way.
+pub(crate) fn gemm_candidates(isa: Isa, m: usize, n: usize) -> impl Iterator<Item = TileChoice> {
+    let widths = 1..=n.div_ceil(PANEL).max(1);
+    let families = widths.map_while(move |panels| Some((panels, gemm_rows(isa, panels)?)));
+    families.flat_map(move |(panels, largest)| {
+        let sizes = (1..=largest).filter(move |&rows| spread_rows(m, rows) == rows);
+        sizes.map(move |rows| TileChoice { panels, rows })
+    })
+}
+
+/// Rows of the largest tile of `m` rows that are spread evenly over the fewest tiles of at most `largest`.
+fn spread_rows(m: usize, largest: usize) -> usize {
+    m.div_ceil(m.div_ceil(largest).max(1)).max(1)
+}
+
+/// The tile that most of a product of `m` rows is cut into.
+pub(crate) fn gemm_tile(isa: Isa, choice: TileChoice, m: usize) -> Tile {
+    match isa.kind() {
+        IsaKind::Reference => SCALAR,
+        _ => {
+            let rows = spread_rows(m, choice.rows);
+            Tile::Product { rows, channels: choice.panels * PANEL, depth: GROUP }
+        }
+    }
 }
 
 /// Output points and channels of a depthwise convolution at a time.

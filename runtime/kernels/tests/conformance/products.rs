@@ -52,8 +52,7 @@ impl Parameters {
     }
 }
 
-fn gemm_bits<E: Epilogue>(isa: Isa, input: GemmInput<'_>, epilogue: E, ldo: usize) -> Vec<u8> {
-    let kernel = Gemm::select(isa, input.m, input.panels.n(), input.panels.k());
+fn gemm_bits<E: Epilogue>(kernel: Gemm, input: GemmInput<'_>, epilogue: E, ldo: usize) -> Vec<u8> {
     let len = (input.m - 1) * ldo + input.panels.n();
     let mut out = vec![bytemuck::cast([BEFORE; 4]); len * size_of::<E::Out>()];
     let bytes: &mut [u32] = &mut out;
@@ -81,16 +80,20 @@ fn check_gemm(seed: u64, m: usize, n: usize, k: usize) {
     let panels = Panels::new(&packed, n, k).expect("packed for this shape");
     let parameters = Parameters::random(rng, n);
     let input = GemmInput { a: &a, m, lda, panels, w_zero: &parameters.w_zero };
-    let all = |isa| {
+    let all = |kernel| {
         [
-            gemm_bits(isa, input, parameters.requant(), ldo),
-            gemm_bits(isa, input, parameters.dynamic(), ldo),
-            gemm_bits(isa, input, parameters.raw(), ldo),
+            gemm_bits(kernel, input, parameters.requant(), ldo),
+            gemm_bits(kernel, input, parameters.dynamic(), ldo),
+            gemm_bits(kernel, input, parameters.raw(), ldo),
         ]
     };
-    let expected = all(Isa::REFERENCE);
+    let expected = all(Gemm::select(Isa::REFERENCE, m, n, k));
     for isa in fast() {
-        assert!(all(isa) == expected, "{} differs: {m}x{n}x{k}, seed {seed}", Gemm::select(isa, m, n, k).name());
+        let picked = Gemm::select(isa, m, n, k);
+        assert!(Gemm::candidates(isa, m, n, k).any(|kernel| kernel.name() == picked.name()), "{}", picked.name());
+        for kernel in Gemm::candidates(isa, m, n, k).chain([picked]) {
+            assert!(all(kernel) == expected, "{} differs: {m}x{n}x{k}, seed {seed}", kernel.name());
+        }
     }
 }
 
@@ -112,6 +115,28 @@ fn gemm_equals_the_reference_for_each_number_of_channels_and_depth() {
 }
 
 #[test]
+fn a_kernel_of_any_tile_is_right_for_other_shapes() {
+    let (m, n, k) = (23, 50, 30);
+    let rng = &mut Rng::new(9);
+    let (a, packed) = (rng.activations(m * k), pack_panels(&rng.weights(n * k), n, k));
+    let panels = Panels::new(&packed, n, k).expect("packed for this shape");
+    let parameters = Parameters::random(rng, n);
+    let input = GemmInput { a: &a, m, lda: k, panels, w_zero: &parameters.w_zero };
+    let expected = gemm_bits(Gemm::select(Isa::REFERENCE, m, n, k), input, parameters.requant(), n);
+    for isa in fast() {
+        for [other_m, other_n] in [[1, n], [m + 70, n], [m, 16], [1, 200]] {
+            // The scratch grows with the rows.
+            let enough = Gemm::select(isa, m + 70, n, k).scratch_len();
+            for kernel in Gemm::candidates(isa, other_m, other_n, k) {
+                let mut out = vec![0; m * n];
+                kernel.run(input, parameters.requant(), &mut out, n, &mut vec![0xee; enough]).expect("the shapes fit");
+                assert!(out == expected, "{} for {other_m}x{other_n}", kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn gemm_sums_rows_beyond_one_batch_of_box_sums() {
     for seed in 0..6 {
         check_gemm(seed, 300, 9, 21);
@@ -127,9 +152,9 @@ fn gemm_wraps_at_the_ends_of_the_accumulator() {
     for m in [1, 16] {
         let input = GemmInput { a: &vec![255; k], m, lda: 0, panels, w_zero: &vec![127; n] };
         let raw = Raw { a_zero: 255, wsum: &wsum };
-        let expected = gemm_bits(Isa::REFERENCE, input, raw, n);
-        for isa in fast() {
-            assert!(gemm_bits(isa, input, raw, n) == expected, "{isa}");
+        let expected = gemm_bits(Gemm::select(Isa::REFERENCE, m, n, k), input, raw, n);
+        for kernel in fast().flat_map(|isa| Gemm::candidates(isa, m, n, k)) {
+            assert!(gemm_bits(kernel, input, raw, n) == expected, "{}, {m} rows", kernel.name());
         }
     }
 }
@@ -209,8 +234,7 @@ fn check_conv(seed: u64, window: Window, n: usize) {
     let zero = rng.byte();
     let groups: Vec<_> =
         (0..window.groups).map(|_| (pack_panels(&rng.weights(n * k), n, k), Parameters::random(rng, n))).collect();
-    let run = |isa: Isa| {
-        let kernel = Conv::select(isa, n, &taps);
+    let run = |kernel: Conv| {
         let mut scratch = vec![0xee; kernel.scratch_len()];
         let mut out = vec![BEFORE; taps.points() * ldo];
         for (g, (packed, parameters)) in groups.iter().enumerate() {
@@ -221,9 +245,13 @@ fn check_conv(seed: u64, window: Window, n: usize) {
         }
         out
     };
-    let expected = run(Isa::REFERENCE);
+    let expected = run(Conv::select(Isa::REFERENCE, n, &taps));
     for isa in fast() {
-        assert!(run(isa) == expected, "{}: {window:?}, {n} channels, seed {seed}", Conv::select(isa, n, &taps).name());
+        let picked = Conv::select(isa, n, &taps);
+        assert!(Conv::candidates(isa, n, &taps).any(|kernel| kernel.name() == picked.name()), "{}", picked.name());
+        for kernel in Conv::candidates(isa, n, &taps).chain([picked]) {
+            assert!(run(kernel) == expected, "{}: {window:?}, {n} channels, seed {seed}", kernel.name());
+        }
     }
 }
 

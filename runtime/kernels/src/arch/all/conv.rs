@@ -1,9 +1,17 @@
 //! Convolutions.
 
+use crate::arch::choice::TileChoice;
 use crate::conv::ConvInput;
 use crate::epilogue::{Epilogue, Requant};
 
-pub(crate) fn conv(input: &ConvInput<'_>, epilogue: &Requant<'_>, out: &mut [u8], ldo: usize, _: &mut [u8]) {
+pub(crate) fn conv(
+    _: TileChoice,
+    input: &ConvInput<'_>,
+    epilogue: &Requant<'_>,
+    out: &mut [u8],
+    ldo: usize,
+    _: &mut [u8],
+) {
     let [oh, ow] = input.taps.shape().out;
     for oy in 0..oh {
         for ox in 0..ow {

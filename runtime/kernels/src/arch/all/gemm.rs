@@ -5,9 +5,9 @@ use crate::epilogue::Epilogue;
 use crate::gemm::GemmInput;
 
 pub(crate) const GEMM: GemmFns = GemmFns {
-    requant: |input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
-    dynamic: |input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
-    raw: |input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
+    requant: |_, input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
+    dynamic: |_, input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
+    raw: |_, input, epilogue, out, ldo, _| gemm(input, epilogue, out, ldo),
 };
 
 fn gemm<E: Epilogue>(input: &GemmInput<'_>, epilogue: &E, out: &mut [E::Out], ldo: usize) {

@@ -7,6 +7,7 @@
 
 use super::gemm::{Form, Rows, Tiles};
 use super::lines::{self, Lines, MAX_LINES};
+use crate::arch::choice::TileChoice;
 use crate::conv::ConvInput;
 use crate::epilogue::Requant;
 use crate::panel::GROUP;
@@ -42,17 +43,27 @@ pub(crate) fn scratch_len(tiles: &Tiles, taps: &Taps<'_>) -> usize {
     }
 }
 
+/// Rows of one product: all output points, or those of a line that are at hand at a time.
+pub(crate) fn rows(form: Form, taps: &Taps<'_>) -> usize {
+    match access(form, taps) {
+        Access::Whole(_) => taps.points(),
+        Access::Segments(_) => taps.shape().out[1],
+        Access::Unfolded(_) => unfolded_points(taps),
+    }
+}
+
 /// # Safety
 /// The CPU has the instruction set of the tiles, and the arguments have passed the checks of `Conv::run`.
 pub(crate) unsafe fn conv(
     tiles: &Tiles,
+    tile: TileChoice,
     input: &ConvInput<'_>,
     epilogue: &Requant<'_>,
     out: &mut [u8],
     ldo: usize,
     scratch: &mut [u8],
 ) {
-    let job = Job { tiles, input, epilogue, out: out.as_mut_ptr(), ldo };
+    let job = Job { tiles, tile, input, epilogue, out: out.as_mut_ptr(), ldo };
     // SAFETY: the caller's promise.
     unsafe {
         match access(tiles.form, &input.taps) {
@@ -93,6 +104,7 @@ fn unfolded_points(taps: &Taps<'_>) -> usize {
 
 struct Job<'a> {
     tiles: &'a Tiles,
+    tile: TileChoice,
     input: &'a ConvInput<'a>,
     epilogue: &'a Requant<'a>,
     out: *mut u8,
@@ -212,7 +224,10 @@ impl Job<'_> {
     unsafe fn requant(&self, rows: Rows<'_>, point: usize) {
         let ConvInput { panels, w_zero, .. } = self.input;
         // SAFETY: the caller's promise; `out` reaches as far as the points do.
-        unsafe { self.tiles.requant(rows, panels, w_zero, self.epilogue, self.out.add(point * self.ldo), self.ldo) }
+        unsafe {
+            let out = self.out.add(point * self.ldo);
+            self.tiles.cut(self.tile).requant(rows, panels, w_zero, self.epilogue, out, self.ldo);
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Matrix products cut into tiles.
 //!
 //! Panels are the outer loop, so that the weights of one or two panels stay in the L1 cache while all rows pass
-//! by: every weight is read from memory once. Rows are spread evenly over the fewest tiles.
+//! by: every weight is read from memory once. Rows are spread evenly over the fewest tiles of the chosen size.
 
 use super::simd::Simd;
 use super::tile::{RequantTile, SumTile, Tile, TileRequant};
+use crate::arch::choice::TileChoice;
 use crate::epilogue::{Dynamic, Raw, Requant};
 use crate::gemm::GemmInput;
 use crate::panel::{GROUP, PANEL, Panels};
@@ -108,103 +109,26 @@ const EXPANDED_BYTES: usize = 16 * 1024;
 const FEWEST_EXPANDED: usize = 20;
 
 impl Tiles {
-    /// Rows and channels of the largest tile of a product of `m` rows and `n` channels.
-    pub(crate) fn shape(&self, m: usize, n: usize) -> [usize; 2] {
-        let width = n.div_ceil(PANEL).clamp(1, self.families.len());
-        let largest = self.families[width - 1].requant.len();
-        let tiles = m.div_ceil(largest).max(1);
-        [m.div_ceil(tiles), width * PANEL]
+    /// Rows of the largest tile of this many panels; `None` if there are none so wide.
+    pub(crate) fn rows(&self, panels: usize) -> Option<usize> {
+        Some(self.families.get(panels.checked_sub(1)?)?.requant.len())
     }
 
-    /// Writes `out[r * ldo + c]`.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set of the tiles; rows are valid and as long as `panels` are deep; the epilogue and
-    /// `w_zero` (if it is not empty) have an entry for each channel; `out` is valid for m rows of n bytes, `ldo` apart.
-    pub(crate) unsafe fn requant(
-        &self,
-        rows: Rows<'_>,
-        panels: &Panels<'_>,
-        w_zero: &[i32],
-        epilogue: &Requant<'_>,
-        out: *mut u8,
-        ldo: usize,
-    ) {
-        if w_zero.is_empty() {
-            // SAFETY: the caller's promise.
-            return unsafe { self.requant_rows(rows, 0..rows.m, panels, None, epilogue, out, ldo) };
-        }
-        let mut sums = [0_i32; SUMMED];
-        for first in (0..rows.m).step_by(SUMMED) {
-            let end = rows.m.min(first + SUMMED);
-            for r in first..end {
-                // SAFETY: row `r` is valid in each segment.
-                sums[r - first] = unsafe { self.row_sum(rows, r) };
-            }
-            // SAFETY: the caller's promise.
-            unsafe { self.requant_rows(rows, first..end, panels, Some((w_zero, &sums)), epilogue, out, ldo) };
-        }
+    /// The widest tile, with as many rows as it has.
+    pub(crate) fn widest(&self) -> TileChoice {
+        let panels = self.families.len();
+        TileChoice { panels, rows: self.families[panels - 1].requant.len() }
     }
 
-    /// # Safety
-    /// As for [`Tiles::requant`]; the range lies in `0..m`, and the sums begin with its first row.
-    #[expect(clippy::too_many_arguments, reason = "the two levels of one loop nest")]
-    unsafe fn requant_rows(
-        &self,
-        rows: Rows<'_>,
-        range: core::ops::Range<usize>,
-        panels: &Panels<'_>,
-        zeros: Option<(&[i32], &[i32; SUMMED])>,
-        epilogue: &Requant<'_>,
-        out: *mut u8,
-        ldo: usize,
-    ) {
-        for block in self.blocks(panels) {
-            let family = self.family(block);
-            for Stack { first, rows: count, tiles } in spread(range.clone(), family.requant.len()) {
-                let tile = tile(rows, first, panels, block, ldo);
-                let (w_zero, row_sums) = match zeros {
-                    Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
-                    None => (core::ptr::null(), core::ptr::null()),
-                };
-                let epilogue = TileRequant {
-                    bias: epilogue.bias[block.channel..].as_ptr(),
-                    scale: epilogue.scale[block.channel..].as_ptr(),
-                    w_zero,
-                    row_sums,
-                    zero: epilogue.zero,
-                    lo: epilogue.lo,
-                    hi: epilogue.hi,
-                };
-                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
-                unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
-            }
-        }
+    /// The choice for products of `n` channels: no wider than they are.
+    pub(crate) fn fit(&self, wanted: TileChoice, n: usize) -> TileChoice {
+        let panels = n.div_ceil(PANEL).clamp(1, wanted.panels);
+        let rows = if panels < wanted.panels { self.families[panels - 1].requant.len() } else { wanted.rows };
+        TileChoice { panels, rows }
     }
 
-    /// Writes the sums to `out[r * ldo + c]`.
-    ///
-    /// # Safety
-    /// As for [`Tiles::requant`].
-    unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, out: *mut i32, ldo: usize) {
-        for block in self.blocks(panels) {
-            let family = self.family(block);
-            for Stack { first, rows: count, tiles } in spread(0..rows.m, family.sum.len()) {
-                let tile = tile(rows, first, panels, block, ldo);
-                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
-                unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
-            }
-        }
-    }
-
-    fn family(&self, block: Block) -> &Family {
-        &self.families[block.channels.div_ceil(PANEL) - 1]
-    }
-
-    /// Neighbouring panels, as many as the widest tile has.
-    fn blocks(&self, panels: &Panels<'_>) -> impl Iterator<Item = Block> + use<> {
-        let (n, width) = (panels.n(), self.families.len() * PANEL);
-        (0..n).step_by(width).map(move |channel| Block { channel, channels: (n - channel).min(width) })
+    pub(crate) fn cut(&self, choice: TileChoice) -> Cut<'_> {
+        Cut { tiles: self, choice }
     }
 
     /// # Safety
@@ -249,6 +173,111 @@ impl Tiles {
             product(Rows { segments: &segments, segment_len, counted: len, lda: row_len, m: count }, first);
         }
     }
+}
+
+/// Tiles with the choice among them.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut<'a> {
+    tiles: &'a Tiles,
+    choice: TileChoice,
+}
+
+impl Cut<'_> {
+    /// Writes `out[r * ldo + c]`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of the tiles; rows are valid and as long as `panels` are deep; the epilogue and
+    /// `w_zero` (if it is not empty) have an entry for each channel; `out` is valid for m rows of n bytes, `ldo` apart.
+    pub(crate) unsafe fn requant(
+        &self,
+        rows: Rows<'_>,
+        panels: &Panels<'_>,
+        w_zero: &[i32],
+        epilogue: &Requant<'_>,
+        out: *mut u8,
+        ldo: usize,
+    ) {
+        if w_zero.is_empty() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.requant_rows(rows, 0..rows.m, panels, None, epilogue, out, ldo) };
+        }
+        let mut sums = [0_i32; SUMMED];
+        for first in (0..rows.m).step_by(SUMMED) {
+            let end = rows.m.min(first + SUMMED);
+            for r in first..end {
+                // SAFETY: row `r` is valid in each segment.
+                sums[r - first] = unsafe { self.tiles.row_sum(rows, r) };
+            }
+            // SAFETY: the caller's promise.
+            unsafe { self.requant_rows(rows, first..end, panels, Some((w_zero, &sums)), epilogue, out, ldo) };
+        }
+    }
+
+    /// # Safety
+    /// As for [`Cut::requant`]; the range lies in `0..m`, and the sums begin with its first row.
+    #[expect(clippy::too_many_arguments, reason = "the two levels of one loop nest")]
+    unsafe fn requant_rows(
+        &self,
+        rows: Rows<'_>,
+        range: core::ops::Range<usize>,
+        panels: &Panels<'_>,
+        zeros: Option<(&[i32], &[i32; SUMMED])>,
+        epilogue: &Requant<'_>,
+        out: *mut u8,
+        ldo: usize,
+    ) {
+        for block in self.blocks(panels) {
+            let family = self.family(block);
+            for Stack { first, rows: count, tiles } in spread(range.clone(), self.rows(block)) {
+                let tile = tile(rows, first, panels, block, ldo);
+                let (w_zero, row_sums) = match zeros {
+                    Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
+                    None => (core::ptr::null(), core::ptr::null()),
+                };
+                let epilogue = TileRequant {
+                    bias: epilogue.bias[block.channel..].as_ptr(),
+                    scale: epilogue.scale[block.channel..].as_ptr(),
+                    w_zero,
+                    row_sums,
+                    zero: epilogue.zero,
+                    lo: epilogue.lo,
+                    hi: epilogue.hi,
+                };
+                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
+            }
+        }
+    }
+
+    /// Writes the sums to `out[r * ldo + c]`.
+    ///
+    /// # Safety
+    /// As for [`Cut::requant`].
+    unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, out: *mut i32, ldo: usize) {
+        for block in self.blocks(panels) {
+            let family = self.family(block);
+            for Stack { first, rows: count, tiles } in spread(0..rows.m, self.rows(block)) {
+                let tile = tile(rows, first, panels, block, ldo);
+                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
+            }
+        }
+    }
+
+    fn family(&self, block: Block) -> &Family {
+        &self.tiles.families[block.panels() - 1]
+    }
+
+    /// Rows of the largest tile of a block.
+    fn rows(&self, block: Block) -> usize {
+        if block.panels() == self.choice.panels { self.choice.rows } else { self.family(block).requant.len() }
+    }
+
+    /// Neighbouring panels, as many as the chosen tile has.
+    fn blocks(&self, panels: &Panels<'_>) -> impl Iterator<Item = Block> + use<> {
+        let (n, width) = (panels.n(), self.choice.panels * PANEL);
+        (0..n).step_by(width).map(move |channel| Block { channel, channels: (n - channel).min(width) })
+    }
 
     /// # Safety
     /// The CPU has the instruction set, and the arguments have passed the checks of `Gemm::run`.
@@ -264,7 +293,7 @@ impl Tiles {
         let out = out.as_mut_ptr();
         // SAFETY: the caller's promise; row `first` of `out` is valid.
         unsafe {
-            self.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
+            self.tiles.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 self.requant(rows, panels, w_zero, epilogue, out.add(first * ldo), ldo);
             });
         }
@@ -274,7 +303,7 @@ impl Tiles {
     /// rows of them at a time, while they are in the cache.
     ///
     /// # Safety
-    /// As for [`Tiles::gemm_requant`].
+    /// As for [`Cut::gemm_requant`].
     #[inline(always)]
     pub(crate) unsafe fn gemm_sums(
         &self,
@@ -287,11 +316,11 @@ impl Tiles {
         let GemmInput { a, m, lda, panels, w_zero } = input;
         // SAFETY: the caller's promise; row `first` of `out` is valid.
         unsafe {
-            self.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
+            self.tiles.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 let out = &mut out[first * ldo..];
                 self.sums(rows, panels, out.as_mut_ptr(), ldo);
                 for r in (0..rows.m).take_while(|_| !w_zero.is_empty()) {
-                    let row_sum = self.row_sum(rows, r);
+                    let row_sum = self.tiles.row_sum(rows, r);
                     for (out, &w_zero) in out[r * ldo..].iter_mut().zip(*w_zero) {
                         *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
                     }
@@ -349,6 +378,12 @@ pub(crate) unsafe fn finish_raw<S: Simd>(epilogue: &Raw<'_>, out: &mut [i32], [m
 struct Block {
     channel: usize,
     channels: usize,
+}
+
+impl Block {
+    const fn panels(self) -> usize {
+        self.channels.div_ceil(PANEL)
+    }
 }
 
 /// Equal tiles, one below the other.

@@ -14,12 +14,13 @@ use core::arch::x86_64::*;
 
 use super::ymm::{interleave, lanes, load_taps};
 use crate::arch::generic::simd::Simd;
+use crate::arch::generic::tile::Tile;
 use crate::panel::GROUP;
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
-pub(crate) use gemm::{CONV, GEMM, TILES};
+pub(crate) use gemm::{CHOICES, CONV, GEMM, TILES};
 pub(crate) use interleave::{interleave3, interleave4};
 pub(crate) use pool::POOL;
 
@@ -164,6 +165,15 @@ impl Simd for Avx2 {
             }
         }
         centred
+    }
+
+    #[inline(always)]
+    unsafe fn products<const MR: usize, const NP: usize, const KU: usize>(
+        tile: &Tile,
+        init: [[Self::I32; NP]; MR],
+    ) -> [[Self::I32; NP]; MR] {
+        // SAFETY: the caller's promise.
+        unsafe { gemm::products::<MR, NP, KU>(tile, init) }
     }
 
     #[inline]

@@ -156,8 +156,8 @@ pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
         // SAFETY: the level is proof of AVX512.
         Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_f32(rounds) }),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: what fuses has FMA, and the level AVX2.
         Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex if isa.fuses() => {
+            // SAFETY: what fuses has FMA, and the level AVX2.
             Some(unsafe { x86_64::peak::fma_f32(rounds) })
         }
         #[cfg(target_arch = "x86_64")]

@@ -21,7 +21,7 @@ macro_rules! chains {
             for _ in 0..rounds {
                 for sum in &mut sums {
                     // SAFETY: there is no instruction; the value stays as it is.
-                    unsafe { asm!("/* {0} */", inout(vreg) operand, options(nomem, nostack, preserves_flags)) };
+                    unsafe { asm!("/* {0:v} */", inout(vreg) operand, options(nomem, nostack, preserves_flags)) };
                     *sum = $step(*sum, operand);
                 }
             }

@@ -8,7 +8,7 @@ use crate::arch;
 use crate::isa::Isa;
 
 /// Multiplies and adds bytes in registers, `rounds` times; gives how many multiply-accumulate operations that were.
-/// `None` for the reference, which has no vectors.
+/// `None` for the reference, which has no vectors, and in WebAssembly, whose instructions are not those of the core.
 pub fn int8(isa: Isa, rounds: u32) -> Option<u64> {
     arch::peak_int8(isa, rounds)
 }
@@ -23,10 +23,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_vector_set_has_a_yardstick() {
+    fn every_vector_set_of_a_cpu_has_a_yardstick() {
+        let has = |isa| isa != Isa::REFERENCE && cfg!(not(target_arch = "wasm32"));
         for isa in Isa::supported() {
             let work = [int8(isa, 10), f32(isa, 10)];
-            assert_eq!(work.iter().all(Option::is_some), isa != Isa::REFERENCE, "{isa}");
+            assert_eq!(work.iter().all(Option::is_some), has(isa), "{isa}");
             assert_eq!(int8(isa, 20), work[0].map(|macs| 2 * macs), "{isa}");
         }
     }

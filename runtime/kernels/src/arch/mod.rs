@@ -156,6 +156,7 @@ pub(crate) fn pool_fns(isa: Isa) -> &'static PoolFns {
 }
 
 /// See [`crate::peak`].
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "WebAssembly has no yardsticks"))]
 pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
@@ -179,11 +180,12 @@ pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Level::NeonI8mm => Some(unsafe { aarch64::peak::i8mm_int8(rounds) }),
-        Level::Reference => None,
+        _ => None,
     }
 }
 
 /// See [`crate::peak`].
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "WebAssembly has no yardsticks"))]
 pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
@@ -200,7 +202,7 @@ pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: each of the levels is proof of NEON.
         Level::Neon | Level::NeonDotprod | Level::NeonI8mm => Some(unsafe { aarch64::peak::neon_f32(rounds) }),
-        Level::Reference => None,
+        _ => None,
     }
 }
 
@@ -217,7 +219,7 @@ pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
             // SAFETY: each of the levels is proof of NEON.
             unsafe { aarch64::neon::interleave3(planes, out) }
         }
-        Level::Reference => all::interleave3(planes, out),
+        _ => all::interleave3(planes, out),
     }
 }
 

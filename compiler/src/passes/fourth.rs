@@ -3,13 +3,13 @@
 //! The integer kernels read activations in groups of four. Where pixels have three, windows begin in the middle of a group
 //! and have to be unfolded first; with a fourth channel, whose weights change nothing, they are read where they lie.
 
-use dunlin_engine::op::{Op as EngineOp, PadMode};
+use dunlin_engine::op::Op as EngineOp;
 use dunlin_engine::tensor::{DType, Ints};
 
 use super::rewrite::engine;
 use crate::build::Builder;
 use crate::error::Result;
-use crate::ir::{Graph, Node, Op, Tensor, ValueId};
+use crate::ir::{Graph, Node, Tensor, ValueId};
 
 /// NCHW to NHWC.
 const PIXELS: [i32; 4] = [0, 2, 3, 1];
@@ -82,6 +82,7 @@ fn widened(graph: &Graph, node: &Node, transposed: &Node) -> Option<Tensor> {
 mod tests {
     use super::*;
     use crate::eval::evaluate;
+    use crate::ir::Op;
     use crate::pack::pack;
     use dunlin_engine::op::infer::Info;
     use dunlin_engine::op::{Clamp, Window};

@@ -1,6 +1,6 @@
 //! Attention of a few heads over short sequences, straight from the products that make its operands.
 //!
-//! A head is worked on [`ROWS`] queries at a time, and everything of such a block is laid out with its queries next to each
+//! A head is worked on `ROWS` queries at a time, and everything of such a block is laid out with its queries next to each
 //! other: the scores of one key, their exponentials and the sums of those are vectors of ROWS independent numbers. Each sum
 //! runs over its terms from first to last, therefore its order is the same on every instruction set, and no
 //! number is ever added across a vector. A block's scores are all that is stored of them.

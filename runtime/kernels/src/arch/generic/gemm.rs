@@ -319,14 +319,25 @@ impl Cut<'_> {
             self.tiles.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 let out = &mut out[first * ldo..];
                 self.sums(rows, panels, out.as_mut_ptr(), ldo);
-                for r in (0..rows.m).take_while(|_| !w_zero.is_empty()) {
-                    let row_sum = self.tiles.row_sum(rows, r);
-                    for (out, &w_zero) in out[r * ldo..].iter_mut().zip(*w_zero) {
-                        *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
-                    }
+                if !w_zero.is_empty() {
+                    self.subtract_zeros(rows, w_zero, out, ldo);
                 }
                 finish(out, rows.m);
             });
+        }
+    }
+
+    /// Takes the part of the weights' zero points from the sums of `rows`.
+    ///
+    /// # Safety
+    /// As for [`Cut::gemm_requant`].
+    unsafe fn subtract_zeros(&self, rows: Rows<'_>, w_zero: &[i32], out: &mut [i32], ldo: usize) {
+        for r in 0..rows.m {
+            // SAFETY: `r` is one of the rows.
+            let row_sum = unsafe { self.tiles.row_sum(rows, r) };
+            for (out, &w_zero) in out[r * ldo..].iter_mut().zip(w_zero) {
+                *out = out.wrapping_sub(w_zero.wrapping_mul(row_sum));
+            }
         }
     }
 }

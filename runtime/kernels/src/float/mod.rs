@@ -2,8 +2,7 @@
 //!
 //! Every function gives the same bits on every target and instruction set: operations and their order are
 //! fixed, nothing is fused (no FMA) unless [`Fusion`] allows it, and nothing comes from a platform's mathematical library.
-//! Sums over contiguous elements
-//! run in [`LANES`] partial sums that a fixed tree joins. f16 is a storage type, computed in f32.
+//! Sums over contiguous elements run in [`LANES`] partial sums that a fixed tree joins. f16 is a storage type, computed in f32.
 //!
 //! An [`Isa`](crate::Isa) argument picks among instances of one generic body that differ only in the vectors
 //! that the compiler may use.

@@ -52,6 +52,9 @@ pub(crate) struct TileRequant {
 pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8, usize);
 pub(crate) type SumTile = unsafe fn(&Tile, *mut i32, usize);
 
+/// Vectors that are narrowed to bytes together.
+const VECTORS: usize = 4;
+
 type Sums<S, const MR: usize, const NP: usize> = [[<S as Simd>::Acc; NP]; MR];
 
 /// Writes requantized bytes: `tiles` tiles, one below the other.
@@ -104,19 +107,49 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
         }
         let sums = S::products::<MR, NP, KU>(tile, init);
         let quanta = Quanta::<S>::new(epilogue.zero, epilogue.lo, epilogue.hi);
+        if quanta.is_plain() {
+            finish::<S, MR, NP, true>(tile, &sums, epilogue, &quanta, out);
+        } else {
+            finish::<S, MR, NP, false>(tile, &sums, epilogue, &quanta, out);
+        }
+    }
+}
+
+/// Requantizes the sums and writes them, four vectors at a time.
+///
+/// # Safety
+/// As for [`requant_tiles`], of one tile.
+#[inline(always)]
+unsafe fn finish<S: Simd, const MR: usize, const NP: usize, const PLAIN: bool>(
+    tile: &Tile,
+    sums: &[[S::I32; NP]; MR],
+    epilogue: &TileRequant,
+    quanta: &Quanta<S>,
+    out: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let mut scale = [S::splat_f32(0.0); NP];
         for (p, scale) in scale.iter_mut().enumerate() {
             *scale = S::load_f32(epilogue.scale.add(p * PANEL), channels_of(tile, p));
         }
-        for i in (0..MR * NP).step_by(2) {
-            let pair = [i, (i + 1).min(MR * NP - 1)];
-            let real = |i: usize| (sums[i / NP][i % NP], scale[i % NP]);
-            let [(a, a_scale), (b, b_scale)] = [real(pair[0]), real(pair[1])];
-            let reals = [S::mul_f32(S::to_f32(a), a_scale), S::mul_f32(S::to_f32(b), b_scale)];
-            let bytes = quanta.requantize(reals);
-            for (bytes, i) in bytes.into_iter().zip(pair) {
-                let (r, p) = (i / NP, i % NP);
-                S::store_u8(out.add(r * tile.ldo + p * PANEL), bytes, channels_of(tile, p));
+        for first in (0..MR * NP).step_by(VECTORS) {
+            let mut reals = [scale[0]; VECTORS];
+            for (real, i) in reals.iter_mut().zip(first..) {
+                let i = i.min(MR * NP - 1);
+                *real = S::mul_f32(S::to_f32(sums[i / NP][i % NP]), scale[i % NP]);
+            }
+            let bytes = quanta.requantize::<PLAIN>(reals);
+            let count = VECTORS.min(MR * NP - first);
+            for at in 0..count {
+                let (r, p) = ((first + at) / NP, (first + at) % NP);
+                let to = out.add(r * tile.ldo + p * PANEL);
+                // Where panels are even, so is the place of the first of two.
+                match NP % 2 {
+                    0 if p % 2 == 0 => S::store_pair(to, bytes, at, (tile.channels - p * PANEL).min(2 * PANEL)),
+                    0 => (),
+                    _ => S::store_u8(to, bytes, at, channels_of(tile, p)),
+                }
             }
         }
     }

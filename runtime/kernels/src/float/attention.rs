@@ -175,10 +175,11 @@ fn score<V: Vector, const W: usize, const TILE: usize>(
 
 #[inline(always)]
 fn products<V: Vector, const W: usize, const N: usize>(scaled: &[[f32; ROWS]], keys: [&[f32]; N]) -> [[f32; ROWS]; N] {
-    let keys = keys.map(|key| &key[..scaled.len()]);
+    let keys = keys.map(|key| key[..scaled.len()].as_ptr());
     let mut sums = Sums::<V, W, N>::zero();
     for (i, q) in scaled.iter().enumerate() {
-        sums.add(array::from_fn(|n| keys[n][i]), q);
+        // SAFETY: each key has as many elements as `scaled`.
+        sums.add(keys.map(|key| unsafe { *key.add(i) }), q);
     }
     sums.elements()
 }

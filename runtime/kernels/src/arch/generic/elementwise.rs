@@ -1,6 +1,6 @@
 //! Operations on one element at a time, 64 per step. What is left at the end goes through a copy of 64.
 
-use super::simd::{Quanta, Simd};
+use super::simd::{Divisor, Quanta, Simd};
 use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
 use crate::panel::PANEL;
 
@@ -141,17 +141,36 @@ unsafe fn store<S: Simd>(bytes: S::Bytes) -> [u8; STEP] {
 /// The CPU has the instruction set; the slices have one length.
 #[inline(always)]
 pub(crate) unsafe fn quantize<S: Simd>(p: &QuantizeParams, input: &[f32], out: &mut [u8]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let quanta = Quanta::<S>::new(p.zero, 0, 255);
+        let scale = Divisor::<S>::new(p.scale);
+        if scale.multiplies() {
+            quantize_by::<S, true>(&quanta, &scale, input, out);
+        } else {
+            quantize_by::<S, false>(&quanta, &scale, input, out);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`quantize`].
+#[inline(always)]
+unsafe fn quantize_by<S: Simd, const MULTIPLIES: bool>(
+    quanta: &Quanta<S>,
+    scale: &Divisor<S>,
+    input: &[f32],
+    out: &mut [u8],
+) {
     let (steps, rest) = input.as_chunks::<STEP>();
     let (out_steps, out_rest) = out.as_chunks_mut::<STEP>();
     // SAFETY: the caller's promise.
     unsafe {
-        let quanta = Quanta::<S>::new(p.zero, 0, 255);
-        let scale = S::splat_f32(p.scale);
         for (input, out) in steps.iter().zip(out_steps) {
-            *out = quantize_step(&quanta, scale, input);
+            *out = quantize_step::<S, MULTIPLIES>(quanta, scale, input);
         }
         if !out_rest.is_empty() {
-            let bytes = quantize_step(&quanta, scale, &padded(rest));
+            let bytes = quantize_step::<S, MULTIPLIES>(quanta, scale, &padded(rest));
             out_rest.copy_from_slice(&bytes[..out_rest.len()]);
         }
     }
@@ -160,12 +179,16 @@ pub(crate) unsafe fn quantize<S: Simd>(p: &QuantizeParams, input: &[f32], out: &
 /// # Safety
 /// The CPU has the instruction set.
 #[inline(always)]
-unsafe fn quantize_step<S: Simd>(quanta: &Quanta<S>, scale: S::F32, input: &[f32; STEP]) -> [u8; STEP] {
+unsafe fn quantize_step<S: Simd, const MULTIPLIES: bool>(
+    quanta: &Quanta<S>,
+    scale: &Divisor<S>,
+    input: &[f32; STEP],
+) -> [u8; STEP] {
     // SAFETY: the array has four vectors.
     unsafe {
-        let mut reals = [scale; 4];
+        let mut reals = [S::splat_f32(0.0); 4];
         for (i, real) in reals.iter_mut().enumerate() {
-            *real = S::div_f32(S::load_f32(input[i * PANEL..].as_ptr(), PANEL), scale);
+            *real = scale.divide::<MULTIPLIES>(S::load_f32(input[i * PANEL..].as_ptr(), PANEL));
         }
         store::<S>(quanta.quantize(reals))
     }

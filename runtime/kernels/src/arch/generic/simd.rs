@@ -139,6 +139,16 @@ pub(crate) trait Simd: Copy {
     unsafe fn mul_f32(a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a / b`.
     unsafe fn div_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Whether [`Simd::quotient`] is faster than [`Simd::div_f32`].
+    const MULTIPLIES: bool = false;
+    /// `a / b` from `inverse`, the quotient of 1 and `b`, rounded to nearest as [`Simd::div_f32`] rounds it, where [`Divisor`] allows it;
+    /// beyond 2^20 it may differ in its last bits. Only called where `MULTIPLIES` holds.
+    #[inline(always)]
+    unsafe fn quotient(a: Self::F32, b: Self::F32, inverse: Self::F32) -> Self::F32 {
+        let _ = inverse;
+        // SAFETY: the caller's promise.
+        unsafe { Self::div_f32(a, b) }
+    }
     /// The smaller; `b` where either is no number.
     unsafe fn min_f32(a: Self::F32, b: Self::F32) -> Self::F32;
 }
@@ -214,5 +224,44 @@ impl<S: Simd> Quanta<S> {
                 S::min_f32(reals[3], self.above),
             ])
         }
+    }
+}
+
+/// One divisor of many numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Divisor<S: Simd> {
+    value: S::F32,
+    inverse: S::F32,
+    multiplies: bool,
+}
+
+impl<S: Simd> Divisor<S> {
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn new(value: f32) -> Self {
+        // A quotient estimated by the rounded inverse and corrected once by its exact remainder is rounded correctly unless all bits of the
+        // divisor's significand are ones (Markstein, IA-64 and Elementary Functions, 2000, theorem 8.5); the bounds keep
+        // the remainder from underflow.
+        let significand = value.to_bits() & 0x7f_ffff;
+        let multiplies = S::MULTIPLIES && (1e-18..1e18).contains(&value) && significand != 0x7f_ffff;
+        // SAFETY: the caller's promise.
+        unsafe { Self { value: S::splat_f32(value), inverse: S::splat_f32(1.0 / value), multiplies } }
+    }
+
+    /// Whether [`Divisor::divide`] may multiply.
+    #[inline(always)]
+    pub(crate) fn multiplies(&self) -> bool {
+        self.multiplies
+    }
+
+    /// Numbers divided by this; those beyond 2^20 may differ in their last bits if it MULTIPLIES.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn divide<const MULTIPLIES: bool>(&self, a: S::F32) -> S::F32 {
+        // SAFETY: the caller's promise.
+        unsafe { if MULTIPLIES { S::quotient(a, self.value, self.inverse) } else { S::div_f32(a, self.value) } }
     }
 }

@@ -52,6 +52,8 @@ impl Simd for Zmm {
     type Quads = __m512i;
     type Weights = __m512i;
 
+    const MULTIPLIES: bool = true;
+
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
     unsafe fn narrow<const PLAIN: bool>(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
@@ -149,6 +151,13 @@ impl Simd for Zmm {
         fn add_f32(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
         fn mul_f32(a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
         fn div_f32(a: __m512, b: __m512) -> __m512 { _mm512_div_ps(a, b) }
+        fn quotient(a: __m512, b: __m512, inverse: __m512) -> __m512 {
+            let estimate = _mm512_mul_ps(a, inverse);
+            let remainder = _mm512_fnmadd_ps(estimate, b, a);
+            let small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(estimate), _mm512_set1_ps(1_048_576.0));
+            // What is infinite or no number stays as it is.
+            _mm512_mask3_fmadd_ps(remainder, inverse, estimate, small)
+        }
         fn min_f32(a: __m512, b: __m512) -> __m512 { _mm512_min_ps(a, b) }
     }
 }

@@ -228,9 +228,9 @@ impl Cut<'_> {
         out: *mut u8,
         ldo: usize,
     ) {
-        for block in self.blocks(panels) {
+        for block in self.blocks(panels, range.len()) {
             let family = self.family(block);
-            for Stack { first, rows: count, tiles } in spread(range.clone(), self.rows(block)) {
+            for Stack { first, rows: count, tiles } in self.stacks(block, range.clone()) {
                 let tile = tile(rows, first, panels, block, ldo);
                 let (w_zero, row_sums) = match zeros {
                     Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
@@ -245,7 +245,7 @@ impl Cut<'_> {
                     lo: epilogue.lo,
                     hi: epilogue.hi,
                 };
-                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
                 unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
             }
         }
@@ -257,26 +257,34 @@ impl Cut<'_> {
     /// As for [`Cut::requant`].
     unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, block: Block, out: *mut i32, ldo: usize) {
         let family = self.family(block);
-        for Stack { first, rows: count, tiles } in spread(0..rows.m, self.rows(block)) {
+        for Stack { first, rows: count, tiles } in self.stacks(block, 0..rows.m) {
             let tile = tile(rows, first, panels, block, ldo);
-            // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+            // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
             unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
         }
     }
 
     fn family(&self, block: Block) -> &Family {
-        &self.tiles.families[block.panels() - 1]
+        &self.tiles.families[block.panels - 1]
     }
 
-    /// Rows of the largest tile of a block.
-    fn rows(&self, block: Block) -> usize {
-        if block.panels() == self.choice.panels { self.choice.rows } else { self.family(block).requant.len() }
-    }
-
-    /// Neighbouring panels, as many as the chosen tile has.
-    fn blocks(&self, panels: &Panels<'_>) -> impl Iterator<Item = Block> + use<> {
+    /// Neighbouring panels, as many as the chosen tile has; of a single row all those together.
+    fn blocks(&self, panels: &Panels<'_>, rows: usize) -> impl Iterator<Item = Block> + use<> {
         let (n, width) = (panels.n(), self.choice.panels * PANEL);
-        (0..n).step_by(width).map(move |channel| Block { channel, channels: (n - channel).min(width) })
+        let whole = n - n % width;
+        let step = if rows == 1 { whole.max(1) } else { width };
+        let wide = (0..whole).step_by(step);
+        let wide = wide.map(move |channel| Block { channel, channels: step, panels: width / PANEL });
+        let rest = Block { channel: whole, channels: n - whole, panels: (n - whole).div_ceil(PANEL) };
+        wide.chain((rest.channels > 0).then_some(rest))
+    }
+
+    /// The tiles of a block: they lie one below the other or, of a single row, side by side.
+    fn stacks(&self, block: Block, rows: Range<usize>) -> impl Iterator<Item = Stack> + use<> {
+        let chosen = block.panels == self.choice.panels;
+        let largest = if chosen { self.choice.rows } else { self.family(block).requant.len() };
+        let side_by_side = block.channels.div_ceil(block.panels * PANEL);
+        spread(rows, largest).map(move |stack| Stack { tiles: stack.tiles * side_by_side, ..stack })
     }
 
     /// # Safety
@@ -318,7 +326,7 @@ impl Cut<'_> {
         unsafe {
             self.tiles.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 let out = &mut out[first * ldo..];
-                for block in self.blocks(panels) {
+                for block in self.blocks(panels, rows.m) {
                     self.sums(rows, panels, block, out.as_mut_ptr(), ldo);
                     let channels = block.channel..block.channel + block.channels;
                     if !w_zero.is_empty() {
@@ -403,15 +411,11 @@ pub(crate) unsafe fn finish_raw<S: Simd>(
 struct Block {
     channel: usize,
     channels: usize,
+    /// Width of its tiles.
+    panels: usize,
 }
 
-impl Block {
-    const fn panels(self) -> usize {
-        self.channels.div_ceil(PANEL)
-    }
-}
-
-/// Equal tiles, one below the other.
+/// Equal tiles.
 struct Stack {
     first: usize,
     rows: usize,

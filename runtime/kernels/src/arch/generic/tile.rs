@@ -28,7 +28,7 @@ pub(crate) struct Tile {
     pub weights: *const i8,
     /// Bytes of a panel.
     pub panel_len: usize,
-    /// Channels of the tile, at most `16 * NP`, more than `16 * (NP - 1)`.
+    /// Channels of the tile and of those beside it.
     pub channels: usize,
     /// Elements from one output row to the next.
     pub ldo: usize,
@@ -48,7 +48,30 @@ pub(crate) struct TileRequant {
     pub hi: u8,
 }
 
-/// As many tiles as the last argument says, one below the other.
+impl Tile {
+    /// Goes on to the tile at its right, of a single row; gives how many channels lie behind it.
+    #[inline(always)]
+    fn pass<const NP: usize>(&mut self) -> usize {
+        self.weights = self.weights.wrapping_add(NP * self.panel_len);
+        self.channels -= NP * PANEL;
+        NP * PANEL
+    }
+}
+
+impl TileRequant {
+    /// Of the tile at the right of `channels` channels.
+    #[inline(always)]
+    fn after(self, channels: usize) -> Self {
+        Self {
+            bias: self.bias.wrapping_add(channels),
+            scale: self.scale.wrapping_add(channels),
+            w_zero: if self.w_zero.is_null() { self.w_zero } else { self.w_zero.wrapping_add(channels) },
+            ..self
+        }
+    }
+}
+
+/// As many tiles as the last argument says: one below the other or, of a single row, side by side.
 pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8, usize);
 pub(crate) type SumTile = unsafe fn(&Tile, *mut i32, usize);
 
@@ -57,10 +80,10 @@ const VECTORS: usize = 4;
 
 type Sums<S, const MR: usize, const NP: usize> = [[<S as Simd>::Acc; NP]; MR];
 
-/// Writes requantized bytes: `tiles` tiles, one below the other.
+/// Writes requantized bytes of `tiles` tiles.
 ///
 /// # Safety
-/// The CPU has the instruction set, and the operands are valid for `tiles * MR` rows and NP panels.
+/// The CPU has the instruction set, and the operands are valid for the tiles, which are MR rows by NP panels each.
 #[inline(always)]
 pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
@@ -70,13 +93,21 @@ pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, co
 ) {
     let (mut tile, mut epilogue, mut out) = (*tile, *epilogue, out);
     // SAFETY: the caller's promise.
-    let offsets = unsafe { S::offsets::<NP>(&tile) };
-    for _ in 0..tiles {
+    let mut offsets = unsafe { S::offsets::<NP>(&tile) };
+    for left in (0..tiles).rev() {
         // SAFETY: the caller's promise.
         unsafe { requant_tile::<S, MR, NP, KU>(&tile, offsets, &epilogue, out) };
-        tile.offset += MR * tile.lda;
-        epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
-        out = out.wrapping_add(MR * tile.ldo);
+        if MR > 1 {
+            tile.offset += MR * tile.lda;
+            epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
+            out = out.wrapping_add(MR * tile.ldo);
+        } else if left > 0 {
+            let channels = tile.pass::<NP>();
+            epilogue = epilogue.after(channels);
+            out = out.wrapping_add(channels);
+            // SAFETY: the caller's promise.
+            offsets = unsafe { S::offsets::<NP>(&tile) };
+        }
     }
 }
 
@@ -155,7 +186,7 @@ unsafe fn finish<S: Simd, const MR: usize, const NP: usize, const PLAIN: bool>(
     }
 }
 
-/// Writes the sums themselves: `tiles` tiles, one below the other.
+/// Writes the sums themselves of `tiles` tiles.
 ///
 /// # Safety
 /// As for [`requant_tiles`].
@@ -167,8 +198,8 @@ pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const 
 ) {
     let (mut tile, mut out) = (*tile, out);
     // SAFETY: the caller's promise.
-    let offsets = unsafe { S::offsets::<NP>(&tile) };
-    for _ in 0..tiles {
+    let mut offsets = unsafe { S::offsets::<NP>(&tile) };
+    for left in (0..tiles).rev() {
         // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
         unsafe {
             let sums = S::products::<MR, NP, KU>(&tile, [offsets; MR]);
@@ -178,8 +209,14 @@ pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const 
                 }
             }
         }
-        tile.offset += MR * tile.lda;
-        out = out.wrapping_add(MR * tile.ldo);
+        if MR > 1 {
+            tile.offset += MR * tile.lda;
+            out = out.wrapping_add(MR * tile.ldo);
+        } else if left > 0 {
+            out = out.wrapping_add(tile.pass::<NP>());
+            // SAFETY: the caller's promise.
+            offsets = unsafe { S::offsets::<NP>(&tile) };
+        }
     }
 }
 

@@ -279,12 +279,15 @@ impl Cut<'_> {
         wide.chain((rest.channels > 0).then_some(rest))
     }
 
-    /// The tiles of a block: they lie one below the other or, of a single row, side by side.
+    /// The tiles of a block: they lie one below the other, those of single rows side by side.
     fn stacks(&self, block: Block, rows: Range<usize>) -> impl Iterator<Item = Stack> + use<> {
         let chosen = block.panels == self.choice.panels;
         let largest = if chosen { self.choice.rows } else { self.family(block).requant.len() };
         let side_by_side = block.channels.div_ceil(block.panels * PANEL);
-        spread(rows, largest).map(move |stack| Stack { tiles: stack.tiles * side_by_side, ..stack })
+        spread(rows, largest).flat_map(move |stack| {
+            let (stacks, tiles) = if stack.rows == 1 { (stack.tiles, side_by_side) } else { (1, stack.tiles) };
+            (0..stacks).map(move |i| Stack { first: stack.first + i, tiles, ..stack })
+        })
     }
 
     /// # Safety
@@ -415,7 +418,8 @@ struct Block {
     panels: usize,
 }
 
-/// Equal tiles.
+/// Equal tiles: one below the other or, where they are of one row, side by side.
+#[derive(Clone, Copy)]
 struct Stack {
     first: usize,
     rows: usize,

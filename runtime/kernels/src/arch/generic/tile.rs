@@ -71,7 +71,7 @@ impl TileRequant {
     }
 }
 
-/// As many tiles as the last argument says: one below the other or, of a single row, side by side.
+/// As many tiles as the last argument says: one below the other or, where they are of one row, side by side.
 pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8, usize);
 pub(crate) type SumTile = unsafe fn(&Tile, *mut i32, usize);
 

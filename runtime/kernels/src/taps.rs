@@ -1,6 +1,7 @@
 //! Offset tables of sliding windows.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::error::TapsError;
 
@@ -96,6 +97,14 @@ impl<'a> Taps<'a> {
     /// Bytes of a window: the depth of its products.
     pub const fn depth(&self) -> usize {
         self.window() * self.shape.run
+    }
+
+    /// The tables of some lines of output points, of the same input; `None` when there are no such lines.
+    pub fn lines(&self, lines: Range<usize>) -> Option<Self> {
+        let TapsShape { out: [_, ow], kernel: [kh, _], .. } = self.shape;
+        let rows = self.rows.get(lines.start.checked_mul(kh)?..lines.end.checked_mul(kh)?)?;
+        let shape = TapsShape { out: [lines.len(), ow], ..self.shape };
+        (!rows.is_empty()).then_some(Self { rows, shape, ..*self })
     }
 
     /// Where a tap begins in the input, or `None` in the padding.

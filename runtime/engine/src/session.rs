@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 /// A plan with the artifact's bytes and the memory to run it.
 ///
 /// `B` is whatever holds the file: a mapping, [`AlignedBytes`], a slice. Weights are used where they lie in it.
-/// After [`Session::new`] and [`Session::share`] nothing allocates.
+/// After [`Session::new`], and `Session::share` where it is called, nothing allocates.
 #[derive(Debug)]
 pub struct Session<B> {
     file: B,

@@ -15,7 +15,7 @@ use dunlin_kernels::PANEL;
 
 /// Something that runs two pieces of work at the same time, such as a second thread.
 ///
-/// The engine has no threads: its host gives it one, see [`Session::share`](crate::Session::share).
+/// The engine has no threads: its host gives it one, in `Session::share`.
 pub trait Join: core::fmt::Debug + Send + Sync {
     /// Runs both and returns when both have ended. A piece that doesn't come to its end is an error of the session's run.
     fn join(&mut self, first: &mut Piece<'_>, second: &mut Piece<'_>);

@@ -82,7 +82,20 @@ impl Geometry {
 
     /// Lines of an image under windows.
     fn lines(&self) -> usize {
-        (self.output[0] - 1) * self.stride[0] + self.height()
+        self.output[0].saturating_sub(1).saturating_mul(self.stride[0]).saturating_add(self.height())
+    }
+
+    /// Elements of the lines under `windows` neighbouring windows, at most; no fewer for larger images.
+    pub(super) fn lines_under(&self, windows: usize) -> usize {
+        let pitch = self.pitch();
+        let all = self.input[0].saturating_mul(self.lines()).saturating_mul(pitch);
+        // A row of windows begins a stride below the one before or, in the next image, below all its lines. A window has
+        // no more than a stride or a kernel of its row's columns.
+        let step = if self.input[0] == 1 { self.stride[0] } else { self.stride[0].max(self.height()) };
+        let columns = self.stride[1].max(self.kernel[1]).saturating_mul(windows).saturating_mul(self.input[3]);
+        let some =
+            columns.saturating_add(pitch).saturating_mul(step).saturating_add(self.height().saturating_mul(pitch));
+        all.min(some)
     }
 
     /// Index of the first channel of a pixel.

@@ -2,8 +2,9 @@
 //!
 //! Rows of the first factor (the windows of a convolution) are cut into tiles. For a block of tiles it is first worked
 //! out where their taps lie; then one group of panels after the other meets all tiles of the block, so that the
-//! panels stay in the first cache and the rows in the second. Nothing is copied, except where runs would be shorter than
-//! a vector: there windows are gathered in scratch memory.
+//! panels stay in the first cache and the rows in the second. Nothing is copied, except lines with padding at their ends,
+//! so that all windows lie inside, and weights of f16, which are widened for all tiles of a block. Convolutions of 3 by 3 taps
+//! with many channels go another way where they may.
 
 use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
@@ -79,11 +80,14 @@ impl Packed {
     /// Elements of scratch that [`convolve`](Self::convolve) needs with so many groups and channels of the result; `half` if the
     /// weights are f16.
     pub fn convolve_scratch(&self, geometry: &Geometry, [groups, out_channels]: [usize; 2], half: bool) -> usize {
-        if self.transforms(geometry, groups, out_channels) {
-            return winograd::scratch_len(geometry);
-        }
         let rows = rows_of(geometry, geometry.depth(groups), 0);
-        scratch_len(&rows, geometry.windows(), rows.k(), half)
+        let direct = scratch_len(&rows, geometry.windows(), rows.k(), half);
+        // A smaller image of the same model may go the other way.
+        if self.transforms(geometry, groups, out_channels) {
+            direct.max(winograd::scratch_len(geometry))
+        } else {
+            direct
+        }
     }
 
     /// Whether a convolution needs fewer products, and may: they are not those of its windows.
@@ -433,6 +437,28 @@ mod tests {
                         let bound = if kernel.is_exact() { 0.0 } else { bounds[i] };
                         assert!((y - expected).abs() <= bound, "{isa} {fusion:?} {case:?} {i}: {y} {expected}");
                     }
+                }
+            }
+        }
+    }
+
+    /// A session has scratch for the largest inputs of its plan.
+    #[test]
+    fn smaller_images_need_no_more_scratch() {
+        let kernel = Packed::select(Isa::best(), Fusion::Allowed);
+        let cases = [(16, [3, 3], [1, 1]), (40, [3, 3], [2, 2]), (3, [7, 7], [2, 2]), (1, [10, 4], [2, 2])];
+        for (images, half) in [(1, false), (1, true), (3, true)] {
+            for (channels, kernel_size, stride) in cases {
+                let scratch = |[h, w]: [usize; 2]| {
+                    let output = [h.div_ceil(stride[0]), w.div_ceil(stride[1])];
+                    let input = [images, h, w, channels];
+                    let geometry =
+                        Geometry { input, output, kernel: kernel_size, stride, dilation: [1, 1], pads: [1, 1] };
+                    kernel.convolve_scratch(&geometry, [1, 24], half)
+                };
+                for size in (4..70).flat_map(|h| (4..70).map(move |w| [h, w])) {
+                    let larger = [scratch([size[0] + 1, size[1]]), scratch([size[0], size[1] + 1])];
+                    assert!(larger.iter().all(|&larger| larger >= scratch(size)), "{size:?} {channels} {larger:?}");
                 }
             }
         }

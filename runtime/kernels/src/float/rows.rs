@@ -69,14 +69,10 @@ impl Rows<'_> {
         if matches!(self, Self::Plain { .. }) || self.copies() { 0 } else { len }
     }
 
-    /// Elements of the lines that are copied for a block.
+    /// Elements of the lines that are copied for a block, at most; no fewer for larger images.
     fn copied(&self) -> usize {
         match self {
-            Self::Windows { geometry, .. } if self.copies() => {
-                let steps = (self.block() - 1).div_ceil(geometry.output[1].max(1));
-                let lines = steps.saturating_mul(geometry.height().max(geometry.stride[0])) + geometry.height();
-                lines.saturating_mul(geometry.pitch())
-            }
+            Self::Windows { geometry, .. } if self.copies() => geometry.lines_under(self.block()),
             _ => 0,
         }
     }

@@ -72,8 +72,8 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m| {
-                    finish_dynamic::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m, channels| {
+                    finish_dynamic::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
         }
@@ -89,8 +89,8 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m| {
-                    finish_raw::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m, channels| {
+                    finish_raw::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
         }

@@ -247,16 +247,14 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
                 zeros[p] = S::mul(w_zero, counts[p]);
             }
         }
-        for p in (0..P).step_by(2) {
-            let pair = [p, (p + 1).min(P - 1)];
-            let mut reals = [scale; 2];
-            for (real, p) in reals.iter_mut().zip(pair) {
-                let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
-                *real = S::mul_f32(S::to_f32(acc), scale);
-            }
-            for (bytes, p) in quanta.requantize(reals).into_iter().zip(pair) {
-                S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, len);
-            }
+        let mut reals = [scale; POINTS];
+        for (p, real) in reals.iter_mut().enumerate().take(P) {
+            let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
+            *real = S::mul_f32(S::to_f32(acc), scale);
+        }
+        let bytes = quanta.requantize::<false>(reals);
+        for p in 0..P {
+            S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, p, len);
         }
     }
 }

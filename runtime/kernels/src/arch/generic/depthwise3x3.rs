@@ -186,20 +186,19 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
         input_line::<S, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [channel, first], &mut sums, &mut counts);
         input_line::<S, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [channel, first], &mut sums, &mut counts);
         input_line::<S, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [channel, first], &mut sums, &mut counts);
-        for i in (0..LINES * COLS).step_by(2) {
-            let pair = [i, (i + 1).min(LINES * COLS - 1)];
-            let mut reals = [scale; 2];
-            for (real, i) in reals.iter_mut().zip(pair) {
-                let mut acc = S::sum(sums[i / COLS][i % COLS]);
-                if ZEROS {
-                    acc = S::sub(acc, S::mul(prepared.w_zero, S::sum(counts[i / COLS][i % COLS])));
-                }
-                *real = S::mul_f32(S::to_f32(acc), scale);
+        let mut reals = [scale; 4];
+        for (i, real) in reals.iter_mut().enumerate().take(LINES * COLS) {
+            let mut acc = S::sum(sums[i / COLS][i % COLS]);
+            if ZEROS {
+                acc = S::sub(acc, S::mul(prepared.w_zero, S::sum(counts[i / COLS][i % COLS])));
             }
-            for (bytes, i) in quanta.requantize(reals).into_iter().zip(pair) {
-                let to = channel + (first + i / COLS * job.points + i % COLS) * job.channels;
-                S::store_u8(job.out.add(to), bytes, len);
-            }
+            *real = S::mul_f32(S::to_f32(acc), scale);
+        }
+        let bytes =
+            if quanta.is_plain() { quanta.requantize::<true>(reals) } else { quanta.requantize::<false>(reals) };
+        for i in 0..LINES * COLS {
+            let to = channel + (first + i / COLS * job.points + i % COLS) * job.channels;
+            S::store_u8(job.out.add(to), bytes, i, len);
         }
     }
 }

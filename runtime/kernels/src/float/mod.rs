@@ -23,6 +23,8 @@ mod rows;
 pub(crate) mod simd;
 pub mod softmax;
 mod tile;
+// No other CPU fuses.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_variables))]
 mod winograd;
 
 /// Partial sums of a reduction over contiguous elements.
@@ -146,17 +148,17 @@ macro_rules! fused {
             #[cfg(target_arch = "aarch64")]
             $crate::float::fusable!(@instance neon, "neon", ($($arg: $ty),+) $neon);
             assert!(isa.fuses(), "these kernels are picked only where products are fused");
-            // SAFETY: the caller's promises; an `Isa` of a kind, and its `fuses`, say that detection found the features.
-            unsafe {
-                match isa.kind() {
-                    #[cfg(target_arch = "x86_64")]
-                    $crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni => avx2($($arg),+),
-                    #[cfg(target_arch = "x86_64")]
-                    $crate::IsaKind::Avx512Vnni => avx512($($arg),+),
-                    #[cfg(target_arch = "aarch64")]
-                    $crate::IsaKind::Neon | $crate::IsaKind::NeonDotprod | $crate::IsaKind::NeonI8mm => neon($($arg),+),
-                    _ => unreachable!("no other instruction set fuses"),
-                }
+            match isa.kind() {
+                // SAFETY: the caller's promises; an `Isa` of a kind, and its `fuses`, say that detection found the features.
+                #[cfg(target_arch = "x86_64")]
+                $crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni => unsafe { avx2($($arg),+) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::IsaKind::Avx512Vnni => unsafe { avx512($($arg),+) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "aarch64")]
+                $crate::IsaKind::Neon | $crate::IsaKind::NeonDotprod | $crate::IsaKind::NeonI8mm => unsafe { neon($($arg),+) },
+                _ => unreachable!("no other instruction set fuses"),
             }
         }
     };

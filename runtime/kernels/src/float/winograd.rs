@@ -311,8 +311,8 @@ impl Block<'_> {
     #[inline(always)]
     unsafe fn finish<V: Vector>(&self, column: usize, sums: *const f32, y: &mut [f32]) {
         let ([h, w], n) = (self.layer.geometry.output, self.layer.panels.n());
-        let (width, bias) =
-            ((n - column).min(CHANNELS), bias_of(&self.layer.finish, column, (n - column).min(CHANNELS)));
+        let width = (n - column).min(CHANNELS);
+        let bias = bias_of(&self.layer.finish, column, width);
         for (patch, [image, row, left]) in (0..self.patches).zip(self.grid.places(self.first)) {
             let first = y.as_mut_ptr().wrapping_add(((image * h + row) * w + left) * n + column);
             let inside = [true, row + 1 < h, left + 1 < w];

@@ -97,9 +97,12 @@ macro_rules! products {
     };
 }
 
-/// The function of `DepthwiseFn`.
+/// The function of `DepthwiseFn`, maybe with a body for many channels of windows of 3 by 3 taps.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, None);
+    };
+    ($simd:ty, $features:literal, $wide_lines3x3:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
@@ -112,7 +115,15 @@ macro_rules! depthwise {
             scratch: &mut [u8],
         ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { depthwise::depthwise(Bodies { line, lines3x3 }, input, epilogue, out, scratch) }
+            unsafe {
+                depthwise::depthwise(
+                    Bodies { line, lines3x3, wide_lines3x3: $wide_lines3x3 },
+                    input,
+                    epilogue,
+                    out,
+                    scratch,
+                )
+            }
         }
 
         #[target_feature(enable = $features)]

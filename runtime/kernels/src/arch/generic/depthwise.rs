@@ -43,6 +43,8 @@ pub(crate) struct DepthwiseLine<'a> {
 pub(crate) struct Bodies {
     pub line: unsafe fn(&DepthwiseLine<'_>),
     pub lines3x3: unsafe fn(&Lines3x3<'_>),
+    /// The same for as many channels at a time as an instruction set has a body for; gives the first one that is left.
+    pub wide_lines3x3: Option<unsafe fn(&Lines3x3<'_>) -> usize>,
 }
 
 /// Bytes of scratch for these windows.
@@ -124,7 +126,8 @@ impl Job<'_> {
             let mut rows = [first[0], first[1], first[2], second[0], second[1]];
             rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
             let starts = lines.fetch(&rows[..3 + stride]);
-            let job = Lines3x3 {
+            let mut job = Lines3x3 {
+                first: 0,
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
                 lines: (oh - oy).min(2),
@@ -137,7 +140,12 @@ impl Job<'_> {
             };
             // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
             // whole number of panels they have slack.
-            unsafe { (self.bodies.lines3x3)(&job) };
+            unsafe {
+                if let Some(wide) = self.bodies.wide_lines3x3 {
+                    job.first = wide(&job);
+                }
+                (self.bodies.lines3x3)(&job);
+            }
         }
     }
 

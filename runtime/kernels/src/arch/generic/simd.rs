@@ -188,6 +188,12 @@ impl<S: Simd> Quanta<S> {
         }
     }
 
+    /// What vectors are narrowed to.
+    #[inline(always)]
+    pub(crate) fn bounds(&self) -> &Bounds<S::I32> {
+        &self.bounds
+    }
+
     /// Whether saturation to bytes is all that [`Quanta::requantize`] has to do.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {

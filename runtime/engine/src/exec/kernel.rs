@@ -152,7 +152,7 @@ impl Kernel {
     pub fn scratch_len(&self, op: &Op, operands: &[Info], results: &[Info]) -> usize {
         match self {
             Self::Generic(_) => super::scratch_len(op, operands, results),
-            Self::Packed(..) => packed::packed_scratch(op, operands, results),
+            Self::Packed(kernel, _) => packed::packed_scratch(*kernel, op, operands, results),
             Self::FloatDepthwise(..) => packed::depthwise_scratch(operands),
             Self::Conv { kernel, .. } => kernel.scratch_len(),
             Self::Depthwise { kernel, .. } => kernel.scratch_len(),

@@ -1,7 +1,6 @@
 //! Convolutions of NHWC tensors.
 
 use core::array;
-use core::ops::Range;
 
 use super::gemm::{Columns, Finish, Matrix, PANEL, Panel, accumulate};
 use super::multiversion;
@@ -48,11 +47,55 @@ impl Geometry {
         }
     }
 
-    /// The windows all of whose taps lie inside along an axis: they are neighbours.
-    pub(super) fn inside(&self, axis: usize) -> Range<usize> {
-        let inside = |window: &usize| self.taps_inside(axis, *window)[1] == self.kernel[axis];
-        let first = (0..self.output[axis]).find(inside).unwrap_or(self.output[axis]);
-        first..first + (first..self.output[axis]).take_while(inside).count()
+    /// Whether windows reach into the padding at the lines' ends.
+    pub(super) fn sticks_out(&self) -> bool {
+        self.pads[1] > 0 || self.width() > self.input[2]
+    }
+
+    /// Columns under a line of windows, with those in the padding.
+    fn width(&self) -> usize {
+        let [windows, taps] = [self.output[1], self.kernel[1]].map(|v| v.saturating_sub(1));
+        windows.saturating_mul(self.stride[1]).saturating_add(taps.saturating_mul(self.dilation[1])).saturating_add(1)
+    }
+
+    /// Elements of such a line.
+    pub(super) fn pitch(&self) -> usize {
+        self.width().saturating_mul(self.input[3])
+    }
+
+    /// Lines from the first to the last tap of a window.
+    pub(super) fn height(&self) -> usize {
+        (self.kernel[0].saturating_sub(1)).saturating_mul(self.dilation[0]).saturating_add(1)
+    }
+
+    /// The number of a line under a row of taps, counting all images' lines one after the other, with those in the
+    /// padding above and below.
+    #[inline(always)]
+    pub(super) fn line(&self, image: usize, row: usize, tap: usize) -> usize {
+        image * self.lines() + row * self.stride[0] + tap * self.dilation[0]
+    }
+
+    /// Its image, and its row there if it isn't above it; there may be no such row.
+    pub(super) fn line_at(&self, line: usize) -> (usize, Option<usize>) {
+        (line / self.lines(), (line % self.lines()).checked_sub(self.pads[0]))
+    }
+
+    /// Lines of an image under windows.
+    fn lines(&self) -> usize {
+        self.output[0].saturating_sub(1).saturating_mul(self.stride[0]).saturating_add(self.height())
+    }
+
+    /// Elements of the lines under `windows` neighbouring windows, at most; no fewer for larger images.
+    pub(super) fn lines_under(&self, windows: usize) -> usize {
+        let pitch = self.pitch();
+        let all = self.input[0].saturating_mul(self.lines()).saturating_mul(pitch);
+        // A row of windows begins a stride below the one before or, in the next image, below all its lines. A window has
+        // no more than a stride or a kernel of its row's columns.
+        let step = if self.input[0] == 1 { self.stride[0] } else { self.stride[0].max(self.height()) };
+        let columns = self.stride[1].max(self.kernel[1]).saturating_mul(windows).saturating_mul(self.input[3]);
+        let some =
+            columns.saturating_add(pitch).saturating_mul(step).saturating_add(self.height().saturating_mul(pitch));
+        all.min(some)
     }
 
     /// Index of the first channel of a pixel.

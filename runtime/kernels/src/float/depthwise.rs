@@ -237,13 +237,15 @@ unsafe fn sliding<V: Vector, H: Vector, const N: usize, const S: usize>(
     y: *mut f32,
 ) -> usize {
     let [_, _, width, channels] = part.layer.geometry.input;
+    let columns = (N - 1) * S + 3;
+    let inside = left < width && width - left >= columns;
     let mut pixels = [[ZEROS.as_ptr(); MOST_COLUMNS]; 3];
     for (pixels, line) in pixels.iter_mut().zip(lines) {
         let Some(line) = line else { continue };
-        for (column, pixel) in pixels.iter_mut().enumerate().take((N - 1) * S + 3) {
-            let at = left.wrapping_add(column);
-            if at < width {
-                *pixel = line.wrapping_add(at * channels);
+        let start = line.wrapping_add(left.wrapping_mul(channels));
+        for (column, pixel) in pixels.iter_mut().enumerate().take(columns) {
+            if inside || left.wrapping_add(column) < width {
+                *pixel = start.wrapping_add(column * channels);
             }
         }
     }

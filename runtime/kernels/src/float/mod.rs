@@ -23,6 +23,9 @@ mod rows;
 pub(crate) mod simd;
 pub mod softmax;
 mod tile;
+// No other CPU fuses.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_variables))]
+mod winograd;
 
 /// Partial sums of a reduction over contiguous elements.
 pub const LANES: usize = 16;
@@ -130,3 +133,34 @@ macro_rules! fusable {
     };
 }
 pub(crate) use fusable;
+
+/// As [`fusable`], of functions that exist only where products are fused.
+macro_rules! fused {
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident ($($arg:ident: $ty:ty),+ $(,)?) {
+        avx2: $avx2:expr, avx512: $avx512:expr, neon: $neon:expr,
+    }) => {
+        $(#[$meta])*
+        $vis unsafe fn $name(isa: $crate::Isa, $($arg: $ty),+) {
+            #[cfg(target_arch = "x86_64")]
+            $crate::float::fusable!(@instance avx2, "avx2,f16c,fma", ($($arg: $ty),+) $avx2);
+            #[cfg(target_arch = "x86_64")]
+            $crate::float::fusable!(@instance avx512, "avx2,f16c,fma,avx512f", ($($arg: $ty),+) $avx512);
+            #[cfg(target_arch = "aarch64")]
+            $crate::float::fusable!(@instance neon, "neon", ($($arg: $ty),+) $neon);
+            assert!(isa.fuses(), "these kernels are picked only where products are fused");
+            match isa.kind() {
+                // SAFETY: the caller's promises; an `Isa` of a kind, and its `fuses`, say that detection found the features.
+                #[cfg(target_arch = "x86_64")]
+                $crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni => unsafe { avx2($($arg),+) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::IsaKind::Avx512Vnni => unsafe { avx512($($arg),+) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "aarch64")]
+                $crate::IsaKind::Neon | $crate::IsaKind::NeonDotprod | $crate::IsaKind::NeonI8mm => unsafe { neon($($arg),+) },
+                _ => unreachable!("no other instruction set fuses"),
+            }
+        }
+    };
+}
+pub(crate) use fused;

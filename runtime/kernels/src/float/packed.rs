@@ -2,16 +2,17 @@
 //!
 //! Rows of the first factor (the windows of a convolution) are cut into tiles. For a block of tiles it is first worked
 //! out where their taps lie; then one group of panels after the other meets all tiles of the block, so that the
-//! panels stay in the first cache and the rows in the second. Nothing is copied, except where runs would be shorter than
-//! a vector: there windows are gathered in scratch memory.
+//! panels stay in the first cache and the rows in the second. Nothing is copied, except lines with padding at their ends,
+//! so that all windows lie inside, and weights of f16, which are widened for all tiles of a block. Convolutions of 3 by 3 taps
+//! with many channels go another way where they may.
 
 use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
 use super::panels::{CHANNELS, Panels, packed_len};
-use super::rows::{Rows, Table};
+use super::rows::{Block, Rows, Table};
 use super::simd::{Portable, Vector, Weight};
 use super::tile::{Columns, Runs, tile};
-use super::{Fusion, fusable};
+use super::{Fusion, fusable, winograd};
 use crate::Isa;
 #[cfg(target_arch = "aarch64")]
 use crate::arch::Quad;
@@ -21,10 +22,11 @@ use crate::error::{ShapeError, at_least, exactly};
 use crate::isa::IsaKind;
 use crate::name::{KernelName, Tile};
 
-pub use super::rows::{conv_scratch, gemm_scratch};
-
 /// Columns of the widest group of panels of any instruction set.
 const MOST_COLUMNS: usize = 128;
+
+/// Columns of the widest group of panels whose weights are widened.
+const WIDENED: usize = 2 * CHANNELS;
 
 /// A picked kernel of products with packed weights.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +72,30 @@ impl Packed {
         self.fusion == Fusion::Never || !self.isa.fuses()
     }
 
-    /// `y = a x b` for `m` contiguous rows. `scratch` has [`gemm_scratch`] elements.
+    /// Elements of scratch that [`multiply`](Self::multiply) needs for `m` rows of `k` elements; `half` if the weights are f16.
+    pub fn multiply_scratch(&self, [m, k]: [usize; 2], half: bool) -> usize {
+        scratch_len(&Rows::Plain { k }, m, k, half)
+    }
+
+    /// Elements of scratch that [`convolve`](Self::convolve) needs with so many groups and channels of the result; `half` if the
+    /// weights are f16.
+    pub fn convolve_scratch(&self, geometry: &Geometry, [groups, out_channels]: [usize; 2], half: bool) -> usize {
+        let rows = rows_of(geometry, geometry.depth(groups), 0);
+        let direct = scratch_len(&rows, geometry.windows(), rows.k(), half);
+        // A smaller image of the same model may go the other way.
+        if self.transforms(geometry, groups, out_channels) {
+            direct.max(winograd::scratch_len(geometry))
+        } else {
+            direct
+        }
+    }
+
+    /// Whether a convolution needs fewer products, and may: they are not those of its windows.
+    fn transforms(&self, geometry: &Geometry, groups: usize, out_channels: usize) -> bool {
+        !self.is_exact() && groups == 1 && winograd::suits(geometry, out_channels)
+    }
+
+    /// `y = a x b` for `m` contiguous rows. `scratch` has [`multiply_scratch`](Self::multiply_scratch) elements.
     ///
     /// # Errors
     /// [`ShapeError`] when a slice is too short.
@@ -87,7 +112,7 @@ impl Packed {
         self.run(&work, a, y, scratch)
     }
 
-    /// Convolves x. `scratch` has [`conv_scratch`] elements.
+    /// Convolves x. `scratch` has [`convolve_scratch`](Self::convolve_scratch) elements.
     ///
     /// # Errors
     /// [`ShapeError`] when a slice is too short, or the weights have another length than the layer demands.
@@ -108,14 +133,32 @@ impl Packed {
             let panels = Panels::new(weights.part(group * each, each), n, k);
             let panels = panels.expect("a part's length is that of its channels and depth");
             let first = group * n;
-            let rows = match geometry.is_plain() && *groups == 1 {
-                true => Rows::Plain { k },
-                false => Rows::Windows { geometry, depth, first: group * depth },
-            };
+            if let Some(bias) = finish.bias {
+                at_least("bias", Some(*out_channels), bias.len())?;
+            }
             let finish = finish.columns(first, n);
+            if self.transforms(geometry, *groups, n) {
+                return self.transform(&winograd::Layer { geometry, panels, finish }, x, y, scratch);
+            }
+            let rows = rows_of(geometry, depth, group * depth);
             let work = Work { rows, m: geometry.windows(), panels, finish, first, stride: *out_channels };
             self.run(&work, x, y, scratch)?;
         }
+        Ok(())
+    }
+
+    fn transform(
+        &self,
+        layer: &winograd::Layer<'_>,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        at_least("y", layer.geometry.windows().checked_mul(layer.panels.n()), y.len())?;
+        at_least("scratch", Some(winograd::scratch_len(layer.geometry)), scratch.len())?;
+        // SAFETY: the callers have found that the layer suits and that products may be fused, and checked x, weights and bias;
+        // y and scratch have been checked above.
+        unsafe { winograd::convolve(self.isa, layer, x, y, scratch) };
         Ok(())
     }
 
@@ -124,7 +167,8 @@ impl Packed {
         if m == 0 || panels.n() == 0 {
             return Ok(());
         }
-        at_least("scratch", Some(rows.scratch()), scratch.len())?;
+        let half = matches!(panels.weights(), Matrix::F16(_));
+        at_least("scratch", Some(scratch_len(&rows, m, panels.k(), half)), scratch.len())?;
         let reach = (m - 1).checked_mul(stride).and_then(|start| start.checked_add(first + panels.n()));
         at_least("y", reach, y.len())?;
         if let Some(bias) = finish.bias {
@@ -132,6 +176,7 @@ impl Packed {
         }
         // Offsets have 32 bits, the last of which stands for padding.
         at_least("x of 32 bits", Some(x.len()), u32::MAX as usize)?;
+        at_least("scratch of 32 bits", Some(rows.scratch()), u32::MAX as usize)?;
         // SAFETY: an `Isa` is proof of its features. The callers have checked that x holds what the rows reach, and
         // `Panels` that the weights fit; y, bias and scratch have been checked above.
         unsafe {
@@ -156,6 +201,20 @@ struct Work<'a> {
     first: usize,
     /// Elements from one row of results to the next.
     stride: usize,
+}
+
+/// Elements of scratch for products of `m` rows with weights of which `k` make a sum, of f16 if `half`.
+fn scratch_len(rows: &Rows<'_>, m: usize, k: usize, half: bool) -> usize {
+    let widened = if half && m > 1 { k.saturating_mul(WIDENED) } else { 0 };
+    rows.scratch().saturating_add(widened)
+}
+
+/// The windows of a convolution, reading `depth` channels of each pixel from channel `first` on.
+fn rows_of(geometry: &Geometry, depth: usize, first: usize) -> Rows<'_> {
+    match geometry.is_plain() && depth == geometry.input[3] {
+        true => Rows::Plain { k: depth },
+        false => Rows::Windows { geometry, depth, first },
+    }
 }
 
 fusable! {
@@ -189,6 +248,8 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
     let (n, panel) = (work.panels.n(), work.panels.k() * CHANNELS);
     let padded = n.next_multiple_of(CHANNELS);
     let least = if MR < LEAST_ROWS { 1 } else { LEAST_ROWS };
+    let (scratch, room) = scratch.split_at_mut(work.rows.scratch());
+    let room = room.as_mut_ptr();
     let mut table = Table::new(work.rows, work.m, [MR, least], scratch);
     let single = table.is_single();
     while let Some(block) = table.next_block(x) {
@@ -201,7 +262,7 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
             };
             let width = (n - column).min(vectors * V::LEN);
             let bias = bias_of(&work.finish, column, width);
-            let mut columns = Columns {
+            let columns = Columns {
                 weights: weights.as_ptr().wrapping_add(column / CHANNELS * panel),
                 panel,
                 bias: bias.as_ptr(),
@@ -211,20 +272,45 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
                 stride: work.stride,
                 width,
             };
-            for entry in block.tiles() {
-                // SAFETY: the block's offsets are valid for its tiles, the panels for the group's vectors, and the
-                // results for the tile's rows and `width` columns.
-                unsafe {
-                    match vectors {
-                        _ if single && vectors == GV => tile::<V, W, 1, GV>(&entry.runs, &columns),
-                        _ if vectors == HV => tile_of::<V, W, MR, HV>(entry.rows, &entry.runs, &columns),
-                        _ => tile_of::<V, W, MR, NV>(entry.rows, &entry.runs, &columns),
-                    }
+            // SAFETY: the block's offsets are valid for its tiles, the panels for the group's vectors, and the
+            // results for the tiles' rows and `width` columns; there is room for a group of `NV` vectors.
+            unsafe {
+                match vectors {
+                    _ if single && vectors == GV => singles::<V, W, GV>(&block, columns),
+                    _ if single && vectors == HV => singles::<V, W, HV>(&block, columns),
+                    _ if single => singles::<V, W, NV>(&block, columns),
+                    _ if vectors == HV => tiles::<V, MR, HV>(&block, columns.widened::<V>(HV, room)),
+                    _ => tiles::<V, MR, NV>(&block, columns.widened::<V>(NV, room)),
                 }
-                columns.y = columns.y.wrapping_add(entry.rows * work.stride);
             }
             column += vectors * V::LEN;
         }
+    }
+}
+
+/// A group of columns of a block's rows, one by one: each weight is read once, as it is stored.
+///
+/// # Safety
+/// As for [`tile`], for each of the rows.
+#[inline(always)]
+unsafe fn singles<V: Vector, W: Weight, const NV: usize>(block: &Block<'_>, mut columns: Columns<W>) {
+    for entry in block.tiles() {
+        // SAFETY: the caller's promise.
+        unsafe { tile::<V, W, 1, NV>(&entry.runs, &columns) };
+        columns.y = columns.y.wrapping_add(columns.stride);
+    }
+}
+
+/// A group of columns of a block's rows, tile by tile.
+///
+/// # Safety
+/// As for [`tile`], for each of the tiles, which have no more than MR rows, and no fewer than the least that `Table` is told.
+#[inline(always)]
+unsafe fn tiles<V: Vector, const MR: usize, const NV: usize>(block: &Block<'_>, mut columns: Columns<f32>) {
+    for entry in block.tiles() {
+        // SAFETY: the caller's promise.
+        unsafe { tile_of::<V, MR, NV>(entry.rows, &entry.runs, &columns) };
+        columns.y = columns.y.wrapping_add(entry.rows * columns.stride);
     }
 }
 
@@ -236,22 +322,18 @@ const LEAST_ROWS: usize = 4;
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-unsafe fn tile_of<V: Vector, W: Weight, const MR: usize, const NV: usize>(
-    rows: usize,
-    runs: &Runs,
-    columns: &Columns<W>,
-) {
+unsafe fn tile_of<V: Vector, const MR: usize, const NV: usize>(rows: usize, runs: &Runs, columns: &Columns<f32>) {
     // SAFETY: the caller's promise.
     unsafe {
         match rows {
-            1 => tile::<V, W, 1, NV>(runs, columns),
-            2 if MR < LEAST_ROWS => tile::<V, W, 2, NV>(runs, columns),
-            3 if MR < LEAST_ROWS => tile::<V, W, 3, NV>(runs, columns),
-            4 if MR >= 4 => tile::<V, W, 4, NV>(runs, columns),
-            5 if MR >= 5 => tile::<V, W, 5, NV>(runs, columns),
-            6 if MR >= 6 => tile::<V, W, 6, NV>(runs, columns),
-            7 if MR >= 7 => tile::<V, W, 7, NV>(runs, columns),
-            8 if MR >= 8 => tile::<V, W, 8, NV>(runs, columns),
+            1 if MR < LEAST_ROWS => tile::<V, f32, 1, NV>(runs, columns),
+            2 if MR < LEAST_ROWS => tile::<V, f32, 2, NV>(runs, columns),
+            3 if MR < LEAST_ROWS => tile::<V, f32, 3, NV>(runs, columns),
+            4 if MR >= 4 => tile::<V, f32, 4, NV>(runs, columns),
+            5 if MR >= 5 => tile::<V, f32, 5, NV>(runs, columns),
+            6 if MR >= 6 => tile::<V, f32, 6, NV>(runs, columns),
+            7 if MR >= 7 => tile::<V, f32, 7, NV>(runs, columns),
+            8 if MR >= 8 => tile::<V, f32, 8, NV>(runs, columns),
             _ => unreachable!("rows are cut into tiles of up to MR rows"),
         }
     }
@@ -259,7 +341,7 @@ unsafe fn tile_of<V: Vector, W: Weight, const MR: usize, const NV: usize>(
 
 /// The bias of a tile's columns, zeros where there is none.
 #[inline(always)]
-fn bias_of(finish: &Finish<'_>, column: usize, width: usize) -> [f32; MOST_COLUMNS] {
+pub(super) fn bias_of(finish: &Finish<'_>, column: usize, width: usize) -> [f32; MOST_COLUMNS] {
     let mut padded = [0.0; MOST_COLUMNS];
     if let Some(bias) = finish.bias {
         padded[..width].copy_from_slice(&bias[column..][..width]);
@@ -285,7 +367,7 @@ mod tests {
 
     /// Every number of rows that a tile may have, single rows, widths of half, whole and several panels, gathered windows,
     /// blocks of many tiles.
-    const CASES: [Case; 13] = [
+    const CASES: [Case; 17] = [
         ([1, 5, 6, 3], [1, 40], [3, 3], [1, 1], [1, 1], 1),
         ([2, 7, 7, 4], [1, 16], [1, 1], [1, 1], [1, 1], 0),
         ([1, 9, 20, 3], [1, 33], [3, 3], [2, 2], [1, 1], 1),
@@ -299,6 +381,10 @@ mod tests {
         ([1, 1, 17, 9], [1, 48], [1, 1], [1, 1], [1, 1], 0),
         ([1, 8, 8, 16], [1, 32], [1, 1], [2, 2], [1, 1], 0),
         ([1, 30, 31, 12], [1, 17], [3, 3], [1, 1], [1, 1], 1),
+        ([1, 8, 8, 16], [1, 16], [3, 3], [1, 1], [1, 1], 1),
+        ([2, 9, 7, 17], [1, 40], [3, 3], [1, 1], [1, 1], 1),
+        ([1, 40, 37, 24], [1, 70], [3, 3], [1, 1], [1, 1], 0),
+        ([3, 6, 5, 200], [1, 33], [3, 3], [1, 1], [1, 1], 2),
     ];
 
     fn geometry(&(input, _, kernel, stride, dilation, pad): &Case) -> Geometry {
@@ -344,12 +430,35 @@ mod tests {
                     let mut y = vec![f32::NAN; expected.len()];
                     let layer = PackedConv { geometry, groups, out_channels, weights, finish };
                     let kernel = Packed::select(isa, fusion);
-                    let mut scratch = vec![f32::NAN; conv_scratch(&geometry, depth)];
+                    let mut scratch =
+                        vec![f32::NAN; kernel.convolve_scratch(&geometry, case.1, matches!(weights, Matrix::F16(_)))];
                     kernel.convolve(&layer, &x, &mut y, &mut scratch).expect("the slices fit");
                     for (i, (&y, &expected)) in y.iter().zip(&expected).enumerate() {
                         let bound = if kernel.is_exact() { 0.0 } else { bounds[i] };
                         assert!((y - expected).abs() <= bound, "{isa} {fusion:?} {case:?} {i}: {y} {expected}");
                     }
+                }
+            }
+        }
+    }
+
+    /// A session has scratch for the largest inputs of its plan.
+    #[test]
+    fn smaller_images_need_no_more_scratch() {
+        let kernel = Packed::select(Isa::best(), Fusion::Allowed);
+        let cases = [(16, [3, 3], [1, 1]), (40, [3, 3], [2, 2]), (3, [7, 7], [2, 2]), (1, [10, 4], [2, 2])];
+        for (images, half) in [(1, false), (1, true), (3, true)] {
+            for (channels, kernel_size, stride) in cases {
+                let scratch = |[h, w]: [usize; 2]| {
+                    let output = [h.div_ceil(stride[0]), w.div_ceil(stride[1])];
+                    let input = [images, h, w, channels];
+                    let geometry =
+                        Geometry { input, output, kernel: kernel_size, stride, dilation: [1, 1], pads: [1, 1] };
+                    kernel.convolve_scratch(&geometry, [1, 24], half)
+                };
+                for size in (4..70).flat_map(|h| (4..70).map(move |w| [h, w])) {
+                    let larger = [scratch([size[0] + 1, size[1]]), scratch([size[0], size[1] + 1])];
+                    assert!(larger.iter().all(|&larger| larger >= scratch(size)), "{size:?} {channels} {larger:?}");
                 }
             }
         }
@@ -367,7 +476,7 @@ mod tests {
             for isa in Isa::supported() {
                 let mut y = vec![f32::NAN; m * n];
                 let kernel = Packed::select(isa, Fusion::Never);
-                let mut scratch = vec![0.0; gemm_scratch()];
+                let mut scratch = vec![0.0; kernel.multiply_scratch([m, k], false)];
                 kernel.multiply((&a, m), panels, finish, &mut y, &mut scratch).expect("the slices fit");
                 assert_eq!(y, expected, "{isa} {m}x{n}x{k}");
             }
@@ -378,12 +487,14 @@ mod tests {
     fn slices_that_are_too_short_are_errors() {
         let (w, finish) = (vec![0.0; 32], Finish { bias: None, lo: 0.0, hi: 1.0 });
         let panels = Panels::new(Matrix::F32(&w), 3, 2).expect("one panel");
+        let kernel = Packed::select(Isa::best(), Fusion::Allowed);
         let run = |a: usize, y: usize, scratch: usize| {
             let (a, mut y, mut scratch) = (vec![0.0; a], vec![0.0; y], vec![0.0; scratch]);
-            Packed::select(Isa::best(), Fusion::Allowed).multiply((&a, 4), panels, finish, &mut y, &mut scratch)
+            kernel.multiply((&a, 4), panels, finish, &mut y, &mut scratch)
         };
-        assert!(run(8, 12, gemm_scratch()).is_ok());
-        for (a, y, scratch) in [(7, 12, gemm_scratch()), (8, 11, gemm_scratch()), (8, 12, 0)] {
+        let scratch = kernel.multiply_scratch([4, 2], false);
+        assert!(run(8, 12, scratch).is_ok());
+        for (a, y, scratch) in [(7, 12, scratch), (8, 11, scratch), (8, 12, 0)] {
             assert!(run(a, y, scratch).is_err());
         }
     }

@@ -1,7 +1,5 @@
 //! Rows of the first factor of a product with packed weights, cut into tiles: where their elements lie.
 
-use core::ops::Range;
-
 use super::conv::Geometry;
 use super::tile::{PAD, Runs};
 
@@ -14,13 +12,6 @@ const BLOCK: usize = 1 << 16;
 /// Most rows of a block, and most offsets of all its rows.
 const BLOCK_ROWS: usize = 192;
 const BLOCK_OFFSETS: usize = 1 << 13;
-
-/// Elements of the rows that are gathered for a block, about, and their number.
-const GATHERED: usize = 1 << 12;
-const GATHERED_ROWS: usize = 48;
-
-/// Windows whose lines are shorter than this are gathered.
-const SHORT: usize = 8;
 
 /// Words in front of a tile's offsets: its rows, its runs, their length.
 const HEADER: usize = 3;
@@ -35,65 +26,71 @@ pub(super) enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Elements of a row, and pieces that it may consist of.
-    fn extent(&self) -> [usize; 2] {
+    /// Elements of a row, the runs that it consists of, and their length.
+    fn extent(&self) -> [usize; 3] {
         match *self {
-            Self::Plain { k } => [k, 1],
+            Self::Plain { k } => [k, 1, k],
             Self::Windows { geometry, depth, .. } => {
                 let [kh, kw] = geometry.kernel;
-                [kh * kw * depth, kh * kw]
+                let (runs, len) = if self.has_lines() { (kh, kw * depth) } else { (kh * kw, depth) };
+                [kh * kw * depth, runs, len]
             }
         }
     }
 
-    /// Whether windows are copied.
-    fn gathers(&self) -> bool {
-        matches!(self, Self::Windows { geometry, depth, .. } if geometry.kernel[1] * depth < SHORT)
+    /// Elements of a row.
+    pub(super) fn k(&self) -> usize {
+        self.extent()[0]
+    }
+
+    /// Whether the taps of a window's line are one run, where they lie or once they are copied.
+    fn has_lines(&self) -> bool {
+        let Self::Windows { geometry, depth, .. } = *self else { return false };
+        match geometry.kernel[1] {
+            1 => depth == geometry.input[3] || !geometry.sticks_out(),
+            _ => depth == geometry.input[3] && geometry.dilation[1] == 1,
+        }
+    }
+
+    /// Whether lines are copied, with the padding at their ends.
+    fn copies(&self) -> bool {
+        matches!(self, Self::Windows { geometry, .. } if geometry.sticks_out()) && self.has_lines()
     }
 
     /// Most rows of a block.
     fn block(&self) -> usize {
-        let [k, pieces] = self.extent().map(|extent| extent.max(1));
-        let rows = match self.gathers() {
-            true => (GATHERED / k).min(GATHERED_ROWS),
-            false => (BLOCK / k).min(BLOCK_OFFSETS / pieces).min(BLOCK_ROWS),
-        };
-        rows.max(MOST_ROWS)
+        let [k, runs, _] = self.extent().map(|extent| extent.max(1));
+        (BLOCK / k).min(BLOCK_OFFSETS / runs).clamp(MOST_ROWS, BLOCK_ROWS)
     }
 
-    /// Elements of the longest run.
-    fn longest_run(&self) -> usize {
-        match *self {
-            Self::Windows { geometry, depth, .. } if !self.gathers() => geometry.kernel[1] * depth,
+    /// Elements of what is read in the padding.
+    fn zeros(&self) -> usize {
+        let [.., len] = self.extent();
+        if matches!(self, Self::Plain { .. }) || self.copies() { 0 } else { len }
+    }
+
+    /// Elements of the lines that are copied for a block, at most; no fewer for larger images.
+    fn copied(&self) -> usize {
+        match self {
+            Self::Windows { geometry, .. } if self.copies() => geometry.lines_under(self.block()),
             _ => 0,
         }
     }
 
     /// Words of scratch that a [`Table`] needs; `usize::MAX` beyond that.
     pub(super) fn scratch(&self) -> usize {
-        let ([k, pieces], rows) = (self.extent(), self.block());
-        let gathered = if self.gathers() { rows.saturating_mul(k) } else { 0 };
-        let offsets = rows.saturating_mul(pieces + HEADER);
-        self.longest_run().saturating_add(offsets).saturating_add(gathered).saturating_add(self.height())
+        let [_, runs, _] = self.extent();
+        let offsets = self.block().saturating_mul(runs + HEADER);
+        self.zeros().saturating_add(offsets).saturating_add(self.copied()).saturating_add(self.lines())
     }
 
-    /// Rows of taps of a window.
-    fn height(&self) -> usize {
+    /// Lines of a window.
+    fn lines(&self) -> usize {
         match self {
             Self::Plain { .. } => 0,
             Self::Windows { geometry, .. } => geometry.kernel[0],
         }
     }
-}
-
-/// Elements of scratch that a product of rows of `k` elements needs.
-pub const fn gemm_scratch() -> usize {
-    BLOCK_ROWS * (1 + HEADER)
-}
-
-/// Elements of scratch that a convolution of windows of `geometry`, with `depth` channels of each pixel, needs.
-pub fn conv_scratch(geometry: &Geometry, depth: usize) -> usize {
-    Rows::Windows { geometry, depth, first: 0 }.scratch().max(gemm_scratch())
 }
 
 /// Goes over the rows block by block and works out where they lie.
@@ -112,11 +109,11 @@ pub(super) struct Table<'a> {
     place: [usize; 3],
     /// Where the lines under the taps of the current row of windows begin, as offsets.
     lines: &'a mut [u32],
-    /// Columns whose windows lie inside.
-    inside: Range<usize>,
     zeros: &'a [f32],
     words: &'a mut [u32],
-    gathered: &'a mut [f32],
+    copied: &'a mut [f32],
+    /// The first line that is copied, as [`Geometry::line`] counts.
+    top: usize,
 }
 
 /// Some tiles' rows.
@@ -143,16 +140,15 @@ impl<'a> Table<'a> {
     /// `m` rows, not 0, in tiles of at most `most` rows and at least `least`; of one where there are too few rows.
     /// `scratch` has [`Rows::scratch`] elements.
     pub(super) fn new(rows: Rows<'a>, m: usize, [most, least]: [usize; 2], scratch: &'a mut [f32]) -> Self {
-        let [k, pieces] = rows.extent();
+        let [_, runs, _] = rows.extent();
         let count = rows.block();
-        let (zeros, rest) = scratch.split_at_mut(rows.longest_run());
+        let (zeros, rest) = scratch.split_at_mut(rows.zeros());
         zeros.fill(0.0);
-        let (words, rest) = rest.split_at_mut(count * (pieces + HEADER));
-        let (lines, rest) = rest.split_at_mut(rows.height());
-        let gathered = if rows.gathers() { count * k } else { 0 };
+        let (words, rest) = rest.split_at_mut(count * (runs + HEADER));
+        let (lines, rest) = rest.split_at_mut(rows.lines());
         let tiles = m.div_ceil(most);
         let (each, longer, tiles) = if m / tiles < least { (1, 0, m) } else { (m / tiles, m % tiles, tiles) };
-        let mut table = Self {
+        Self {
             rows,
             each,
             longer,
@@ -162,16 +158,11 @@ impl<'a> Table<'a> {
             next: 0,
             place: [0; 3],
             lines: bytemuck::cast_slice_mut(lines),
-            inside: 0..0,
             zeros,
             words: bytemuck::cast_slice_mut(words),
-            gathered: &mut rest[..gathered],
-        };
-        if let Rows::Windows { geometry, .. } = rows {
-            table.inside = geometry.inside(1);
-            table.find_lines(geometry);
+            copied: &mut rest[..rows.copied()],
+            top: 0,
         }
-        table
     }
 
     /// Whether all tiles are single rows.
@@ -186,19 +177,26 @@ impl<'a> Table<'a> {
             return None;
         }
         let (first, mut word) = (self.next, 0);
+        if let Rows::Windows { geometry, .. } = self.rows {
+            if self.rows.copies() {
+                let rows = tiles * self.each + tiles.min(self.longer.saturating_sub(self.done));
+                self.copy(geometry, first + rows - 1, x);
+            }
+            self.find_lines(geometry);
+        }
         for _ in 0..tiles {
             let rows = self.each + usize::from(self.done < self.longer);
             word += match self.rows {
                 Rows::Plain { k } => self.plain(word, rows, k),
-                Rows::Windows { geometry, depth, first: channel } if self.rows.gathers() => {
-                    self.gather(word, rows, first, x, [depth, channel], geometry)
+                Rows::Windows { geometry, first, .. } if self.rows.has_lines() => {
+                    self.whole(word, rows, first, geometry)
                 }
-                Rows::Windows { geometry, depth, first } => self.windows(word, rows, [depth, first], geometry),
+                Rows::Windows { geometry, depth, first } => self.taps(word, rows, [depth, first], geometry),
             };
             self.next += rows;
             self.done += 1;
         }
-        let base = if self.rows.gathers() { self.gathered.as_ptr() } else { x.as_ptr() };
+        let base = if self.rows.copies() { self.copied.as_ptr() } else { x.as_ptr() };
         Some(Block { first, base, zeros: self.zeros.as_ptr(), words: &self.words[..word], tiles })
     }
 
@@ -217,11 +215,38 @@ impl<'a> Table<'a> {
         HEADER + rows
     }
 
+    /// Copies the lines under the windows from the current place to that of window `last`, with zeros around them.
+    fn copy(&mut self, geometry: &Geometry, last: usize, x: &[f32]) {
+        let [image, row, _] = geometry.place(last);
+        self.top = geometry.line(self.place[0], self.place[1], 0);
+        let lines = self.top..=geometry.line(image, row, geometry.kernel[0].saturating_sub(1));
+        let [_, h, w, channels] = geometry.input;
+        let pitch = geometry.pitch().max(1);
+        let left = (geometry.pads[1] * channels).min(pitch);
+        let len = (w * channels).min(pitch - left);
+        for (line, to) in lines.zip(self.copied.chunks_exact_mut(pitch)) {
+            let (image, at) = geometry.line_at(line);
+            match at.filter(|at| *at < h) {
+                Some(at) => {
+                    let from = geometry.pixel(image, at, 0);
+                    to[..left].fill(0.0);
+                    to[left..][..len].copy_from_slice(&x[from..][..len]);
+                    to[left + len..].fill(0.0);
+                }
+                None => to.fill(0.0),
+            }
+        }
+    }
+
     /// Works out `lines` for the current place.
     fn find_lines(&mut self, geometry: &Geometry) {
-        let [image, row, _] = self.place;
+        let ([image, row, _], pitch) = (self.place, geometry.pitch());
+        let copied = self.rows.copies();
         for (ky, line) in self.lines.iter_mut().enumerate() {
-            *line = geometry.tap(0, row, ky).map_or(PAD, |at| geometry.pixel(image, at, 0) as u32);
+            *line = match copied {
+                true => ((geometry.line(image, row, ky) - self.top) * pitch) as u32,
+                false => geometry.tap(0, row, ky).map_or(PAD, |at| geometry.pixel(image, at, 0) as u32),
+            };
         }
     }
 
@@ -234,27 +259,36 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Offsets of windows' taps; of their lines where those are in one piece.
+    /// Offsets of windows' lines, all of which lie inside along their length.
     #[inline(always)]
-    fn windows(&mut self, word: usize, rows: usize, [depth, first]: [usize; 2], geometry: &Geometry) -> usize {
-        let [kh, kw] = geometry.kernel;
-        let pixel = geometry.input[3];
-        let (column, end) = (self.place[2], self.place[2] + rows);
-        let inside = self.inside.start <= column && end <= self.inside.end;
-        if inside && (kw == 1 || depth == pixel && geometry.dilation[1] == 1) {
-            let start = ((column * geometry.stride[1] - geometry.pads[1]) * pixel + first) as u32;
-            let step = (geometry.stride[1] * pixel) as u32;
-            self.header(word, [rows, kh, kw * depth]);
-            let offsets = &mut self.words[word + HEADER..][..kh * rows];
+    fn whole(&mut self, word: usize, rows: usize, first: usize, geometry: &Geometry) -> usize {
+        let [_, runs, len] = self.rows.extent();
+        self.header(word, [rows, runs, len]);
+        let step = (geometry.stride[1] * geometry.input[3]) as u32;
+        let mut row = 0;
+        while row < rows {
+            // Neighbours in a row of windows.
+            let column = self.place[2];
+            let count = (rows - row).min(geometry.output[1] - column);
+            let start = column as u32 * step + first as u32;
+            let offsets = &mut self.words[word + HEADER..][..runs * rows];
             for (&line, offsets) in self.lines.iter().zip(offsets.chunks_exact_mut(rows)) {
-                for (offset, r) in offsets.iter_mut().zip(0..) {
-                    *offset = if line == PAD { PAD } else { line + start + r * step };
+                for (offset, i) in offsets[row..][..count].iter_mut().zip(0..) {
+                    *offset = if line == PAD { PAD } else { line + start + i * step };
                 }
             }
-            self.place[2] = end - 1;
+            row += count;
+            self.place[2] += count - 1;
             self.step(geometry);
-            return HEADER + kh * rows;
         }
+        HEADER + runs * rows
+    }
+
+    /// Offsets of windows' taps.
+    #[inline(always)]
+    fn taps(&mut self, word: usize, rows: usize, [depth, first]: [usize; 2], geometry: &Geometry) -> usize {
+        let [kh, kw] = geometry.kernel;
+        let pixel = geometry.input[3];
         self.header(word, [rows, kh * kw, depth]);
         for r in 0..rows {
             let column = self.place[2];
@@ -268,46 +302,6 @@ impl<'a> Table<'a> {
             self.step(geometry);
         }
         HEADER + kh * kw * rows
-    }
-
-    /// Copies windows, so that each is one run.
-    #[inline(always)]
-    fn gather(
-        &mut self,
-        word: usize,
-        rows: usize,
-        block: usize,
-        x: &[f32],
-        [depth, first]: [usize; 2],
-        geometry: &Geometry,
-    ) -> usize {
-        let [kh, kw] = geometry.kernel;
-        let (k, pixel) = (kh * kw * depth, geometry.input[3]);
-        let slot = self.next - block;
-        let together = depth == pixel && geometry.dilation[1] == 1;
-        for r in 0..rows {
-            let [left, taps] = geometry.taps_inside(1, self.place[2]);
-            let start = geometry.tap(1, self.place[2], left).unwrap_or(0) * pixel + first;
-            let window = &mut self.gathered[(slot + r) * k..][..k];
-            for (line, to) in self.lines.iter().zip(window.chunks_exact_mut((kw * depth).max(1))) {
-                let taps = if *line == PAD { 0 } else { taps };
-                if taps < kw {
-                    to.fill(0.0);
-                }
-                // Taps that lie together are copied together.
-                let (pieces, len) = if together { (taps.min(1), taps * depth) } else { (taps, depth) };
-                for tap in 0..pieces {
-                    let from = start + *line as usize + tap * geometry.dilation[1] * pixel;
-                    let to = &mut to[(left + tap) * depth..][..len];
-                    to.iter_mut().zip(&x[from..][..len]).for_each(|(to, &from)| *to = from);
-                }
-            }
-            self.step(geometry);
-        }
-        for (r, offset) in self.header(word, [rows, 1, k]).iter_mut().enumerate() {
-            *offset = ((slot + r) * k) as u32;
-        }
-        HEADER + rows
     }
 }
 

@@ -1,5 +1,8 @@
 //! What an instruction set brings to sums of float products.
 
+/// Elements of the longest vector.
+const LONGEST: usize = 16;
+
 /// A vector of f32.
 ///
 /// # Safety of the methods
@@ -17,8 +20,30 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_half(from: *const u16) -> Self;
     /// Writes.
     unsafe fn store(self, to: *mut f32);
+    /// Reads the first `len` elements, or all; the rest are zeros. The pointer is valid for no more than these.
+    #[inline(always)]
+    unsafe fn load_some(from: *const f32, len: usize) -> Self {
+        let mut elements = [0.0_f32; LONGEST];
+        // SAFETY: the caller's promise, and no vector is longer.
+        unsafe {
+            core::ptr::copy_nonoverlapping(from, elements.as_mut_ptr(), len.min(Self::LEN));
+            Self::load(elements.as_ptr())
+        }
+    }
+    /// Writes the first `len` elements, or all. The pointer is valid for no more than these.
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut f32, len: usize) {
+        let mut elements = [0.0_f32; LONGEST];
+        // SAFETY: the caller's promise, and no vector is longer.
+        unsafe {
+            self.store(elements.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(elements.as_ptr(), to, len.min(Self::LEN));
+        }
+    }
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    unsafe fn sub(self, other: Self) -> Self;
     /// `self + a * b`; whether the product is rounded before it is added is what tells two vectors of one
     /// instruction set apart.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
@@ -33,6 +58,13 @@ pub(crate) trait Weight: Copy {
     /// # Safety
     /// As for the methods of [`Vector`].
     unsafe fn load<V: Vector>(from: *const Self) -> V;
+
+    /// The first `len` weights, a multiple of V's elements, as f32: where they lie, or copied to `room`.
+    ///
+    /// # Safety
+    /// - The CPU has V's instruction set.
+    /// - There are as many weights, and so much room where they aren't f32.
+    unsafe fn widen<V: Vector>(from: *const Self, len: usize, room: *mut f32) -> *const f32;
 }
 
 impl Weight for f32 {
@@ -41,6 +73,11 @@ impl Weight for f32 {
         // SAFETY: the caller's promise.
         unsafe { V::load(from) }
     }
+
+    #[inline(always)]
+    unsafe fn widen<V: Vector>(from: *const Self, _: usize, _: *mut f32) -> *const f32 {
+        from
+    }
 }
 
 impl Weight for u16 {
@@ -48,6 +85,15 @@ impl Weight for u16 {
     unsafe fn load<V: Vector>(from: *const Self) -> V {
         // SAFETY: the caller's promise.
         unsafe { V::load_half(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn widen<V: Vector>(from: *const Self, len: usize, room: *mut f32) -> *const f32 {
+        for i in (0..len).step_by(V::LEN) {
+            // SAFETY: the caller's promise.
+            unsafe { V::load_half(from.add(i)).store(room.add(i)) };
+        }
+        room
     }
 }
 
@@ -84,6 +130,11 @@ impl<const N: usize> Vector for Portable<N> {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(core::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(core::array::from_fn(|i| self.0[i] - other.0[i]))
     }
 
     #[inline(always)]

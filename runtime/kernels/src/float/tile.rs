@@ -48,6 +48,22 @@ pub(super) struct Columns<W> {
     pub width: usize,
 }
 
+impl<W: Weight> Columns<W> {
+    /// The same with weights of f32, which lie in `room` if they had to be widened.
+    ///
+    /// # Safety
+    /// - The CPU has V's instruction set.
+    /// - The columns are those of `vectors` vectors, for whose panels there is room.
+    #[inline(always)]
+    pub(super) unsafe fn widened<V: Vector>(self, vectors: usize, room: *mut f32) -> Columns<f32> {
+        let Self { weights, panel, bias, lo, hi, y, stride, width } = self;
+        let len = (vectors * V::LEN).div_ceil(CHANNELS) * panel;
+        // SAFETY: the caller's promise.
+        let weights = unsafe { W::widen::<V>(weights, len, room) };
+        Columns { weights, panel, bias, lo, hi, y, stride, width }
+    }
+}
+
 /// Computes and writes a tile.
 ///
 /// # Safety
@@ -75,7 +91,7 @@ pub(super) unsafe fn tile<V: Vector, W: Weight, const MR: usize, const NV: usize
 /// # Safety
 /// The rows have `len` elements, the panels `len` steps.
 #[inline(always)]
-unsafe fn products<V: Vector, W: Weight, const MR: usize, const NV: usize>(
+pub(super) unsafe fn products<V: Vector, W: Weight, const MR: usize, const NV: usize>(
     mut sums: [[V; NV]; MR],
     rows: [*const f32; MR],
     len: usize,
@@ -118,23 +134,9 @@ unsafe fn finish<V: Vector, W, const MR: usize, const NV: usize>(sums: [[V; NV];
                 if whole {
                     result.store(y.add(column));
                 } else {
-                    store_some(result, y.wrapping_add(column), columns.width.saturating_sub(column));
+                    result.store_some(y.wrapping_add(column), columns.width.saturating_sub(column));
                 }
             }
         }
-    }
-}
-
-/// Writes the first `len` elements of a vector, or all.
-///
-/// # Safety
-/// As many elements may be written from `to` on.
-#[inline(always)]
-pub(super) unsafe fn store_some<V: Vector>(value: V, to: *mut f32, len: usize) {
-    let mut elements = [0.0_f32; 16];
-    // SAFETY: no vector is longer than 16, and the caller promises `len` elements.
-    unsafe {
-        value.store(elements.as_mut_ptr());
-        core::ptr::copy_nonoverlapping(elements.as_ptr(), to, len.min(V::LEN));
     }
 }

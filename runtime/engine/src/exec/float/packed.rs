@@ -2,7 +2,7 @@
 
 use dunlin_kernels::float::depthwise::{self, Depthwise};
 use dunlin_kernels::float::gemm::Finish;
-use dunlin_kernels::float::packed::{Packed, PackedConv, conv_scratch, gemm_scratch};
+use dunlin_kernels::float::packed::{Packed, PackedConv};
 use dunlin_kernels::float::panels::Panels;
 
 use super::{geometry, matrix};
@@ -24,8 +24,9 @@ pub(in crate::exec) fn packed(
     let done = match (*op, inputs) {
         (Op::ConvPanels { window, groups, lo, hi }, [x, w, bias]) => {
             let bias = bias.f32s()?;
-            let (geometry, groups) = (geometry(window, &x.shape, &y.shape)?, groups as usize);
-            let scratch = scratch_of(scratch, conv_scratch(&geometry, geometry.depth(groups)))?;
+            let (geometry, groups, half) =
+                (geometry(window, &x.shape, &y.shape)?, groups as usize, w.dtype == DType::F16);
+            let scratch = scratch_of(scratch, kernel.convolve_scratch(&geometry, [groups, bias.len()], half))?;
             let finish = Finish { bias: Some(bias), lo, hi };
             let layer = PackedConv { geometry, groups, out_channels: bias.len(), weights: matrix(w)?, finish };
             kernel.convolve(&layer, x.f32s()?, y.f32s()?, scratch)
@@ -34,7 +35,8 @@ pub(in crate::exec) fn packed(
             let finish = Finish { bias: bias.first().map(View::f32s).transpose()?, lo, hi };
             let panels = Panels::new(matrix(b)?, n as usize, a.shape.last()).ok_or(RunError::Plan)?;
             let rows = a.shape.span(0, a.shape.rank() - 1);
-            kernel.multiply((a.f32s()?, rows), panels, finish, y.f32s()?, scratch_of(scratch, gemm_scratch())?)
+            let scratch = scratch_of(scratch, kernel.multiply_scratch([rows, panels.k()], b.dtype == DType::F16))?;
+            kernel.multiply((a.f32s()?, rows), panels, finish, y.f32s()?, scratch)
         }
         _ => return Err(RunError::Plan),
     };
@@ -58,11 +60,18 @@ pub(in crate::exec) fn depthwise(
 }
 
 /// Bytes of scratch that [`packed`] needs.
-pub(in crate::exec) fn packed_scratch(op: &Op, operands: &[Info], results: &[Info]) -> usize {
+pub(in crate::exec) fn packed_scratch(kernel: Packed, op: &Op, operands: &[Info], results: &[Info]) -> usize {
     let floats = match (op, operands, results) {
-        (Op::ConvPanels { window, groups, .. }, [x, ..], [y]) => geometry(*window, &x.shape, &y.shape)
-            .map_or(0, |geometry| conv_scratch(&geometry, geometry.depth(*groups as usize))),
-        _ => gemm_scratch(),
+        (Op::ConvPanels { window, groups, .. }, [x, w, ..], [y]) => {
+            let channels = [*groups as usize, y.shape.last()];
+            geometry(*window, &x.shape, &y.shape)
+                .map_or(0, |geometry| kernel.convolve_scratch(&geometry, channels, w.dtype == DType::F16))
+        }
+        (_, [a, b, ..], _) => {
+            let rows = a.shape.span(0, a.shape.rank().saturating_sub(1));
+            kernel.multiply_scratch([rows, a.shape.last()], b.dtype == DType::F16)
+        }
+        _ => 0,
     };
     floats.saturating_mul(size_of::<f32>())
 }

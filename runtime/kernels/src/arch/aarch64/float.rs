@@ -46,6 +46,12 @@ impl<const FUSED: bool> Vector for Quad<FUSED> {
 
     #[inline]
     #[target_feature(enable = "neon")]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(vsubq_f32(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         Self(if FUSED { vfmaq_f32(self.0, a.0, b.0) } else { vaddq_f32(self.0, vmulq_f32(a.0, b.0)) })
     }

@@ -15,7 +15,8 @@ pub(crate) struct Zmm<const FUSED: bool>(__m512);
 /// The methods of a vector, from the intrinsics that they are.
 macro_rules! vector {
     ($name:ident, $len:literal, $features:literal, $fused:literal,
-        $splat:ident, $load:ident, $half:expr, $store:ident, $add:ident, $mul:ident, $fma:ident, $min:ident, $max:ident) => {
+        $splat:ident, $load:ident, $half:expr, $store:ident,
+        $load_some:expr, $store_some:expr, $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident) => {
         impl<const FUSED: bool> Vector for $name<FUSED> {
             const LEN: usize = $len;
 
@@ -48,8 +49,28 @@ macro_rules! vector {
 
             #[inline]
             #[target_feature(enable = $features)]
+            unsafe fn load_some(from: *const f32, len: usize) -> Self {
+                // SAFETY: the caller's promise.
+                Self(unsafe { $load_some(from, len) })
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn store_some(self, to: *mut f32, len: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { $store_some(to, len, self.0) }
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn add(self, other: Self) -> Self {
                 Self($add(self.0, other.0))
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn sub(self, other: Self) -> Self {
+                Self($sub(self.0, other.0))
             }
 
             #[inline(always)]
@@ -87,7 +108,10 @@ vector!(
     _mm256_loadu_ps,
     |from: *const u16| _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
     _mm256_storeu_ps,
+    |from, len| _mm256_maskload_ps(from, first_of_8(len)),
+    |to, len, value| _mm256_maskstore_ps(to, first_of_8(len), value),
     _mm256_add_ps,
+    _mm256_sub_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
     _mm256_min_ps,
@@ -103,9 +127,25 @@ vector!(
     _mm512_loadu_ps,
     |from: *const u16| _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())),
     _mm512_storeu_ps,
+    |from, len| _mm512_maskz_loadu_ps(first_of_16(len), from),
+    |to, len, value| _mm512_mask_storeu_ps(to, first_of_16(len), value),
     _mm512_add_ps,
+    _mm512_sub_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
     _mm512_min_ps,
     _mm512_max_ps
 );
+
+/// All bits of the first `len` elements, or of all.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_of_8(len: usize) -> __m256i {
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(len.min(8) as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+}
+
+/// A bit of each of the first `len` elements, or of all.
+#[inline]
+fn first_of_16(len: usize) -> __mmask16 {
+    ((1_u32 << len.min(16)) - 1) as u16
+}

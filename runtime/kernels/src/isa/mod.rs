@@ -1,11 +1,14 @@
 //! Instruction sets and their detection.
 
+#[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), any(test, not(feature = "std"))))]
+mod cpu;
+
 use core::fmt;
 use core::str::FromStr;
 
 use crate::error::IsaError;
 
-/// Whether the CPU has a feature, as far as this build can know.
+/// Whether the CPU has a feature: asked through the standard library where there is one.
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 macro_rules! has {
     ($feature:tt) => {
@@ -23,7 +26,7 @@ macro_rules! has {
 #[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(feature = "std")))]
 macro_rules! has {
     ($feature:tt) => {
-        cfg!(target_feature = $feature)
+        cpu::has($feature)
     };
 }
 
@@ -293,6 +296,25 @@ mod tests {
     #[test]
     fn rejects_unknown_names() {
         assert_eq!("sse2".parse::<Isa>(), Err(IsaError::Unknown));
+    }
+
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    #[test]
+    fn the_standard_library_finds_the_same_features() {
+        macro_rules! same {
+            ($($feature:tt)*) => { $(assert_eq!(cpu::has($feature), has!($feature), $feature);)* };
+        }
+        same!("avx2" "f16c" "fma" "avxvnni" "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vnni" "avx512vbmi");
+        assert!(!cpu::has("sse2"), "not asked for");
+    }
+
+    #[cfg(all(target_arch = "aarch64", feature = "std"))]
+    #[test]
+    fn the_standard_library_finds_the_same_features() {
+        macro_rules! same {
+            ($($feature:tt)*) => { $(assert_eq!(cpu::has($feature), has!($feature), $feature);)* };
+        }
+        same!("neon" "dotprod" "i8mm");
     }
 
     #[test]

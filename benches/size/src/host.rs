@@ -1,0 +1,27 @@
+//! What the standard library would bring: memory, and an end where the code panics.
+
+use core::panic::PanicInfo;
+
+#[cfg(unix)]
+#[global_allocator]
+static MEMORY: libc_alloc::LibcAlloc = libc_alloc::LibcAlloc;
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+#[panic_handler]
+fn end(_: &PanicInfo<'_>) -> ! {
+    abort()
+}
+
+#[cfg(target_family = "wasm")]
+fn abort() -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+// SAFETY: the declaration is that of the C library.
+#[cfg(unix)]
+unsafe extern "C" {
+    safe fn abort() -> !;
+}

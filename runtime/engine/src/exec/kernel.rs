@@ -182,11 +182,15 @@ impl Kernel {
         outputs: &mut [ViewMut<'_>],
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
+        let code = op.code().map_err(|_| RunError::Plan)?;
+        (code.run)(self, op, inputs, outputs, scratch)
+    }
+
+    /// The instruction set for an operator without a picked kernel.
+    pub fn isa(&self) -> Result<Isa, RunError> {
         match self {
-            Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
-            Self::Packed(kernel, _) => packed::packed(*kernel, op, inputs, &mut outputs[0], scratch),
-            Self::FloatDepthwise(kernel, _) => packed::depthwise(*kernel, op, inputs, &mut outputs[0], scratch),
-            kernel => int8::run(kernel, op, inputs, &mut outputs[0], scratch),
+            Self::Generic(isa) => Ok(*isa),
+            _ => Err(RunError::Plan),
         }
     }
 

@@ -94,11 +94,14 @@ impl Plan {
         let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
         self.scratch = self.scratch.max(kernel.scratch_len(&node.op, &infos(&operands), &infos(&results)));
         let mut by_offset = core::array::from_fn(|i| i as u8);
-        by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| {
-            match self.model.tensors[node.outputs[usize::from(i)]].place {
-                Place::Arena(offset) | Place::File(offset) => offset,
-            }
-        });
+        let offset = |&i: &u8| match self.model.tensors[node.outputs[usize::from(i)]].place {
+            Place::Arena(offset) | Place::File(offset) => offset,
+        };
+        // Of three elements at most, each looks for its place: a sort would be more code than all of this file.
+        for at in 0..node.outputs.len() {
+            let least = (at..node.outputs.len()).min_by_key(|&other| offset(&by_offset[other])).unwrap_or(at);
+            by_offset.swap(at, least);
+        }
         self.steps.push(Step { node: index, kernel, by_offset });
         Ok(())
     }

@@ -97,13 +97,16 @@ macro_rules! products {
     };
 }
 
-/// The function of `DepthwiseFn`.
+/// The function of `DepthwiseFn`. `$centred`: the body for windows of 3 by 3 taps whose weights have zero points, of a set which this
+/// one includes.
 macro_rules! depthwise {
-    ($simd:ty, $features:literal) => {
+    ($simd:ty, $features:literal, $centred:path) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
         use $crate::epilogue::Requant;
+
+        const BODIES: Bodies = Bodies { line, lines3x3, centred3x3: $centred };
 
         pub(crate) unsafe fn depthwise(
             input: &DepthwiseInput<'_>,
@@ -112,11 +115,11 @@ macro_rules! depthwise {
             scratch: &mut [u8],
         ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { depthwise::depthwise(Bodies { line, lines3x3 }, input, epilogue, out, scratch) }
+            unsafe { depthwise::depthwise(BODIES, input, epilogue, out, scratch) }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn lines3x3(lines: &Lines3x3<'_>) {
+        pub(crate) unsafe fn lines3x3(lines: &Lines3x3<'_>) {
             // SAFETY: the caller's promise; the features are enabled.
             unsafe { depthwise3x3::lines::<$simd>(lines) }
         }

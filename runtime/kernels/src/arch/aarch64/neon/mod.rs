@@ -16,7 +16,7 @@ use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, lines3x3};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use interleave::interleave3;
@@ -115,8 +115,6 @@ impl Simd for Neon {
         let two = multiply_add(multiply_add(acc, a[first], w[first]), a[first + 1], w[first + 1]);
         multiply_add(two, a[first + 2], w[first + 2])
     }
-
-    const CENTRES: bool = true;
 
     #[inline]
     #[target_feature(enable = "neon")]

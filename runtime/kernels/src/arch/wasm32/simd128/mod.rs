@@ -17,7 +17,7 @@ use crate::arch::generic::simd::Simd;
 use crate::panel::GROUP;
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, lines3x3};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use pool::POOL;
@@ -131,8 +131,6 @@ impl Simd for Simd128 {
         };
         [dot(0), dot(1), dot(2), dot(3)]
     }
-
-    const CENTRES: bool = true;
 
     #[inline]
     #[target_feature(enable = "simd128")]

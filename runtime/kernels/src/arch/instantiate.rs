@@ -97,16 +97,25 @@ macro_rules! products {
     };
 }
 
-/// The function of `DepthwiseFn`. `$centred`: the body for windows of 3 by 3 taps whose weights have zero points, of a set which this
-/// one includes.
+/// The function of `DepthwiseFn`. Windows of 3 by 3 taps whose weights have zero points are left to the body that is named last: of
+/// this set or one that it includes. Without one, zero points are subtracted by way of the sums of the taps.
 macro_rules! depthwise {
-    ($simd:ty, $features:literal, $centred:path) => {
+    ($simd:ty, $features:literal) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros3x3);
+
+        #[target_feature(enable = $features)]
+        unsafe fn zeros3x3(lines: &Lines3x3<'_>) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise3x3::lines::<$simd, true>(lines) }
+        }
+    };
+    ($simd:ty, $features:literal, $zeros3x3:path) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
         use $crate::epilogue::Requant;
 
-        const BODIES: Bodies = Bodies { line, lines3x3, centred3x3: $centred };
+        const BODIES: Bodies = Bodies { line, lines3x3, zeros3x3: $zeros3x3 };
 
         pub(crate) unsafe fn depthwise(
             input: &DepthwiseInput<'_>,
@@ -121,7 +130,7 @@ macro_rules! depthwise {
         #[target_feature(enable = $features)]
         pub(crate) unsafe fn lines3x3(lines: &Lines3x3<'_>) {
             // SAFETY: the caller's promise; the features are enabled.
-            unsafe { depthwise3x3::lines::<$simd>(lines) }
+            unsafe { depthwise3x3::lines::<$simd, false>(lines) }
         }
 
         #[target_feature(enable = $features)]

@@ -43,8 +43,8 @@ pub(crate) struct DepthwiseLine<'a> {
 pub(crate) struct Bodies {
     pub line: unsafe fn(&DepthwiseLine<'_>),
     pub lines3x3: unsafe fn(&Lines3x3<'_>),
-    /// For weights with zero points: of a set that can subtract these from the weights.
-    pub centred3x3: unsafe fn(&Lines3x3<'_>),
+    /// For weights with zero points.
+    pub zeros3x3: unsafe fn(&Lines3x3<'_>),
 }
 
 /// Bytes of scratch for these windows.
@@ -116,7 +116,7 @@ impl Job<'_> {
     unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
-        let body = if self.input.w_zero.is_empty() { self.bodies.lines3x3 } else { self.bodies.centred3x3 };
+        let body = if self.input.w_zero.is_empty() { self.bodies.lines3x3 } else { self.bodies.zeros3x3 };
         let in_place = shape.run.is_multiple_of(PANEL);
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };

@@ -27,7 +27,7 @@ pub(crate) struct Lines3x3<'a> {
     pub channels: usize,
     /// Panels of three groups.
     pub weights: *const i8,
-    /// Zero points of the weights, one per channel; empty if all are 0, and where weights can't be centred.
+    /// Zero points of the weights, one per channel; empty if all are 0.
     pub w_zero: &'a [i32],
     pub epilogue: Requant<'a>,
     pub out: *mut u8,
@@ -45,19 +45,19 @@ pub(crate) fn stride(taps: &Taps<'_>, line: Line) -> Option<usize> {
 /// The CPU has the instruction set; input lines are valid for all windows, channels rounded up to whole panels, and `out`
 /// for the lines.
 #[inline(always)]
-pub(crate) unsafe fn lines<S: Simd>(job: &Lines3x3<'_>) {
+pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
     for channel in (0..job.channels).step_by(PANEL) {
         // SAFETY: the caller's promise.
         unsafe {
             // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
             // all in registers, which it doesn't have.
-            let made = prepared::<S>(job, channel);
+            let made = prepared::<S, ZEROS>(job, channel);
             let prepared = core::hint::black_box(&made);
             match (job.lines, job.stride) {
-                (2, 1) => panel::<S, 2, 1>(job, prepared, channel),
-                (_, 1) => panel::<S, 1, 1>(job, prepared, channel),
-                (2, _) => panel::<S, 2, 2>(job, prepared, channel),
-                (_, _) => panel::<S, 1, 2>(job, prepared, channel),
+                (2, 1) => panel::<S, 2, 1, ZEROS>(job, prepared, channel),
+                (_, 1) => panel::<S, 1, 1, ZEROS>(job, prepared, channel),
+                (2, _) => panel::<S, 2, 2, ZEROS>(job, prepared, channel),
+                (_, _) => panel::<S, 1, 2, ZEROS>(job, prepared, channel),
             }
         }
     }
@@ -68,7 +68,7 @@ pub(crate) unsafe fn lines<S: Simd>(job: &Lines3x3<'_>) {
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize>(
+unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S>,
     channel: usize,
@@ -77,11 +77,11 @@ unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize>(
     unsafe {
         let mut point = 0;
         while point + 2 <= job.points {
-            tile::<S, LINES, 2, STRIDE>(job, prepared, channel, point);
+            tile::<S, LINES, 2, STRIDE, ZEROS>(job, prepared, channel, point);
             point += 2;
         }
         if point < job.points {
-            tile::<S, LINES, 1, STRIDE>(job, prepared, channel, point);
+            tile::<S, LINES, 1, STRIDE, ZEROS>(job, prepared, channel, point);
         }
     }
 }
@@ -89,6 +89,10 @@ unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize>(
 /// Weights of each line of the window, for the first and the second of two neighbouring points.
 struct Prepared<S: Simd> {
     weights: [[S::Weights; 3]; 2],
+    /// Ones in the places of taps, for each of the two points.
+    ones: [S::Weights; 2],
+    /// Zero points of the weights.
+    w_zero: S::I32,
     /// What the sums begin with.
     bias: S::I32,
 }
@@ -96,25 +100,28 @@ struct Prepared<S: Simd> {
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn prepared<S: Simd>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
+unsafe fn prepared<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
     let len = (job.channels - channel).min(PANEL);
     // SAFETY: the caller's promise; a panel of 9 taps has three groups, and the tables are of one group each.
     unsafe {
         let bytes = shifted(job.weights.add(channel * 3 * GROUP));
         let ones = [0x0001_0101_u32, 0x0101_0100].map(|ones| S::weights([ones; PANEL].as_ptr().cast()));
         let bias = S::load_i32(job.epilogue.bias[channel..].as_ptr(), len);
-        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], bias };
-        let w_zero = match job.w_zero {
-            [] => S::splat_i32(0),
-            zeros => S::load_i32(zeros[channel..].as_ptr(), len),
-        };
+        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], ones, w_zero: S::splat_i32(0), bias };
+        if !job.w_zero.is_empty() {
+            prepared.w_zero = S::load_i32(job.w_zero[channel..].as_ptr(), len);
+        }
         for ((lines, bytes), ones) in prepared.weights.iter_mut().zip(&bytes).zip(ones) {
             for (weights, bytes) in lines.iter_mut().zip(bytes) {
-                *weights = S::centred(S::weights(bytes.as_ptr().cast()), ones, w_zero);
+                *weights = S::centred(S::weights(bytes.as_ptr().cast()), ones, prepared.w_zero);
             }
         }
         for &weights in &prepared.weights[0] {
             prepared.bias = S::quad_offset(prepared.bias, weights);
+            if ZEROS {
+                let count = S::quad_offset(S::splat_i32(0), ones[0]);
+                prepared.bias = S::sub(prepared.bias, S::mul(prepared.w_zero, count));
+            }
         }
         prepared
     }
@@ -144,7 +151,7 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
 /// # Safety
 /// As for [`lines`]; COLS points from `first` on, 1 or 2.
 #[inline(always)]
-unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize>(
+unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S>,
     channel: usize,
@@ -156,17 +163,21 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
         let scale = S::load_f32(job.epilogue.scale[channel..].as_ptr(), len);
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let mut sums = [[S::start(prepared.bias); COLS]; LINES];
+        let mut counts = [[S::start(S::splat_i32(0)); COLS]; LINES];
         // One after the other and no loop, which the compiler would unroll for some instruction sets only.
-        input_line::<S, LINES, COLS, STRIDE, 0>(job, prepared, [channel, first], &mut sums);
-        input_line::<S, LINES, COLS, STRIDE, 1>(job, prepared, [channel, first], &mut sums);
-        input_line::<S, LINES, COLS, STRIDE, 2>(job, prepared, [channel, first], &mut sums);
-        input_line::<S, LINES, COLS, STRIDE, 3>(job, prepared, [channel, first], &mut sums);
-        input_line::<S, LINES, COLS, STRIDE, 4>(job, prepared, [channel, first], &mut sums);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [channel, first], &mut sums, &mut counts);
+        input_line::<S, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [channel, first], &mut sums, &mut counts);
         for i in (0..LINES * COLS).step_by(2) {
             let pair = [i, (i + 1).min(LINES * COLS - 1)];
             let mut reals = [scale; 2];
             for (real, i) in reals.iter_mut().zip(pair) {
-                let acc = S::sum(sums[i / COLS][i % COLS]);
+                let mut acc = S::sum(sums[i / COLS][i % COLS]);
+                if ZEROS {
+                    acc = S::sub(acc, S::mul(prepared.w_zero, S::sum(counts[i / COLS][i % COLS])));
+                }
                 *real = S::mul_f32(S::to_f32(acc), scale);
             }
             for (bytes, i) in quanta.requantize(reals).into_iter().zip(pair) {
@@ -182,11 +193,19 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-unsafe fn input_line<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize, const Y: usize>(
+unsafe fn input_line<
+    S: Simd,
+    const LINES: usize,
+    const COLS: usize,
+    const STRIDE: usize,
+    const ZEROS: bool,
+    const Y: usize,
+>(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S>,
     [channel, first]: [usize; 2],
     sums: &mut [[S::Acc; COLS]; LINES],
+    counts: &mut [[S::Acc; COLS]; LINES],
 ) {
     if Y >= (LINES - 1) * STRIDE + 3 {
         return;
@@ -195,11 +214,14 @@ unsafe fn input_line<S: Simd, const LINES: usize, const COLS: usize, const STRID
     unsafe {
         let from = job.starts[Y].add(channel + first * STRIDE * job.channels);
         let quads = quads::<S, COLS, STRIDE>(from, job.channels);
-        for (line, sums) in sums.iter_mut().enumerate() {
+        for (line, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
             let Some(ky) = Y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
-            for (col, sum) in sums.iter_mut().enumerate() {
+            for (col, (sum, count)) in sums.iter_mut().zip(counts).enumerate() {
                 let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
                 *sum = S::dot_three(*sum, quads, prepared.weights[shift][ky], shift);
+                if ZEROS {
+                    *count = S::dot_three(*count, quads, prepared.ones[shift], shift);
+                }
             }
         }
     }

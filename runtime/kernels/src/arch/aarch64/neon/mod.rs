@@ -16,7 +16,7 @@ use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::{depthwise, lines3x3};
+pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use interleave::interleave3;

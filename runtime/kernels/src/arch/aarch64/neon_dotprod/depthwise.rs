@@ -2,4 +2,4 @@
 
 use super::NeonDotprod;
 
-crate::arch::instantiate::depthwise!(NeonDotprod, "neon,dotprod", crate::arch::aarch64::neon::lines3x3);
+crate::arch::instantiate::depthwise!(NeonDotprod, "neon,dotprod");

@@ -2,4 +2,4 @@
 
 use super::NeonI8mm;
 
-crate::arch::instantiate::depthwise!(NeonI8mm, "neon,dotprod,i8mm", crate::arch::aarch64::neon::lines3x3);
+crate::arch::instantiate::depthwise!(NeonI8mm, "neon,dotprod,i8mm");

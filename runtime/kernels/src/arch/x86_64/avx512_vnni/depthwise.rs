@@ -2,8 +2,4 @@
 
 use super::Zmm;
 
-crate::arch::instantiate::depthwise!(
-    Zmm,
-    "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
-    crate::arch::x86_64::avx2::lines3x3
-);
+crate::arch::instantiate::depthwise!(Zmm, "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi");

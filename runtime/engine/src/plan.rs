@@ -97,7 +97,7 @@ impl Plan {
         let offset = |&i: &u8| match self.model.tensors[node.outputs[usize::from(i)]].place {
             Place::Arena(offset) | Place::File(offset) => offset,
         };
-        // Of three elements at most, each looks for its place: a sort would be more code than all of this file.
+        // Three at most: each place looks for its own, because a sort is much code.
         for at in 0..node.outputs.len() {
             let least = (at..node.outputs.len()).min_by_key(|&other| offset(&by_offset[other])).unwrap_or(at);
             by_offset.swap(at, least);

@@ -120,7 +120,6 @@ fusable! {
         any: images_body::<Portable<4>, Portable<4>, PORTABLE_SLIDES>,
         avx2: images_body::<Ymm<false>, Ymm<false>, true>,
         avx2_fused: images_body::<Ymm<true>, Ymm<true>, true>,
-        avx512: images_body::<Zmm<false>, Ymm<false>, true>,
         avx512_fused: images_body::<Zmm<true>, Ymm<true>, true>,
         neon: images_body::<Quad<false>, Quad<false>, true>,
         neon_fused: images_body::<Quad<true>, Quad<true>, true>,
@@ -140,13 +139,15 @@ unsafe fn images_body<V: Vector, H: Vector, const SLIDES: bool>(layer: &Layer<'_
     let [images, _, _, channels] = geometry.input;
     for first in (0..channels).step_by(BLOCK) {
         let part = Part { layer, first, len: (channels - first).min(BLOCK) };
-        for (image, row) in (0..images).flat_map(|image| (0..geometry.output[0]).map(move |row| (image, row))) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                match geometry.slide() {
-                    1 if SLIDES => sliding_row::<V, 1>(&part, [image, row], x, y),
-                    2 if SLIDES => sliding_row::<V, 2>(&part, [image, row], x, y),
-                    _ => any_row::<V, H>(&part, [image, row], x, y),
+        for image in 0..images {
+            for row in 0..geometry.output[0] {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match geometry.slide() {
+                        1 if SLIDES => sliding_row::<V, 1>(&part, [image, row], x, y),
+                        2 if SLIDES => sliding_row::<V, 2>(&part, [image, row], x, y),
+                        _ => any_row::<V, H>(&part, [image, row], x, y),
+                    }
                 }
             }
         }
@@ -260,16 +261,7 @@ unsafe fn sliding<V: Vector, const N: usize, const S: usize>(
     y: *mut f32,
 ) -> usize {
     let [_, _, width, channels] = part.layer.geometry.input;
-    let mut pixels = [[ZEROS.as_ptr(); MOST_COLUMNS]; 3];
-    for (pixels, line) in pixels.iter_mut().zip(lines) {
-        let Some(line) = line else { continue };
-        for (column, pixel) in pixels.iter_mut().enumerate().take((N - 1) * S + 3) {
-            let at = left.wrapping_add(column);
-            if at < width {
-                *pixel = line.wrapping_add(at * channels);
-            }
-        }
-    }
+    let mut pixels = pixels_under(lines, [left, (N - 1) * S + 3], [width, channels]);
     // The last vector may run into the next pixel: what it makes of that is thrown away. There is no pixel after the last line.
     let last = lines.iter().flatten().next_back();
     let at_end = last.is_some_and(|line| line.wrapping_add(width * channels + V::LEN) > end);
@@ -288,10 +280,32 @@ unsafe fn sliding<V: Vector, const N: usize, const S: usize>(
     N
 }
 
+/// Where the pixels of some columns lie, zeros in the padding.
+#[inline(always)]
+fn pixels_under(
+    lines: &[Option<*const f32>; 3],
+    [left, count]: [usize; 2],
+    [width, channels]: [usize; 2],
+) -> [[*const f32; MOST_COLUMNS]; 3] {
+    let mut pixels = [[ZEROS.as_ptr(); MOST_COLUMNS]; 3];
+    for (pixels, line) in pixels.iter_mut().zip(lines) {
+        let Some(line) = line else { continue };
+        for (column, pixel) in pixels.iter_mut().enumerate().take(count) {
+            let at = left.wrapping_add(column);
+            if at < width {
+                *pixel = line.wrapping_add(at * channels);
+            }
+        }
+    }
+    pixels
+}
+
 /// Copies some channels of pixels to where a vector may be read.
 ///
 /// # Safety
 /// The pixels are valid for `count` channels from `channel` on, which are no more than a panel has.
+#[cold]
+#[inline(never)]
 unsafe fn copy_pixels(
     pixels: &mut [[*const f32; MOST_COLUMNS]; 3],
     [channel, count]: [usize; 2],

@@ -22,6 +22,7 @@ fn abort() -> ! {
 
 // SAFETY: the declaration is that of the C library.
 #[cfg(unix)]
+#[link(name = "c")]
 unsafe extern "C" {
     safe fn abort() -> !;
 }

@@ -5,10 +5,10 @@ use crate::arch::choice::TileChoice;
 use crate::error::{ShapeError, exactly};
 use crate::gemm::GemmInput;
 
-/// To u8: `q = round_ties_even(min(f32(acc + bias[c]) * scale[c], hi - zero)) + zero`, then not below `lo`.
+/// To u8: `q = max(min(round_ties_even(f32(acc + bias[c]) * scale[c]) + zero, hi), lo)`.
 ///
-/// Clamping before the conversion keeps every intermediate in range; a product that is no number gives `hi`. Both slices
-/// have one entry for each output channel.
+/// Both slices have one entry for each output channel. They are such that [`Requant::fits`]; fast kernels convert to integers
+/// before they clamp, and what exceeds an integer may become any byte.
 #[derive(Clone, Copy, Debug)]
 pub struct Requant<'a> {
     /// Bias in units of the accumulator, with the input's zero point folded in: `bias - a_zero * wsum`.
@@ -21,6 +21,20 @@ pub struct Requant<'a> {
     pub lo: u8,
     /// Largest output.
     pub hi: u8,
+}
+
+impl Requant<'_> {
+    /// Whether no sum of `depth` products of bytes and a channel's bias can exceed an integer when it is scaled.
+    pub fn fits(depth: usize, channels: impl IntoIterator<Item = (i32, f32)>) -> bool {
+        const PRODUCT: f64 = 255.0 * 255.0;
+        const LARGEST_SUM: f64 = 2_147_483_648.0;
+        let products = depth as f64 * PRODUCT;
+        channels.into_iter().all(|(bias, scale)| {
+            let sum = (products + f64::from(bias).abs()).min(LARGEST_SUM);
+            // Half of an integer's range leaves room for rounding; a scale that is no number doesn't fit.
+            sum * f64::from(scale).abs() < LARGEST_SUM / 2.0
+        })
+    }
 }
 
 /// To f32: `f32(acc - a_zero * wsum[c]) * (a_scale * scale[c]) + bias[c]`, each operation rounded by itself. The
@@ -176,4 +190,21 @@ pub(crate) fn requantize(real: f32, zero: u8, lo: u8, hi: u8) -> u8 {
 fn round_ties_even(x: f32) -> i32 {
     const MAGIC: f32 = 12_582_912.0;
     (x + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_fit_unless_a_scaled_sum_could_exceed_an_integer() {
+        let fits = |depth, bias, scale| Requant::fits(depth, [(0, 0.01), (bias, scale)]);
+        assert!(fits(1152, 100_000, 1.0));
+        assert!(fits(1152, -100_000, -1.0));
+        assert!(!fits(1152, 100_000, 100.0));
+        assert!(!fits(1152, i32::MIN, 0.5));
+        assert!(fits(usize::MAX, i32::MIN, 0.499));
+        assert!(!fits(1, 0, f32::NAN));
+        assert!(!fits(1, 0, f32::INFINITY));
+    }
 }

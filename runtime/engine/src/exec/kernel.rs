@@ -12,7 +12,7 @@ use dunlin_kernels::float::Fusion;
 use dunlin_kernels::float::{depthwise, packed::Packed};
 use dunlin_kernels::{
     Add, AddParams, AvgPool, AvgPoolParams, Conv, Depthwise, Dequantize, DequantizeParams, Gemm, Isa, KernelName,
-    Lookup, MaxPool, Mul, MulParams, PAD, Quantize, QuantizeParams, Taps, TapsBuf, TapsShape,
+    Lookup, MaxPool, Mul, MulParams, PAD, Quantize, QuantizeParams, Requant, Taps, TapsBuf, TapsShape,
 };
 
 /// What is known of an operand or a result when a kernel is picked.
@@ -238,17 +238,21 @@ impl Select<'_> {
             }
             Op::QConv { groups, out_channels, .. } => {
                 let taps = self.conv_taps(groups as usize)?;
+                let isa = self.requantizing(taps.taps().depth(), [4, 5]);
                 let kernel = Conv::select(isa, (out_channels / groups) as usize, &taps.taps());
                 Kernel::Conv { kernel, taps, a_zero: self.zero_of(0)?, zero: self.result()?.zero as u8 }
             }
             Op::QDepthwise { .. } => {
                 let taps = self.conv_taps(1)?;
-                let kernel = Depthwise::select(isa, &taps.taps());
+                let kernel = Depthwise::select(self.requantizing(taps.taps().depth(), [4, 5]), &taps.taps());
                 Kernel::Depthwise { kernel, taps, a_zero: self.zero_of(0)?, zero: self.result()?.zero as u8 }
             }
             Op::QGemm { n, epilogue, .. } => {
                 let shape = self.operands[0].info.shape;
-                let zero = if epilogue == Epilogue::Requant { self.result()?.zero as u8 } else { 0 };
+                let (isa, zero) = match epilogue {
+                    Epilogue::Requant => (self.requantizing(shape.last(), [2, 3]), self.result()?.zero as u8),
+                    _ => (isa, 0),
+                };
                 Kernel::Gemm {
                     kernel: Gemm::select(isa, shape.span(0, shape.rank() - 1), n as usize, shape.last()),
                     zero,
@@ -272,6 +276,17 @@ impl Select<'_> {
             }
             _ => Kernel::Generic(isa),
         })
+    }
+
+    /// The instruction set for sums over `depth` products whose bias and scale are these operands: not that of the plan
+    /// where scales are so large that only the reference clamps before it converts, as no real model has them.
+    fn requantizing(&self, depth: usize, [bias, scale]: [usize; 2]) -> Isa {
+        let [Some(bias), Some(scale)] = [bias, scale].map(|operand| self.operands[operand].constant) else {
+            return Isa::REFERENCE;
+        };
+        let bias = bias.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word));
+        let scale = scale.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word));
+        if Requant::fits(depth, bias.zip(scale)) { self.isa } else { Isa::REFERENCE }
     }
 
     fn parameter(&self, what: &'static str) -> InferError {
@@ -332,7 +347,10 @@ impl Select<'_> {
         };
         let m = if a.rank() < 2 { 1 } else { a.dim(a.rank() - 2) };
         let n = if b.rank() < 2 { 1 } else { b.last() };
-        Ok(Kernel::MatMul { kernel: Gemm::select(self.isa, m, n, a.last()), params })
+        // The bias follows from the operands' values.
+        let fits = Requant::fits(a.last(), [(i32::MAX, params.scale)]);
+        let isa = if raw || fits { self.isa } else { Isa::REFERENCE };
+        Ok(Kernel::MatMul { kernel: Gemm::select(isa, m, n, a.last()), params })
     }
 
     fn binary(&self, kind: BinaryKind, lo: u8, hi: u8) -> Result<Kernel, InferError> {

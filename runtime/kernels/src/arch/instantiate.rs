@@ -72,8 +72,8 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m| {
-                    finish_dynamic::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m, channels| {
+                    finish_dynamic::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
         }
@@ -89,19 +89,23 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m| {
-                    finish_raw::<$simd>(epilogue, out, [m, input.panels.n(), ldo]);
+                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m, channels| {
+                    finish_raw::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
         }
     };
 }
 
-/// The function of `DepthwiseFn`. Windows of 3 by 3 taps whose weights have zero points are left to the body that is named last: of
-/// this set or one that it includes. Without one, zero points are subtracted by way of the sums of the taps.
+/// The function of `DepthwiseFn`, maybe with a body for many channels of windows of 3 by 3 taps. Such windows whose weights have zero
+/// points are left to the body that is named, of this set or of one that it includes; without one, zero points are subtracted by way of
+/// the sums of the taps.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, zeros3x3);
+        $crate::arch::instantiate::depthwise!($simd, $features, wide: None);
+    };
+    ($simd:ty, $features:literal, wide: $wide_lines3x3:expr) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: zeros3x3, $wide_lines3x3);
 
         #[target_feature(enable = $features)]
         unsafe fn zeros3x3(lines: &Lines3x3<'_>) {
@@ -109,13 +113,14 @@ macro_rules! depthwise {
             unsafe { depthwise3x3::lines::<$simd, true>(lines) }
         }
     };
-    ($simd:ty, $features:literal, $zeros3x3:path) => {
+    ($simd:ty, $features:literal, zeros: $zeros3x3:path) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, None);
+    };
+    ($simd:ty, $features:literal, zeros: $zeros3x3:path, $wide_lines3x3:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
         use $crate::epilogue::Requant;
-
-        const BODIES: Bodies = Bodies { line, lines3x3, zeros3x3: $zeros3x3 };
 
         pub(crate) unsafe fn depthwise(
             input: &DepthwiseInput<'_>,
@@ -124,7 +129,15 @@ macro_rules! depthwise {
             scratch: &mut [u8],
         ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe { depthwise::depthwise(BODIES, input, epilogue, out, scratch) }
+            unsafe {
+                depthwise::depthwise(
+                    Bodies { line, lines3x3, zeros3x3: $zeros3x3, wide_lines3x3: $wide_lines3x3 },
+                    input,
+                    epilogue,
+                    out,
+                    scratch,
+                )
+            }
         }
 
         #[target_feature(enable = $features)]

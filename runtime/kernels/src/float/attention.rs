@@ -7,7 +7,10 @@
 
 use core::array;
 
+use super::simd::{Portable, Vector};
 use super::{math, multiversion};
+#[cfg(target_arch = "x86_64")]
+use crate::arch::{Ymm, Zmm};
 
 /// Queries of a block.
 const ROWS: usize = 16;
@@ -61,13 +64,16 @@ multiversion! {
     /// # Panics
     /// When a slice is shorter than the sizes demand.
     pub fn attention(sizes: &Attention<'_>, operands: [&[f32]; 3], y: &mut [f32], scratch: &mut [f32]) {
-        any: attention_body::<2>, avx2: attention_body::<4>, avx512: attention_body::<8>,
+        any: attention_body::<Portable<16>, 1, 2>,
+        avx2: attention_body::<Ymm<false>, 2, 4>,
+        avx512: attention_body::<Zmm<false>, 1, 8>,
     }
 }
 
-/// `TILE` is how many keys are scored, and how many queries summed, together.
+/// `W` vectors are [`ROWS`] elements; `TILE` is how many keys are scored, and how many queries summed, together. The CPU has the
+/// vectors' instruction set.
 #[inline(always)]
-fn attention_body<const TILE: usize>(
+fn attention_body<V: Vector, const W: usize, const TILE: usize>(
     sizes: &Attention<'_>,
     [q, k, v]: [&[f32]; 3],
     y: &mut [f32],
@@ -87,13 +93,13 @@ fn attention_body<const TILE: usize>(
             let row = sequence * queries + query;
             let q = Head { rows: &q[row * heads * depth..], first: head * depth, stride: heads * depth };
             turn(&q, rows, sizes.scale, scaled);
-            score::<TILE>(scaled, k, scores);
+            score::<V, W, TILE>(scaled, k, scores);
             if let Some(mask) = &sizes.mask {
                 mask.add([sequence, head, query], rows, scores);
             }
             let totals = exponentiate(scores);
             let y = &mut y[row * heads * width + head * width..];
-            average::<TILE>(scores, &totals, v, [rows, heads * width], y);
+            average::<V, W, TILE>(scores, &totals, v, [rows, heads * width], y);
         }
     }
 }
@@ -152,30 +158,65 @@ fn turn(q: &Head<'_>, rows: usize, scale: f32, scaled: &mut [[f32; ROWS]]) {
 
 /// Each key's products with the block's queries.
 #[inline(always)]
-fn score<const TILE: usize>(scaled: &[[f32; ROWS]], k: Rows<'_>, scores: &mut [[f32; ROWS]]) {
+fn score<V: Vector, const W: usize, const TILE: usize>(
+    scaled: &[[f32; ROWS]],
+    k: Rows<'_>,
+    scores: &mut [[f32; ROWS]],
+) {
     let (tiles, rest) = scores.as_chunks_mut::<TILE>();
     let done = tiles.len() * TILE;
     for (tile, scores) in tiles.iter_mut().enumerate() {
-        *scores = products(scaled, array::from_fn(|i| k.row(tile * TILE + i)));
+        *scores = products::<V, W, TILE>(scaled, array::from_fn(|i| k.row(tile * TILE + i)));
     }
     for (i, score) in rest.iter_mut().enumerate() {
-        [*score] = products(scaled, [k.row(done + i)]);
+        [*score] = products::<V, W, 1>(scaled, [k.row(done + i)]);
     }
 }
 
 #[inline(always)]
-fn products<const N: usize>(scaled: &[[f32; ROWS]], keys: [&[f32]; N]) -> [[f32; ROWS]; N] {
-    let keys = keys.map(|key| &key[..scaled.len()]);
-    let mut sums = [[0.0; ROWS]; N];
+fn products<V: Vector, const W: usize, const N: usize>(scaled: &[[f32; ROWS]], keys: [&[f32]; N]) -> [[f32; ROWS]; N] {
+    let keys = keys.map(|key| key[..scaled.len()].as_ptr());
+    let mut sums = Sums::<V, W, N>::zero();
     for (i, q) in scaled.iter().enumerate() {
-        for (sums, key) in sums.iter_mut().zip(&keys) {
-            let k = key[i];
-            for (sum, &q) in sums.iter_mut().zip(q) {
-                *sum += q * k;
+        // SAFETY: each key has as many elements as `scaled`.
+        sums.add(keys.map(|key| unsafe { *key.add(i) }), q);
+    }
+    sums.elements()
+}
+
+/// N sums of 16 elements each.
+struct Sums<V, const W: usize, const N: usize>([[V; W]; N]);
+
+impl<V: Vector, const W: usize, const N: usize> Sums<V, W, N> {
+    #[inline(always)]
+    fn zero() -> Self {
+        const { assert!(V::LEN * W == ROWS && ROWS == COLUMNS) };
+        // SAFETY: the CPU has the vectors' instruction set.
+        Self([[unsafe { V::splat(0.0) }; W]; N])
+    }
+
+    /// Adds the products of each factor with the elements.
+    #[inline(always)]
+    fn add(&mut self, factors: [f32; N], elements: &[f32; ROWS]) {
+        for (sums, factor) in self.0.iter_mut().zip(factors) {
+            for (w, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the CPU has the vectors' instruction set; W vectors are all elements.
+                *sum = unsafe { sum.add_product(V::splat(factor), V::load(elements.as_ptr().add(w * V::LEN))) };
             }
         }
     }
-    sums
+
+    #[inline(always)]
+    fn elements(self) -> [[f32; ROWS]; N] {
+        let mut elements = [[0.0; ROWS]; N];
+        for (sums, elements) in self.0.iter().zip(&mut elements) {
+            for (w, sum) in sums.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { sum.store(elements.as_mut_ptr().add(w * V::LEN)) };
+            }
+        }
+        elements
+    }
 }
 
 impl Mask<'_> {
@@ -231,7 +272,7 @@ fn exponentiate(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
 
 /// The averages of v's rows, weighted by `scores`, of the first `rows` queries into rows of y that lie `stride` apart.
 #[inline(always)]
-fn average<const TILE: usize>(
+fn average<V: Vector, const W: usize, const TILE: usize>(
     scores: &[[f32; ROWS]],
     totals: &[f32; ROWS],
     v: Rows<'_>,
@@ -241,30 +282,44 @@ fn average<const TILE: usize>(
     let whole = v.columns - v.columns % COLUMNS;
     for row in (0..rows).step_by(TILE) {
         for column in (0..whole).step_by(COLUMNS) {
-            let sums = weighted::<TILE, COLUMNS>(scores, row, v, column);
+            let sums = weighted::<V, W, TILE>(scores, row, v, column);
             store(&sums, totals, [row, rows], column, stride, y);
         }
         for column in whole..v.columns {
-            let sums = weighted::<TILE, 1>(scores, row, v, column);
+            let sums = weighted_column::<TILE>(scores, row, v, column);
             store(&sums, totals, [row, rows], column, stride, y);
         }
     }
 }
 
+/// The sums of 16 columns for each query of a tile.
 #[inline(always)]
-fn weighted<const TILE: usize, const N: usize>(
+fn weighted<V: Vector, const W: usize, const TILE: usize>(
     scores: &[[f32; ROWS]],
     row: usize,
     v: Rows<'_>,
     column: usize,
-) -> [[f32; N]; TILE] {
-    let mut sums = [[0.0; N]; TILE];
+) -> [[f32; COLUMNS]; TILE] {
+    let mut sums = Sums::<V, W, TILE>::zero();
     for (v, scores) in v.elements.chunks_exact(v.columns).zip(scores) {
-        let (v, weights) = (&v[column..][..N], &scores[row..][..TILE]);
-        for (sums, &weight) in sums.iter_mut().zip(weights) {
-            for (sum, &v) in sums.iter_mut().zip(v) {
-                *sum += weight * v;
-            }
+        let weights = &scores[row..][..TILE];
+        sums.add(array::from_fn(|i| weights[i]), v[column..].first_chunk().expect("a whole step of columns"));
+    }
+    sums.elements()
+}
+
+/// The sums of one column for each query of a tile.
+#[inline(always)]
+fn weighted_column<const TILE: usize>(
+    scores: &[[f32; ROWS]],
+    row: usize,
+    v: Rows<'_>,
+    column: usize,
+) -> [[f32; 1]; TILE] {
+    let mut sums = [[0.0]; TILE];
+    for (v, scores) in v.elements.chunks_exact(v.columns).zip(scores) {
+        for ([sum], &weight) in sums.iter_mut().zip(&scores[row..][..TILE]) {
+            *sum += weight * v[column];
         }
     }
     sums

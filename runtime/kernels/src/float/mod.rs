@@ -54,17 +54,17 @@ macro_rules! multiversion {
         $(#[$meta])*
         $vis fn $name $(<$($g: $bound),+>)? (isa: $crate::Isa, $($arg: $ty),+) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,f16c")]
             fn avx2 $(<$($g: $bound),+>)? ($($arg: $ty),+) $(-> $ret)? {
                 $avx2($($arg),+)
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[target_feature(enable = "avx2,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
             fn avx512 $(<$($g: $bound),+>)? ($($arg: $ty),+) $(-> $ret)? {
                 $avx512($($arg),+)
             }
             match isa.kind() {
-                // SAFETY: an `Isa` of this kind exists only where its detection found AVX2.
+                // SAFETY: an `Isa` of this kind exists only where its detection found these features.
                 #[cfg(target_arch = "x86_64")]
                 $crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni => unsafe { avx2($($arg),+) },
                 // SAFETY: an `Isa` of this kind exists only where its detection found these features.

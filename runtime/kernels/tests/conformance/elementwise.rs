@@ -101,6 +101,29 @@ fn quantize_equals_the_reference() {
     }
 }
 
+/// Quotients next to ties are where a division that isn't one would show.
+#[test]
+fn quantize_divides_as_ieee_does() {
+    let rng = &mut Rng::new(7);
+    for _ in 0..400 {
+        let scale = f32::from_bits((rng.next() as u32 & 0x7f_ffff) | (rng.within(70, 180) as u32) << 23);
+        let params = QuantizeParams { scale, zero: 128 };
+        let ties = (-128..128).map(|q| (q as f32 + 0.5) * scale);
+        let input: Vec<f32> = ties.flat_map(|x| [x.next_down(), x, x.next_up()]).collect();
+        for isa in Isa::supported() {
+            let mut out = vec![0; input.len()];
+            Quantize::select(isa).run(params, &input, &mut out).expect("equal lengths");
+            for (&x, &q) in input.iter().zip(&out) {
+                assert_eq!(
+                    f32::from(q),
+                    ((x / scale).round_ties_even() + 128.0).clamp(0.0, 255.0),
+                    "{isa}: {x} / {scale}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn quantize_rounds_ties_to_even_and_clamps() {
     let input = [0.5, 1.5, 2.5, -0.5, -1.5, 126.5, 127.5, 1e9, -1e9, f32::NAN];

@@ -27,7 +27,7 @@ impl Parameters {
         let (lo, hi) = rng.clamp();
         Self {
             bias: rng.integers(n),
-            scale: rng.scales(n),
+            scale: rng.fitting_scales(n),
             wsum: rng.integers(n),
             float_bias: rng.integers(n).into_iter().map(|i| i as f32 * 0.01).collect(),
             w_zero: rng.w_zero(n),

@@ -62,6 +62,17 @@ impl Rng {
             .collect()
     }
 
+    /// Scales that fit any bias: see `Requant::fits`.
+    pub fn fitting_scales(&mut self, len: usize) -> Vec<f32> {
+        (0..len)
+            .map(|_| match self.next() % 16 {
+                0 => [0.0, -0.25, 0.499, 1e-40][self.within(0, 3)],
+                1..8 => [0.25, 0.125, 0.0625][self.within(0, 2)],
+                _ => self.within(1, 100_000) as f32 * 1e-6,
+            })
+            .collect()
+    }
+
     pub fn byte(&mut self) -> u8 {
         [0, 255, (self.next() >> 8) as u8, 128][self.within(0, 3)]
     }

@@ -2,6 +2,8 @@
 
 use core::arch::aarch64::*;
 
+use crate::arch::generic::simd::Bounds;
+
 /// Four vectors of 16 channels as `[16][4]`, 4 channels in each register.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -101,14 +103,19 @@ unsafe fn copy_short(from: *const i32, to: *mut i32, len: usize) {
     }
 }
 
-/// See `Simd::narrow`.
+/// See `Simd::narrow`, for one vector.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn narrow(q: [int32x4_t; 4], zero: int32x4_t, lo: int32x4_t) -> uint8x16_t {
-    let zero = vreinterpretq_s16_s32(zero);
-    let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(q[0]), q[1]), zero);
-    let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(q[2]), q[3]), zero);
-    vmaxq_u8(vqmovun_high_s16(vqmovun_s16(low), high), vreinterpretq_u8_s32(lo))
+pub(super) fn narrow<const PLAIN: bool>(q: [int32x4_t; 4], bounds: &Bounds<[int32x4_t; 4]>) -> uint8x16_t {
+    let mut low = vqmovn_high_s32(vqmovn_s32(q[0]), q[1]);
+    let mut high = vqmovn_high_s32(vqmovn_s32(q[2]), q[3]);
+    if PLAIN {
+        return vqmovun_high_s16(vqmovun_s16(low), high);
+    }
+    let zero = vreinterpretq_s16_s32(bounds.zero[0]);
+    (low, high) = (vqaddq_s16(low, zero), vqaddq_s16(high, zero));
+    let bytes = vminq_u8(vqmovun_high_s16(vqmovun_s16(low), high), vreinterpretq_u8_s32(bounds.hi[0]));
+    vmaxq_u8(bytes, vreinterpretq_u8_s32(bounds.lo[0]))
 }
 
 /// # Safety
@@ -215,7 +222,7 @@ macro_rules! lanes {
     () => {
         type I32 = [int32x4_t; 4];
         type F32 = [float32x4_t; 4];
-        type Bytes = uint8x16_t;
+        type Bytes = [uint8x16_t; 4];
 
         $crate::arch::aarch64::lanes::each! {
             fn add(a: Self::I32, b: Self::I32) -> Self::I32 = vaddq_s32;
@@ -262,15 +269,23 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "neon")]
-        unsafe fn narrow(q: [Self::I32; 2], zero: Self::I32, lo: Self::I32) -> [uint8x16_t; 2] {
+        unsafe fn narrow<const PLAIN: bool>(
+            q: [Self::I32; 4],
+            bounds: &$crate::arch::generic::simd::Bounds<Self::I32>,
+        ) -> Self::Bytes {
             use $crate::arch::aarch64::lanes::narrow;
-            [narrow(q[0], zero[0], lo[0]), narrow(q[1], zero[0], lo[0])]
+            [
+                narrow::<PLAIN>(q[0], bounds),
+                narrow::<PLAIN>(q[1], bounds),
+                narrow::<PLAIN>(q[2], bounds),
+                narrow::<PLAIN>(q[3], bounds),
+            ]
         }
         #[inline]
         #[target_feature(enable = "neon")]
-        unsafe fn store_u8(to: *mut u8, value: uint8x16_t, len: usize) {
+        unsafe fn store_u8(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize) {
             // SAFETY: the caller's promise.
-            unsafe { $crate::arch::aarch64::lanes::store_u8(to, value, len) }
+            unsafe { $crate::arch::aarch64::lanes::store_u8(to, bytes[at], len) }
         }
         #[inline]
         #[target_feature(enable = "neon")]

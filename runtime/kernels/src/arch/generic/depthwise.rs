@@ -43,8 +43,10 @@ pub(crate) struct DepthwiseLine<'a> {
 pub(crate) struct Bodies {
     pub line: unsafe fn(&DepthwiseLine<'_>),
     pub lines3x3: unsafe fn(&Lines3x3<'_>),
-    /// For weights with zero points.
+    /// The same for weights with zero points.
     pub zeros3x3: unsafe fn(&Lines3x3<'_>),
+    /// The same for as many channels at a time as an instruction set has a body for; gives the first one that is left.
+    pub wide_lines3x3: Option<unsafe fn(&Lines3x3<'_>) -> usize>,
 }
 
 /// Bytes of scratch for these windows.
@@ -127,7 +129,8 @@ impl Job<'_> {
             let mut rows = [first[0], first[1], first[2], second[0], second[1]];
             rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
             let starts = lines.fetch(&rows[..3 + stride]);
-            let job = Lines3x3 {
+            let mut job = Lines3x3 {
+                first: 0,
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
                 lines: (oh - oy).min(2),
@@ -140,7 +143,12 @@ impl Job<'_> {
             };
             // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
             // whole number of panels they have slack.
-            unsafe { body(&job) };
+            unsafe {
+                if let Some(wide) = self.bodies.wide_lines3x3 {
+                    job.first = wide(&job);
+                }
+                body(&job);
+            }
         }
     }
 
@@ -250,16 +258,14 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
                 zeros[p] = S::mul(w_zero, counts[p]);
             }
         }
-        for p in (0..P).step_by(2) {
-            let pair = [p, (p + 1).min(P - 1)];
-            let mut reals = [scale; 2];
-            for (real, p) in reals.iter_mut().zip(pair) {
-                let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
-                *real = S::mul_f32(S::to_f32(acc), scale);
-            }
-            for (bytes, p) in quanta.requantize(reals).into_iter().zip(pair) {
-                S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, len);
-            }
+        let mut reals = [scale; POINTS];
+        for (p, real) in reals.iter_mut().enumerate().take(P) {
+            let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
+            *real = S::mul_f32(S::to_f32(acc), scale);
+        }
+        let bytes = quanta.requantize::<false>(reals);
+        for p in 0..P {
+            S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, p, len);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::taps::{Line, Taps};
 pub(crate) const INPUT_LINES: usize = 5;
 
 /// One output line, or two.
+#[derive(Clone, Copy)]
 pub(crate) struct Lines3x3<'a> {
     /// Where the input lines begin: three, and as many as the stride for a second output line.
     pub starts: [*const u8; INPUT_LINES],
@@ -25,6 +26,8 @@ pub(crate) struct Lines3x3<'a> {
     /// Output points of a line.
     pub points: usize,
     pub channels: usize,
+    /// The first channel to compute.
+    pub first: usize,
     /// Panels of three groups.
     pub weights: *const i8,
     /// Zero points of the weights, one per channel; empty if all are 0.
@@ -41,90 +44,219 @@ pub(crate) fn stride(taps: &Taps<'_>, line: Line) -> Option<usize> {
     (shape.kernel == [3, 3] && (0..shape.out[0] - 1).all(shares)).then_some(stride)
 }
 
+/// How the channels of P panels lie in P vectors.
+///
+/// # Safety of the methods
+/// The CPU has the instruction set.
+pub(crate) trait Layout<S: Simd, const P: usize> {
+    /// The channel, of those of the panels, that is this element of a vector.
+    fn channel(vector: usize, element: usize) -> usize;
+    /// Reads all channels of each of four taps.
+    ///
+    /// # Safety
+    /// `16 * P` bytes are valid from each.
+    unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; P];
+    /// Requantizes the channels of up to four points and writes the first `len` of them to where each point goes.
+    ///
+    /// # Safety
+    /// The places are valid for `len` bytes.
+    unsafe fn store<const PLAIN: bool>(
+        quanta: &Quanta<S>,
+        reals: &[[S::F32; P]; 4],
+        points: usize,
+        place: impl Fn(usize) -> *mut u8,
+        len: usize,
+    );
+}
+
+/// One panel as it is.
+struct Single;
+
+impl<S: Simd> Layout<S, 1> for Single {
+    #[inline(always)]
+    fn channel(_: usize, element: usize) -> usize {
+        element
+    }
+
+    #[inline(always)]
+    unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; 1] {
+        // SAFETY: the caller's promise.
+        [unsafe { S::quads(from) }]
+    }
+
+    #[inline(always)]
+    unsafe fn store<const PLAIN: bool>(
+        quanta: &Quanta<S>,
+        reals: &[[S::F32; 1]; 4],
+        points: usize,
+        place: impl Fn(usize) -> *mut u8,
+        len: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bytes = quanta.requantize::<PLAIN>([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
+            for i in 0..points {
+                S::store_u8(place(i), bytes, i, len);
+            }
+        }
+    }
+}
+
 /// # Safety
 /// The CPU has the instruction set; input lines are valid for all windows, channels rounded up to whole panels, and `out`
 /// for the lines.
 #[inline(always)]
 pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
-    for channel in (0..job.channels).step_by(PANEL) {
+    for channel in (job.first..job.channels).step_by(PANEL) {
         // SAFETY: the caller's promise.
-        unsafe {
-            // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
-            // all in registers, which it doesn't have.
-            let made = prepared::<S, ZEROS>(job, channel);
-            let prepared = core::hint::black_box(&made);
-            match (job.lines, job.stride) {
-                (2, 1) => panel::<S, 2, 1, ZEROS>(job, prepared, channel),
-                (_, 1) => panel::<S, 1, 1, ZEROS>(job, prepared, channel),
-                (2, _) => panel::<S, 2, 2, ZEROS>(job, prepared, channel),
-                (_, _) => panel::<S, 1, 2, ZEROS>(job, prepared, channel),
-            }
-        }
+        unsafe { strided::<S, Single, 1, ZEROS>(job, channel) };
     }
 }
 
-/// The 16 channels from `channel` on.
+/// Four panels at a time where there are so many; the first channel that is left to [`lines`].
 ///
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn panel<S: Simd, const LINES: usize, const STRIDE: usize, const ZEROS: bool>(
-    job: &Lines3x3<'_>,
-    prepared: &Prepared<S>,
-    channel: usize,
-) {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>) -> usize {
+    let mut channel = job.first;
+    // With zero points there are twice as many sums, for which there are too few registers.
+    while job.w_zero.is_empty() && channel + 4 * PANEL <= job.channels {
+        // SAFETY: the caller's promise.
+        unsafe { strided::<S, L, 4, false>(job, channel) };
+        channel += 4 * PANEL;
+    }
+    channel
+}
+
+/// The P panels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+///
+/// # Safety
+/// As for [`lines`].
+#[inline(always)]
+unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) {
+    // SAFETY: the caller's promise; a panel of 9 taps has three groups.
     unsafe {
-        let mut point = 0;
-        while point + 2 <= job.points {
-            tile::<S, LINES, 2, STRIDE, ZEROS>(job, prepared, channel, point);
-            point += 2;
-        }
-        if point < job.points {
-            tile::<S, LINES, 1, STRIDE, ZEROS>(job, prepared, channel, point);
+        // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
+        // all in registers, which it doesn't have.
+        let made = prepared::<S, L, P, ZEROS>(job, channel);
+        let prepared = core::hint::black_box(&made);
+        // Pointers that don't move, and one offset that does: else each of the many pointers would be counted up.
+        let starts = job.starts.map(|start| start.wrapping_add(channel));
+        let len = (job.channels - channel).min(P * PANEL);
+        let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
+        match (job.lines, job.stride) {
+            (2, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, prepared, len),
+            (_, 1) => panels::<S, L, P, 1, 1, ZEROS>(job, prepared, len),
+            (2, _) => panels::<S, L, P, 2, 2, ZEROS>(job, prepared, len),
+            (_, _) => panels::<S, L, P, 1, 2, ZEROS>(job, prepared, len),
         }
     }
 }
 
-/// Weights of each line of the window, for the first and the second of two neighbouring points.
-struct Prepared<S: Simd> {
-    weights: [[S::Weights; 3]; 2],
+/// # Safety
+/// As for [`lines`], for `len` channels.
+#[inline(always)]
+unsafe fn panels<
+    S: Simd,
+    L: Layout<S, P>,
+    const P: usize,
+    const LINES: usize,
+    const STRIDE: usize,
+    const ZEROS: bool,
+>(
+    job: &Lines3x3<'_>,
+    prepared: &Prepared<S, P>,
+    len: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut at = 0;
+        for _ in 0..job.points / 2 {
+            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, at, len);
+            at += 2 * job.channels;
+        }
+        if job.points % 2 == 1 {
+            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, at, len);
+        }
+    }
+}
+
+/// What P panels need besides activations.
+struct Prepared<S: Simd, const P: usize> {
+    /// Weights of each line of the window, for the first and the second of two neighbouring points.
+    weights: [[[S::Weights; P]; 3]; 2],
     /// Ones in the places of taps, for each of the two points.
     ones: [S::Weights; 2],
     /// Zero points of the weights.
-    w_zero: S::I32,
+    w_zero: [S::I32; P],
     /// What the sums begin with.
-    bias: S::I32,
+    bias: [S::I32; P],
+    scale: [S::F32; P],
 }
 
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn prepared<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S> {
-    let len = (job.channels - channel).min(PANEL);
+unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    channel: usize,
+) -> Prepared<S, P> {
+    let len = (job.channels - channel).min(P * PANEL);
     // SAFETY: the caller's promise; a panel of 9 taps has three groups, and the tables are of one group each.
     unsafe {
-        let bytes = shifted(job.weights.add(channel * 3 * GROUP));
         let ones = [0x0001_0101_u32, 0x0101_0100].map(|ones| S::weights([ones; PANEL].as_ptr().cast()));
-        let bias = S::load_i32(job.epilogue.bias[channel..].as_ptr(), len);
-        let mut prepared = Prepared::<S> { weights: [[ones[0]; 3]; 2], ones, w_zero: S::splat_i32(0), bias };
-        if !job.w_zero.is_empty() {
-            prepared.w_zero = S::load_i32(job.w_zero[channel..].as_ptr(), len);
+        let (none, unscaled) = ([S::splat_i32(0); P], [S::splat_f32(0.0); P]);
+        let mut prepared =
+            Prepared::<S, P> { weights: [[[ones[0]; P]; 3]; 2], ones, w_zero: none, bias: none, scale: unscaled };
+        let mut taps = [[[[0; PANEL]; 3]; 2]; P];
+        for (p, taps) in taps.iter_mut().enumerate() {
+            *taps = shifted(job.weights.add((channel + p * PANEL) * 3 * GROUP));
         }
-        for ((lines, bytes), ones) in prepared.weights.iter_mut().zip(&bytes).zip(ones) {
-            for (weights, bytes) in lines.iter_mut().zip(bytes) {
-                *weights = S::centred(S::weights(bytes.as_ptr().cast()), ones, prepared.w_zero);
+        for p in 0..P {
+            let bias = in_order::<S, L, P, i32>(&job.epilogue.bias[channel..][..len], p);
+            let scale = in_order::<S, L, P, f32>(&job.epilogue.scale[channel..][..len], p);
+            prepared.bias[p] = S::load_i32(bias.as_ptr(), PANEL);
+            prepared.scale[p] = S::load_f32(scale.as_ptr(), PANEL);
+            if !job.w_zero.is_empty() {
+                let w_zero = in_order::<S, L, P, i32>(&job.w_zero[channel..][..len], p);
+                prepared.w_zero[p] = S::load_i32(w_zero.as_ptr(), PANEL);
             }
-        }
-        for &weights in &prepared.weights[0] {
-            prepared.bias = S::quad_offset(prepared.bias, weights);
-            if ZEROS {
-                let count = S::quad_offset(S::splat_i32(0), ones[0]);
-                prepared.bias = S::sub(prepared.bias, S::mul(prepared.w_zero, count));
+            for (point, ones) in ones.into_iter().enumerate() {
+                for ky in 0..3 {
+                    let mut bytes = [0; PANEL];
+                    for (i, to) in bytes.iter_mut().enumerate() {
+                        let c = L::channel(p, i);
+                        *to = taps[c / PANEL][point][ky][c % PANEL];
+                    }
+                    let weights = S::weights(bytes.as_ptr().cast());
+                    prepared.weights[point][ky][p] = S::centred(weights, ones, prepared.w_zero[p]);
+                }
+            }
+            for ky in 0..3 {
+                prepared.bias[p] = S::quad_offset(prepared.bias[p], prepared.weights[0][ky][p]);
+                if ZEROS {
+                    let count = S::quad_offset(S::splat_i32(0), ones[0]);
+                    prepared.bias[p] = S::sub(prepared.bias[p], S::mul(prepared.w_zero[p], count));
+                }
             }
         }
         prepared
     }
+}
+
+/// The values of the channels of one vector; 0 beyond the last.
+#[inline(always)]
+fn in_order<S: Simd, L: Layout<S, P>, const P: usize, T: Copy + Default>(values: &[T], vector: usize) -> [T; PANEL] {
+    let mut ordered = [T::default(); PANEL];
+    if P == 1 {
+        ordered[..values.len()].copy_from_slice(values);
+        return ordered;
+    }
+    for (i, to) in ordered.iter_mut().enumerate() {
+        *to = values[L::channel(vector, i)];
+    }
+    ordered
 }
 
 /// The four taps of each channel in a line of the window, as integers.
@@ -148,42 +280,58 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
     shifted
 }
 
+/// The sums of some output points.
+type Sums<S, const P: usize, const COLS: usize, const LINES: usize> = [[[<S as Simd>::Acc; P]; COLS]; LINES];
+
 /// # Safety
-/// As for [`lines`]; COLS points from `first` on, 1 or 2.
+/// As for [`lines`]; COLS points from the offset `at` in the output on, 1 or 2, and `len` channels.
 #[inline(always)]
-unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usize, const ZEROS: bool>(
+unsafe fn tile<
+    S: Simd,
+    L: Layout<S, P>,
+    const P: usize,
+    const LINES: usize,
+    const COLS: usize,
+    const STRIDE: usize,
+    const ZEROS: bool,
+>(
     job: &Lines3x3<'_>,
-    prepared: &Prepared<S>,
-    channel: usize,
-    first: usize,
+    prepared: &Prepared<S, P>,
+    at: usize,
+    len: usize,
 ) {
-    let len = (job.channels - channel).min(PANEL);
     // SAFETY: the caller's promise.
     unsafe {
-        let scale = S::load_f32(job.epilogue.scale[channel..].as_ptr(), len);
-        let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
-        let mut sums = [[S::start(prepared.bias); COLS]; LINES];
-        let mut counts = [[S::start(S::splat_i32(0)); COLS]; LINES];
+        let mut sums: Sums<S, P, COLS, LINES> = [[[S::start(prepared.bias[0]); P]; COLS]; LINES];
+        let mut counts: Sums<S, P, COLS, LINES> = [[[S::start(S::splat_i32(0)); P]; COLS]; LINES];
+        for sums in sums.as_flattened_mut() {
+            for (sum, &bias) in sums.iter_mut().zip(&prepared.bias) {
+                *sum = S::start(bias);
+            }
+        }
         // One after the other and no loop, which the compiler would unroll for some instruction sets only.
-        input_line::<S, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, [channel, first], &mut sums, &mut counts);
-        input_line::<S, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, [channel, first], &mut sums, &mut counts);
-        input_line::<S, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [channel, first], &mut sums, &mut counts);
-        input_line::<S, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [channel, first], &mut sums, &mut counts);
-        input_line::<S, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [channel, first], &mut sums, &mut counts);
-        for i in (0..LINES * COLS).step_by(2) {
-            let pair = [i, (i + 1).min(LINES * COLS - 1)];
-            let mut reals = [scale; 2];
-            for (real, i) in reals.iter_mut().zip(pair) {
-                let mut acc = S::sum(sums[i / COLS][i % COLS]);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, at, &mut sums, &mut counts);
+        let mut reals = [prepared.scale; 4];
+        for i in 0..LINES * COLS {
+            let (line, col) = (i / COLS, i % COLS);
+            for (p, real) in reals[i].iter_mut().enumerate() {
+                let mut sum = S::sum(sums[line][col][p]);
                 if ZEROS {
-                    acc = S::sub(acc, S::mul(prepared.w_zero, S::sum(counts[i / COLS][i % COLS])));
+                    sum = S::sub(sum, S::mul(prepared.w_zero[p], S::sum(counts[line][col][p])));
                 }
-                *real = S::mul_f32(S::to_f32(acc), scale);
+                *real = S::mul_f32(S::to_f32(sum), prepared.scale[p]);
             }
-            for (bytes, i) in quanta.requantize(reals).into_iter().zip(pair) {
-                let to = channel + (first + i / COLS * job.points + i % COLS) * job.channels;
-                S::store_u8(job.out.add(to), bytes, len);
-            }
+        }
+        let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
+        let place = |i: usize| job.out.add((i / COLS * job.points + i % COLS) * job.channels).add(at);
+        if quanta.is_plain() {
+            L::store::<true>(&quanta, &reals, LINES * COLS, place, len);
+        } else {
+            L::store::<false>(&quanta, &reals, LINES * COLS, place, len);
         }
     }
 }
@@ -195,6 +343,8 @@ unsafe fn tile<S: Simd, const LINES: usize, const COLS: usize, const STRIDE: usi
 #[inline(always)]
 unsafe fn input_line<
     S: Simd,
+    L: Layout<S, P>,
+    const P: usize,
     const LINES: usize,
     const COLS: usize,
     const STRIDE: usize,
@@ -202,25 +352,27 @@ unsafe fn input_line<
     const Y: usize,
 >(
     job: &Lines3x3<'_>,
-    prepared: &Prepared<S>,
-    [channel, first]: [usize; 2],
-    sums: &mut [[S::Acc; COLS]; LINES],
-    counts: &mut [[S::Acc; COLS]; LINES],
+    prepared: &Prepared<S, P>,
+    at: usize,
+    sums: &mut Sums<S, P, COLS, LINES>,
+    counts: &mut Sums<S, P, COLS, LINES>,
 ) {
     if Y >= (LINES - 1) * STRIDE + 3 {
         return;
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let from = job.starts[Y].add(channel + first * STRIDE * job.channels);
-        let quads = quads::<S, COLS, STRIDE>(from, job.channels);
+        let from = job.starts[Y].add(at * STRIDE);
+        let quads = quads::<S, L, P, COLS, STRIDE>(from, job.channels);
         for (line, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
             let Some(ky) = Y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
-            for (col, (sum, count)) in sums.iter_mut().zip(counts).enumerate() {
-                let (quads, shift) = if STRIDE == 1 { (quads[0], col) } else { (quads[col], 0) };
-                *sum = S::dot_three(*sum, quads, prepared.weights[shift][ky], shift);
-                if ZEROS {
-                    *count = S::dot_three(*count, quads, prepared.ones[shift], shift);
+            for (col, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
+                let (quads, shift) = if STRIDE == 1 { (&quads[0], col) } else { (&quads[col], 0) };
+                for p in 0..P {
+                    sums[p] = S::dot_three(sums[p], quads[p], prepared.weights[shift][ky][p], shift);
+                    if ZEROS {
+                        counts[p] = S::dot_three(counts[p], quads[p], prepared.ones[shift], shift);
+                    }
                 }
             }
         }
@@ -231,19 +383,22 @@ unsafe fn input_line<
 /// has no weight it is not read, because it may lie after the line.
 ///
 /// # Safety
-/// The pixels are valid for a panel of channels each.
+/// The pixels are valid for P panels of channels each.
 #[inline(always)]
-unsafe fn quads<S: Simd, const COLS: usize, const STRIDE: usize>(from: *const u8, channels: usize) -> [S::Quads; COLS] {
+unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const COLS: usize, const STRIDE: usize>(
+    from: *const u8,
+    channels: usize,
+) -> [[S::Quads; P]; COLS] {
     // SAFETY: the caller's promise.
     unsafe {
         if STRIDE == 1 {
             let last = if COLS == 2 { from.add(3 * channels) } else { from };
-            return [S::quads([from, from.add(channels), from.add(2 * channels), last]); COLS];
+            return [L::quads([from, from.add(channels), from.add(2 * channels), last]); COLS];
         }
-        let mut quads = [S::quads([from, from.add(channels), from.add(2 * channels), from]); COLS];
+        let mut quads = [L::quads([from, from.add(channels), from.add(2 * channels), from]); COLS];
         for (col, quads) in quads.iter_mut().enumerate().skip(1) {
             let from = from.add(col * STRIDE * channels);
-            *quads = S::quads([from, from.add(channels), from.add(2 * channels), from]);
+            *quads = L::quads([from, from.add(channels), from.add(2 * channels), from]);
         }
         quads
     }

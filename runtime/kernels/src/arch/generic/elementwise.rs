@@ -1,11 +1,11 @@
-//! Operations on one element at a time, 32 per step. What is left at the end goes through a copy of 32.
+//! Operations on one element at a time, 64 per step. What is left at the end goes through a copy of 64.
 
-use super::simd::{Quanta, Simd};
+use super::simd::{Divisor, Quanta, Simd};
 use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
 use crate::panel::PANEL;
 
-/// Elements of a step: two vectors, which share their narrowing to bytes.
-const STEP: usize = 2 * PANEL;
+/// Elements of a step: four vectors, which share their narrowing to bytes.
+const STEP: usize = 4 * PANEL;
 
 /// # Safety
 /// The CPU has the instruction set; the slices have one length.
@@ -114,23 +114,25 @@ unsafe fn pairs<S: Simd>(op: &impl Pairwise<S>, a: &[u8], b: &[u8], out: &mut [u
 /// The CPU has the instruction set.
 #[inline(always)]
 unsafe fn pair_step<S: Simd>(op: &impl Pairwise<S>, a: &[u8; STEP], b: &[u8; STEP]) -> [u8; STEP] {
-    // SAFETY: the arrays have two vectors.
+    // SAFETY: the arrays have four vectors.
     unsafe {
-        let low = op.apply(S::load_u8(a.as_ptr()), S::load_u8(b.as_ptr()));
-        let high = op.apply(S::load_u8(a[PANEL..].as_ptr()), S::load_u8(b[PANEL..].as_ptr()));
-        store::<S>(op.quanta().requantize([low, high]))
+        let mut reals = [S::splat_f32(0.0); 4];
+        for (i, real) in reals.iter_mut().enumerate() {
+            *real = op.apply(S::load_u8(a[i * PANEL..].as_ptr()), S::load_u8(b[i * PANEL..].as_ptr()));
+        }
+        store::<S>(op.quanta().quantize(reals))
     }
 }
 
 /// # Safety
 /// The CPU has the instruction set.
 #[inline(always)]
-unsafe fn store<S: Simd>(bytes: [S::Bytes; 2]) -> [u8; STEP] {
+unsafe fn store<S: Simd>(bytes: S::Bytes) -> [u8; STEP] {
     let mut out = [0; STEP];
-    // SAFETY: the array has two vectors.
+    // SAFETY: the array has four vectors.
     unsafe {
-        S::store_u8(out.as_mut_ptr(), bytes[0], PANEL);
-        S::store_u8(out[PANEL..].as_mut_ptr(), bytes[1], PANEL);
+        S::store_pair(out.as_mut_ptr(), bytes, 0, 2 * PANEL);
+        S::store_pair(out[2 * PANEL..].as_mut_ptr(), bytes, 2, 2 * PANEL);
     }
     out
 }
@@ -139,17 +141,36 @@ unsafe fn store<S: Simd>(bytes: [S::Bytes; 2]) -> [u8; STEP] {
 /// The CPU has the instruction set; the slices have one length.
 #[inline(always)]
 pub(crate) unsafe fn quantize<S: Simd>(p: &QuantizeParams, input: &[f32], out: &mut [u8]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let quanta = Quanta::<S>::new(p.zero, 0, 255);
+        let scale = Divisor::<S>::new(p.scale);
+        if scale.multiplies() {
+            quantize_by::<S, true>(&quanta, &scale, input, out);
+        } else {
+            quantize_by::<S, false>(&quanta, &scale, input, out);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`quantize`].
+#[inline(always)]
+unsafe fn quantize_by<S: Simd, const MULTIPLIES: bool>(
+    quanta: &Quanta<S>,
+    scale: &Divisor<S>,
+    input: &[f32],
+    out: &mut [u8],
+) {
     let (steps, rest) = input.as_chunks::<STEP>();
     let (out_steps, out_rest) = out.as_chunks_mut::<STEP>();
     // SAFETY: the caller's promise.
     unsafe {
-        let quanta = Quanta::<S>::new(p.zero, 0, 255);
-        let scale = S::splat_f32(p.scale);
         for (input, out) in steps.iter().zip(out_steps) {
-            *out = quantize_step(&quanta, scale, input);
+            *out = quantize_step::<S, MULTIPLIES>(quanta, scale, input);
         }
         if !out_rest.is_empty() {
-            let bytes = quantize_step(&quanta, scale, &padded(rest));
+            let bytes = quantize_step::<S, MULTIPLIES>(quanta, scale, &padded(rest));
             out_rest.copy_from_slice(&bytes[..out_rest.len()]);
         }
     }
@@ -158,12 +179,18 @@ pub(crate) unsafe fn quantize<S: Simd>(p: &QuantizeParams, input: &[f32], out: &
 /// # Safety
 /// The CPU has the instruction set.
 #[inline(always)]
-unsafe fn quantize_step<S: Simd>(quanta: &Quanta<S>, scale: S::F32, input: &[f32; STEP]) -> [u8; STEP] {
-    // SAFETY: the array has two vectors.
+unsafe fn quantize_step<S: Simd, const MULTIPLIES: bool>(
+    quanta: &Quanta<S>,
+    scale: &Divisor<S>,
+    input: &[f32; STEP],
+) -> [u8; STEP] {
+    // SAFETY: the array has four vectors.
     unsafe {
-        let low = S::div_f32(S::load_f32(input.as_ptr(), PANEL), scale);
-        let high = S::div_f32(S::load_f32(input[PANEL..].as_ptr(), PANEL), scale);
-        store::<S>(quanta.requantize([low, high]))
+        let mut reals = [S::splat_f32(0.0); 4];
+        for (i, real) in reals.iter_mut().enumerate() {
+            *real = scale.divide::<MULTIPLIES>(S::load_f32(input[i * PANEL..].as_ptr(), PANEL));
+        }
+        store::<S>(quanta.quantize(reals))
     }
 }
 

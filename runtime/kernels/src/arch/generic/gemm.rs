@@ -3,6 +3,8 @@
 //! Panels are the outer loop, so that the weights of one or two panels stay in the L1 cache while all rows pass
 //! by: every weight is read from memory once. Rows are spread evenly over the fewest tiles of the chosen size.
 
+use core::ops::Range;
+
 use super::simd::Simd;
 use super::tile::{RequantTile, SumTile, Tile, TileRequant};
 use crate::arch::choice::TileChoice;
@@ -219,16 +221,16 @@ impl Cut<'_> {
     unsafe fn requant_rows(
         &self,
         rows: Rows<'_>,
-        range: core::ops::Range<usize>,
+        range: Range<usize>,
         panels: &Panels<'_>,
         zeros: Option<(&[i32], &[i32; SUMMED])>,
         epilogue: &Requant<'_>,
         out: *mut u8,
         ldo: usize,
     ) {
-        for block in self.blocks(panels) {
+        for block in self.blocks(panels, range.len()) {
             let family = self.family(block);
-            for Stack { first, rows: count, tiles } in spread(range.clone(), self.rows(block)) {
+            for Stack { first, rows: count, tiles } in self.stacks(block, range.clone()) {
                 let tile = tile(rows, first, panels, block, ldo);
                 let (w_zero, row_sums) = match zeros {
                     Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
@@ -243,40 +245,49 @@ impl Cut<'_> {
                     lo: epilogue.lo,
                     hi: epilogue.hi,
                 };
-                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
+                // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
                 unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
             }
         }
     }
 
-    /// Writes the sums to `out[r * ldo + c]`.
+    /// Writes the sums of a block's channels to `out[r * ldo + c]`.
     ///
     /// # Safety
     /// As for [`Cut::requant`].
-    unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, out: *mut i32, ldo: usize) {
-        for block in self.blocks(panels) {
-            let family = self.family(block);
-            for Stack { first, rows: count, tiles } in spread(0..rows.m, self.rows(block)) {
-                let tile = tile(rows, first, panels, block, ldo);
-                // SAFETY: the tiles cover `tiles * count` rows from `first` on and the channels of the block.
-                unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
-            }
+    unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, block: Block, out: *mut i32, ldo: usize) {
+        let family = self.family(block);
+        for Stack { first, rows: count, tiles } in self.stacks(block, 0..rows.m) {
+            let tile = tile(rows, first, panels, block, ldo);
+            // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
+            unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
         }
     }
 
     fn family(&self, block: Block) -> &Family {
-        &self.tiles.families[block.panels() - 1]
+        &self.tiles.families[block.panels - 1]
     }
 
-    /// Rows of the largest tile of a block.
-    fn rows(&self, block: Block) -> usize {
-        if block.panels() == self.choice.panels { self.choice.rows } else { self.family(block).requant.len() }
-    }
-
-    /// Neighbouring panels, as many as the chosen tile has.
-    fn blocks(&self, panels: &Panels<'_>) -> impl Iterator<Item = Block> + use<> {
+    /// Neighbouring panels, as many as the chosen tile has; of a single row all those together.
+    fn blocks(&self, panels: &Panels<'_>, rows: usize) -> impl Iterator<Item = Block> + use<> {
         let (n, width) = (panels.n(), self.choice.panels * PANEL);
-        (0..n).step_by(width).map(move |channel| Block { channel, channels: (n - channel).min(width) })
+        let whole = n - n % width;
+        let step = if rows == 1 { whole.max(1) } else { width };
+        let wide = (0..whole).step_by(step);
+        let wide = wide.map(move |channel| Block { channel, channels: step, panels: width / PANEL });
+        let rest = Block { channel: whole, channels: n - whole, panels: (n - whole).div_ceil(PANEL) };
+        wide.chain((rest.channels > 0).then_some(rest))
+    }
+
+    /// The tiles of a block: they lie one below the other, those of single rows side by side.
+    fn stacks(&self, block: Block, rows: Range<usize>) -> impl Iterator<Item = Stack> + use<> {
+        let chosen = block.panels == self.choice.panels;
+        let largest = if chosen { self.choice.rows } else { self.family(block).requant.len() };
+        let side_by_side = block.channels.div_ceil(block.panels * PANEL);
+        spread(rows, largest).flat_map(move |stack| {
+            let (stacks, tiles) = if stack.rows == 1 { (stack.tiles, side_by_side) } else { (1, stack.tiles) };
+            (0..stacks).map(move |i| Stack { first: stack.first + i, tiles, ..stack })
+        })
     }
 
     /// # Safety
@@ -299,8 +310,8 @@ impl Cut<'_> {
         }
     }
 
-    /// Writes the sums of a product, less the part of the weights' zero points, to `out`, and calls `finish` with some
-    /// rows of them at a time, while they are in the cache.
+    /// Writes the sums of a product, less the part of the weights' zero points, to `out`, and calls `finish` with the sums of some
+    /// rows and channels at a time, from the first of them on, while they are in the cache.
     ///
     /// # Safety
     /// As for [`Cut::gemm_requant`].
@@ -311,18 +322,21 @@ impl Cut<'_> {
         out: &mut [i32],
         ldo: usize,
         scratch: &mut [u8],
-        mut finish: impl FnMut(&mut [i32], usize),
+        mut finish: impl FnMut(&mut [i32], usize, Range<usize>),
     ) {
         let GemmInput { a, m, lda, panels, w_zero } = input;
         // SAFETY: the caller's promise; row `first` of `out` is valid.
         unsafe {
             self.tiles.each_block(a.as_ptr(), [*m, panels.k(), *lda], scratch, |rows, first| {
                 let out = &mut out[first * ldo..];
-                self.sums(rows, panels, out.as_mut_ptr(), ldo);
-                if !w_zero.is_empty() {
-                    self.subtract_zeros(rows, w_zero, out, ldo);
+                for block in self.blocks(panels, rows.m) {
+                    self.sums(rows, panels, block, out.as_mut_ptr(), ldo);
+                    let channels = block.channel..block.channel + block.channels;
+                    if !w_zero.is_empty() {
+                        self.subtract_zeros(rows, &w_zero[channels.clone()], &mut out[block.channel..], ldo);
+                    }
+                    finish(&mut out[block.channel..], rows.m, channels);
                 }
-                finish(out, rows.m);
             });
         }
     }
@@ -342,22 +356,27 @@ impl Cut<'_> {
     }
 }
 
-/// From sums to the result of [`Dynamic`], in place.
+/// From sums of `channels` in `m` rows to the result of [`Dynamic`], in place.
 ///
 /// # Safety
-/// The CPU has the instruction set, and the epilogue has an entry for each of the `n` channels.
+/// The CPU has the instruction set, and the epilogue has an entry for each channel.
 #[inline(always)]
-pub(crate) unsafe fn finish_dynamic<S: Simd>(epilogue: &Dynamic<'_>, out: &mut [i32], [m, n, ldo]: [usize; 3]) {
-    for row in out.chunks_mut(ldo).take(m) {
-        for (i, chunk) in row[..n].chunks_mut(PANEL).enumerate() {
-            let (c, len) = (i * PANEL, chunk.len());
-            // SAFETY: the chunk has `len` channels from `c` on, and so have the epilogue's slices.
-            unsafe {
-                let sum = S::load_i32(chunk.as_ptr(), len);
-                let wsum = S::load_i32(epilogue.wsum[c..].as_ptr(), len);
-                let centred = S::sub(sum, S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero))));
-                let scale = S::mul_f32(S::splat_f32(epilogue.a_scale), S::load_f32(epilogue.scale[c..].as_ptr(), len));
-                let bias = S::load_f32(epilogue.bias[c..].as_ptr(), len);
+pub(crate) unsafe fn finish_dynamic<S: Simd>(
+    epilogue: &Dynamic<'_>,
+    out: &mut [i32],
+    [m, ldo]: [usize; 2],
+    channels: Range<usize>,
+) {
+    for first in channels.clone().step_by(PANEL) {
+        let len = (channels.end - first).min(PANEL);
+        // SAFETY: there are `len` channels from `first` on, in the epilogue's slices and in each chunk.
+        unsafe {
+            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
+            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+            let scale = S::mul_f32(S::splat_f32(epilogue.a_scale), S::load_f32(epilogue.scale[first..].as_ptr(), len));
+            let bias = S::load_f32(epilogue.bias[first..].as_ptr(), len);
+            for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
+                let centred = S::sub(S::load_i32(chunk[..len].as_ptr(), len), zeros);
                 let real = S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias);
                 S::store_f32(chunk.as_mut_ptr().cast(), real, len);
             }
@@ -365,20 +384,26 @@ pub(crate) unsafe fn finish_dynamic<S: Simd>(epilogue: &Dynamic<'_>, out: &mut [
     }
 }
 
-/// From sums to the result of [`Raw`], in place.
+/// From sums of `channels` in `m` rows to the result of [`Raw`], in place.
 ///
 /// # Safety
 /// As for [`finish_dynamic`].
 #[inline(always)]
-pub(crate) unsafe fn finish_raw<S: Simd>(epilogue: &Raw<'_>, out: &mut [i32], [m, n, ldo]: [usize; 3]) {
-    for row in out.chunks_mut(ldo).take(m) {
-        for (i, chunk) in row[..n].chunks_mut(PANEL).enumerate() {
-            let len = chunk.len();
-            // SAFETY: the chunk has `len` channels, and so has the epilogue's slice.
-            unsafe {
-                let wsum = S::load_i32(epilogue.wsum[i * PANEL..].as_ptr(), len);
-                let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
-                S::store_i32(chunk.as_mut_ptr(), S::sub(S::load_i32(chunk.as_ptr(), len), zeros), len);
+pub(crate) unsafe fn finish_raw<S: Simd>(
+    epilogue: &Raw<'_>,
+    out: &mut [i32],
+    [m, ldo]: [usize; 2],
+    channels: Range<usize>,
+) {
+    for first in channels.clone().step_by(PANEL) {
+        let len = (channels.end - first).min(PANEL);
+        // SAFETY: as in `finish_dynamic`.
+        unsafe {
+            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
+            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+            for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
+                let sums = S::load_i32(chunk[..len].as_ptr(), len);
+                S::store_i32(chunk.as_mut_ptr(), S::sub(sums, zeros), len);
             }
         }
     }
@@ -389,15 +414,12 @@ pub(crate) unsafe fn finish_raw<S: Simd>(epilogue: &Raw<'_>, out: &mut [i32], [m
 struct Block {
     channel: usize,
     channels: usize,
+    /// Width of its tiles.
+    panels: usize,
 }
 
-impl Block {
-    const fn panels(self) -> usize {
-        self.channels.div_ceil(PANEL)
-    }
-}
-
-/// Equal tiles, one below the other.
+/// Equal tiles: one below the other or, where they are of one row, side by side.
+#[derive(Clone, Copy)]
 struct Stack {
     first: usize,
     rows: usize,
@@ -405,7 +427,7 @@ struct Stack {
 }
 
 /// A range of rows, spread evenly over the fewest tiles of at most `largest` rows: the larger tiles come first.
-fn spread(range: core::ops::Range<usize>, largest: usize) -> impl Iterator<Item = Stack> {
+fn spread(range: Range<usize>, largest: usize) -> impl Iterator<Item = Stack> {
     let tiles = range.len().div_ceil(largest).max(1);
     let (rows, larger) = (range.len() / tiles, range.len() % tiles);
     let stacks = [

@@ -17,7 +17,7 @@ pub(crate) unsafe fn avg<S: Simd>(p: &AvgPoolParams, input: &[u8], taps: &Taps<'
                 let quanta = Quanta::<S>::new(p.zero, p.lo, p.hi);
                 let sum = sum::<S>(input, taps, point, i * PANEL, i32::from(p.a_zero));
                 let real = S::mul_f32(S::to_f32(sum), S::splat_f32(scale));
-                S::store_u8(out.as_mut_ptr(), quanta.requantize([real; 2])[0], out.len());
+                S::store_u8(out.as_mut_ptr(), quanta.quantize([real; 4]), 0, out.len());
             }
         }
     }

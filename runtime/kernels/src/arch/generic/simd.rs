@@ -1,6 +1,7 @@
 //! What an instruction set brings.
 
 use super::tile::{self, Tile};
+use crate::panel::PANEL;
 
 /// Vectors of the 16 channels of a panel and the operations that kernels are made of.
 ///
@@ -13,7 +14,7 @@ pub(crate) trait Simd: Copy {
     type I32: Copy;
     /// 16 numbers.
     type F32: Copy;
-    /// 16 bytes.
+    /// The bytes of four vectors.
     type Bytes: Copy;
     /// 16 sums of products in progress.
     type Acc: Copy;
@@ -97,10 +98,20 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_i32(to: *mut i32, value: Self::I32, len: usize);
     /// Reads 16 bytes.
     unsafe fn load_u8(from: *const u8) -> Self::I32;
-    /// `max(q + zero, lo)` of two vectors as bytes, saturating; `zero` is repeated in every 16 bits, `lo` in every 8.
-    unsafe fn narrow(q: [Self::I32; 2], zero: Self::I32, lo: Self::I32) -> [Self::Bytes; 2];
-    /// Writes `len` bytes.
-    unsafe fn store_u8(to: *mut u8, value: Self::Bytes, len: usize);
+    /// `max(min(q + zero, hi), lo)` of four vectors as bytes, saturating; where the output is PLAIN, `zero` and `lo` are 0 and `hi` is
+    /// 255. `zero` is repeated in every 16 bits, `lo` and `hi` in every 8.
+    unsafe fn narrow<const PLAIN: bool>(q: [Self::I32; 4], bounds: &Bounds<Self::I32>) -> Self::Bytes;
+    /// Writes the first `len` bytes of the vector `at` of four.
+    unsafe fn store_u8(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize);
+    /// Writes the first `len` bytes, more than 16 and up to 32, of the vectors `at` and `at + 1` one after the other; `at` is even.
+    #[inline(always)]
+    unsafe fn store_pair(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self::store_u8(to, bytes, at, PANEL);
+            Self::store_u8(to.add(PANEL), bytes, at + 1, len - PANEL);
+        }
+    }
     /// `a + b`, wrapping.
     unsafe fn add(a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a - b`, wrapping.
@@ -116,8 +127,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_f32(to: *mut f32, value: Self::F32, len: usize);
     /// Conversion, rounded to nearest.
     unsafe fn to_f32(value: Self::I32) -> Self::F32;
-    /// Conversion of numbers up to 2^15, rounded to nearest with ties to even. Where that lies below -2^22, any integer up to
-    /// -2^22 will do: [`Simd::narrow`] saturates it.
+    /// Conversion of numbers of magnitude below 2^31, rounded to nearest with ties to even. Beyond 2^22 any integer will do that is
+    /// beyond it too, on the same side: [`Simd::narrow`] saturates it. What is less than -2^31 counts as such.
     unsafe fn round(value: Self::F32) -> Self::I32;
     /// `a + b`.
     unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32;
@@ -125,16 +136,34 @@ pub(crate) trait Simd: Copy {
     unsafe fn mul_f32(a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a / b`.
     unsafe fn div_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Whether [`Simd::quotient`] is faster than [`Simd::div_f32`].
+    const MULTIPLIES: bool = false;
+    /// `a / b` from `inverse`, the quotient of 1 and `b`, rounded to nearest as [`Simd::div_f32`] rounds it, where [`Divisor`] allows it;
+    /// beyond 2^20 it may differ in its last bits. Only called where `MULTIPLIES` holds.
+    #[inline(always)]
+    unsafe fn quotient(a: Self::F32, b: Self::F32, inverse: Self::F32) -> Self::F32 {
+        let _ = inverse;
+        // SAFETY: the caller's promise.
+        unsafe { Self::div_f32(a, b) }
+    }
     /// The smaller; `b` where either is no number.
     unsafe fn min_f32(a: Self::F32, b: Self::F32) -> Self::F32;
+}
+
+/// What [`Simd::narrow`] keeps to.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds<V> {
+    pub zero: V,
+    pub lo: V,
+    pub hi: V,
 }
 
 /// Output quantization, one value for all channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quanta<S: Simd> {
-    zero: S::I32,
-    lo: S::I32,
+    bounds: Bounds<S::I32>,
     above: S::F32,
+    plain: bool,
 }
 
 impl<S: Simd> Quanta<S> {
@@ -145,24 +174,97 @@ impl<S: Simd> Quanta<S> {
         // SAFETY: the caller's promise.
         unsafe {
             Self {
-                zero: S::splat_i32(i32::from(zero) * 0x1_0001),
-                lo: S::splat_i32(i32::from_ne_bytes([lo; 4])),
+                bounds: Bounds {
+                    zero: S::splat_i32(i32::from(zero) * 0x1_0001),
+                    lo: S::splat_i32(i32::from_ne_bytes([lo; 4])),
+                    hi: S::splat_i32(i32::from_ne_bytes([hi; 4])),
+                },
                 above: S::splat_f32((i32::from(hi) - i32::from(zero)) as f32),
+                plain: [zero, lo, hi] == [0, 0, 255],
             }
         }
     }
 
-    /// Two vectors of real numbers in quanta, as `epilogue::requantize` defines it. The lower bound is applied to bytes:
-    /// rounding keeps order, and whatever lies below the range of an integer saturates.
+    /// What vectors are narrowed to.
+    #[inline(always)]
+    pub(crate) fn bounds(&self) -> &Bounds<S::I32> {
+        &self.bounds
+    }
+
+    /// Whether saturation to bytes is all that [`Quanta::requantize`] has to do.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Four vectors of real numbers in quanta, as `epilogue::requantize` defines it, of magnitude below 2^31. The bounds are
+    /// applied to bytes: rounding keeps order, and whatever lies beyond the range of a byte saturates.
     ///
     /// # Safety
     /// The CPU has the instruction set.
     #[inline(always)]
-    pub(crate) unsafe fn requantize(&self, real: [S::F32; 2]) -> [S::Bytes; 2] {
+    pub(crate) unsafe fn requantize<const PLAIN: bool>(&self, reals: [S::F32; 4]) -> S::Bytes {
         // SAFETY: the caller's promise.
         unsafe {
-            let q = [S::round(S::min_f32(real[0], self.above)), S::round(S::min_f32(real[1], self.above))];
-            S::narrow(q, self.zero, self.lo)
+            // One by one and no `map`, whose closure would have to be inlined.
+            let q = [S::round(reals[0]), S::round(reals[1]), S::round(reals[2]), S::round(reals[3])];
+            S::narrow::<PLAIN>(q, &self.bounds)
         }
+    }
+
+    /// The same of any numbers; one that is none becomes the upper bound.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn quantize(&self, reals: [S::F32; 4]) -> S::Bytes {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.requantize::<false>([
+                S::min_f32(reals[0], self.above),
+                S::min_f32(reals[1], self.above),
+                S::min_f32(reals[2], self.above),
+                S::min_f32(reals[3], self.above),
+            ])
+        }
+    }
+}
+
+/// One divisor of many numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Divisor<S: Simd> {
+    value: S::F32,
+    inverse: S::F32,
+    multiplies: bool,
+}
+
+impl<S: Simd> Divisor<S> {
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn new(value: f32) -> Self {
+        // A quotient estimated by the rounded inverse and corrected once by its exact remainder is rounded correctly unless all bits of the
+        // divisor's significand are ones (Markstein, IA-64 and Elementary Functions, 2000, theorem 8.5); the bounds keep
+        // the remainder from underflow.
+        let significand = value.to_bits() & 0x7f_ffff;
+        let multiplies = S::MULTIPLIES && (1e-18..1e18).contains(&value) && significand != 0x7f_ffff;
+        // SAFETY: the caller's promise.
+        unsafe { Self { value: S::splat_f32(value), inverse: S::splat_f32(1.0 / value), multiplies } }
+    }
+
+    /// Whether [`Divisor::divide`] may multiply.
+    #[inline(always)]
+    pub(crate) fn multiplies(&self) -> bool {
+        self.multiplies
+    }
+
+    /// Numbers divided by this; those beyond 2^20 may differ in their last bits if it MULTIPLIES.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    pub(crate) unsafe fn divide<const MULTIPLIES: bool>(&self, a: S::F32) -> S::F32 {
+        // SAFETY: the caller's promise.
+        unsafe { if MULTIPLIES { S::quotient(a, self.value, self.inverse) } else { S::div_f32(a, self.value) } }
     }
 }

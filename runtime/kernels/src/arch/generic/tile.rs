@@ -28,7 +28,7 @@ pub(crate) struct Tile {
     pub weights: *const i8,
     /// Bytes of a panel.
     pub panel_len: usize,
-    /// Channels of the tile, at most `16 * NP`, more than `16 * (NP - 1)`.
+    /// Channels of the tile and of those beside it.
     pub channels: usize,
     /// Elements from one output row to the next.
     pub ldo: usize,
@@ -48,16 +48,42 @@ pub(crate) struct TileRequant {
     pub hi: u8,
 }
 
-/// As many tiles as the last argument says, one below the other.
+impl Tile {
+    /// Goes on to the tile at its right, of a single row; gives how many channels lie behind it.
+    #[inline(always)]
+    fn pass<const NP: usize>(&mut self) -> usize {
+        self.weights = self.weights.wrapping_add(NP * self.panel_len);
+        self.channels -= NP * PANEL;
+        NP * PANEL
+    }
+}
+
+impl TileRequant {
+    /// Of the tile at the right of `channels` channels.
+    #[inline(always)]
+    fn after(self, channels: usize) -> Self {
+        Self {
+            bias: self.bias.wrapping_add(channels),
+            scale: self.scale.wrapping_add(channels),
+            w_zero: if self.w_zero.is_null() { self.w_zero } else { self.w_zero.wrapping_add(channels) },
+            ..self
+        }
+    }
+}
+
+/// As many tiles as the last argument says: one below the other or, where they are of one row, side by side.
 pub(crate) type RequantTile = unsafe fn(&Tile, &TileRequant, *mut u8, usize);
 pub(crate) type SumTile = unsafe fn(&Tile, *mut i32, usize);
 
+/// Vectors that are narrowed to bytes together.
+const VECTORS: usize = 4;
+
 type Sums<S, const MR: usize, const NP: usize> = [[<S as Simd>::Acc; NP]; MR];
 
-/// Writes requantized bytes: `tiles` tiles, one below the other.
+/// Writes requantized bytes of `tiles` tiles.
 ///
 /// # Safety
-/// The CPU has the instruction set, and the operands are valid for `tiles * MR` rows and NP panels.
+/// The CPU has the instruction set, and the operands are valid for the tiles, which are MR rows by NP panels each.
 #[inline(always)]
 pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, const KU: usize>(
     tile: &Tile,
@@ -67,13 +93,21 @@ pub(crate) unsafe fn requant_tiles<S: Simd, const MR: usize, const NP: usize, co
 ) {
     let (mut tile, mut epilogue, mut out) = (*tile, *epilogue, out);
     // SAFETY: the caller's promise.
-    let offsets = unsafe { S::offsets::<NP>(&tile) };
-    for _ in 0..tiles {
+    let mut offsets = unsafe { S::offsets::<NP>(&tile) };
+    for left in (0..tiles).rev() {
         // SAFETY: the caller's promise.
         unsafe { requant_tile::<S, MR, NP, KU>(&tile, offsets, &epilogue, out) };
-        tile.offset += MR * tile.lda;
-        epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
-        out = out.wrapping_add(MR * tile.ldo);
+        if MR > 1 {
+            tile.offset += MR * tile.lda;
+            epilogue.row_sums = epilogue.row_sums.wrapping_add(MR);
+            out = out.wrapping_add(MR * tile.ldo);
+        } else if left > 0 {
+            let channels = tile.pass::<NP>();
+            epilogue = epilogue.after(channels);
+            out = out.wrapping_add(channels);
+            // SAFETY: the caller's promise.
+            offsets = unsafe { S::offsets::<NP>(&tile) };
+        }
     }
 }
 
@@ -104,25 +138,55 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
         }
         let sums = S::products::<MR, NP, KU>(tile, init);
         let quanta = Quanta::<S>::new(epilogue.zero, epilogue.lo, epilogue.hi);
+        if quanta.is_plain() {
+            finish::<S, MR, NP, true>(tile, &sums, epilogue, &quanta, out);
+        } else {
+            finish::<S, MR, NP, false>(tile, &sums, epilogue, &quanta, out);
+        }
+    }
+}
+
+/// Requantizes the sums and writes them, four vectors at a time.
+///
+/// # Safety
+/// As for [`requant_tiles`], of one tile.
+#[inline(always)]
+unsafe fn finish<S: Simd, const MR: usize, const NP: usize, const PLAIN: bool>(
+    tile: &Tile,
+    sums: &[[S::I32; NP]; MR],
+    epilogue: &TileRequant,
+    quanta: &Quanta<S>,
+    out: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let mut scale = [S::splat_f32(0.0); NP];
         for (p, scale) in scale.iter_mut().enumerate() {
             *scale = S::load_f32(epilogue.scale.add(p * PANEL), channels_of(tile, p));
         }
-        for i in (0..MR * NP).step_by(2) {
-            let pair = [i, (i + 1).min(MR * NP - 1)];
-            let real = |i: usize| (sums[i / NP][i % NP], scale[i % NP]);
-            let [(a, a_scale), (b, b_scale)] = [real(pair[0]), real(pair[1])];
-            let reals = [S::mul_f32(S::to_f32(a), a_scale), S::mul_f32(S::to_f32(b), b_scale)];
-            let bytes = quanta.requantize(reals);
-            for (bytes, i) in bytes.into_iter().zip(pair) {
-                let (r, p) = (i / NP, i % NP);
-                S::store_u8(out.add(r * tile.ldo + p * PANEL), bytes, channels_of(tile, p));
+        for first in (0..MR * NP).step_by(VECTORS) {
+            let mut reals = [scale[0]; VECTORS];
+            for (real, i) in reals.iter_mut().zip(first..) {
+                let i = i.min(MR * NP - 1);
+                *real = S::mul_f32(S::to_f32(sums[i / NP][i % NP]), scale[i % NP]);
+            }
+            let bytes = quanta.requantize::<PLAIN>(reals);
+            let count = VECTORS.min(MR * NP - first);
+            for at in 0..count {
+                let (r, p) = ((first + at) / NP, (first + at) % NP);
+                let to = out.add(r * tile.ldo + p * PANEL);
+                // Where panels are even, so is the place of the first of two.
+                match NP % 2 {
+                    0 if p % 2 == 0 => S::store_pair(to, bytes, at, (tile.channels - p * PANEL).min(2 * PANEL)),
+                    0 => (),
+                    _ => S::store_u8(to, bytes, at, channels_of(tile, p)),
+                }
             }
         }
     }
 }
 
-/// Writes the sums themselves: `tiles` tiles, one below the other.
+/// Writes the sums themselves of `tiles` tiles.
 ///
 /// # Safety
 /// As for [`requant_tiles`].
@@ -134,8 +198,8 @@ pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const 
 ) {
     let (mut tile, mut out) = (*tile, out);
     // SAFETY: the caller's promise.
-    let offsets = unsafe { S::offsets::<NP>(&tile) };
-    for _ in 0..tiles {
+    let mut offsets = unsafe { S::offsets::<NP>(&tile) };
+    for left in (0..tiles).rev() {
         // SAFETY: the caller's promise; panel `p` has the channels from `16 * p` on.
         unsafe {
             let sums = S::products::<MR, NP, KU>(&tile, [offsets; MR]);
@@ -145,8 +209,14 @@ pub(crate) unsafe fn sum_tiles<S: Simd, const MR: usize, const NP: usize, const 
                 }
             }
         }
-        tile.offset += MR * tile.lda;
-        out = out.wrapping_add(MR * tile.ldo);
+        if MR > 1 {
+            tile.offset += MR * tile.lda;
+            out = out.wrapping_add(MR * tile.ldo);
+        } else if left > 0 {
+            out = out.wrapping_add(tile.pass::<NP>());
+            // SAFETY: the caller's promise.
+            offsets = unsafe { S::offsets::<NP>(&tile) };
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::arch::wasm32::*;
 
+use crate::arch::generic::simd::Bounds;
+
 /// The bytes of two vectors in turns.
 #[inline]
 #[target_feature(enable = "simd128")]
@@ -98,10 +100,13 @@ pub(super) fn widen(bytes: v128) -> [v128; 4] {
 /// See `Simd::narrow`, for one vector.
 #[inline]
 #[target_feature(enable = "simd128")]
-pub(super) fn narrow(q: [v128; 4], zero: v128, lo: v128) -> v128 {
-    let low = i16x8_add_sat(i16x8_narrow_i32x4(q[0], q[1]), zero);
-    let high = i16x8_add_sat(i16x8_narrow_i32x4(q[2], q[3]), zero);
-    u8x16_max(u8x16_narrow_i16x8(low, high), lo)
+pub(super) fn narrow<const PLAIN: bool>(q: [v128; 4], bounds: &Bounds<[v128; 4]>) -> v128 {
+    let (low, high) = (i16x8_narrow_i32x4(q[0], q[1]), i16x8_narrow_i32x4(q[2], q[3]));
+    if PLAIN {
+        return u8x16_narrow_i16x8(low, high);
+    }
+    let (low, high) = (i16x8_add_sat(low, bounds.zero[0]), i16x8_add_sat(high, bounds.zero[0]));
+    u8x16_max(u8x16_min(u8x16_narrow_i16x8(low, high), bounds.hi[0]), bounds.lo[0])
 }
 
 /// See `Simd::min_f32`. `pmin` gives its first operand unless the second is smaller, as for what is no number it never is. But in a
@@ -126,7 +131,7 @@ macro_rules! lanes {
     () => {
         type I32 = [v128; 4];
         type F32 = [v128; 4];
-        type Bytes = v128;
+        type Bytes = [v128; 4];
 
         #[inline]
         #[target_feature(enable = "simd128")]
@@ -153,14 +158,17 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "simd128")]
-        unsafe fn narrow(q: [[v128; 4]; 2], zero: [v128; 4], lo: [v128; 4]) -> [v128; 2] {
-            q.map(|q| $crate::arch::wasm32::v128::narrow(q, zero[0], lo[0]))
+        unsafe fn narrow<const PLAIN: bool>(
+            q: [[v128; 4]; 4],
+            bounds: &$crate::arch::generic::simd::Bounds<[v128; 4]>,
+        ) -> [v128; 4] {
+            q.map(|q| $crate::arch::wasm32::v128::narrow::<PLAIN>(q, bounds))
         }
         #[inline]
         #[target_feature(enable = "simd128")]
-        unsafe fn store_u8(to: *mut u8, value: v128, len: usize) {
+        unsafe fn store_u8(to: *mut u8, bytes: [v128; 4], at: usize, len: usize) {
             // SAFETY: the caller's promise.
-            unsafe { $crate::arch::wasm32::v128::store_u8(to, value, len) }
+            unsafe { $crate::arch::wasm32::v128::store_u8(to, bytes[at], len) }
         }
         #[inline]
         #[target_feature(enable = "simd128")]

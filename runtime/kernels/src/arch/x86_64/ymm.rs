@@ -2,6 +2,8 @@
 
 use core::arch::x86_64::*;
 
+use crate::arch::generic::simd::Bounds;
+
 /// Which of 8 lanes lie below `len`, for masked loads and stores.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -62,17 +64,20 @@ pub(super) unsafe fn byte_sum(from: *const u8, len: usize) -> i32 {
     total
 }
 
-/// See `Simd::narrow`.
+/// See `Simd::narrow`, for two vectors.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn narrow(q: [[__m256i; 2]; 2], zero: __m256i, lo: __m256i) -> [__m128i; 2] {
-    let first = _mm256_adds_epi16(_mm256_packs_epi32(q[0][0], q[0][1]), zero);
-    let second = _mm256_adds_epi16(_mm256_packs_epi32(q[1][0], q[1][1]), zero);
-    let bytes = _mm256_max_epu8(_mm256_packus_epi16(first, second), lo);
+pub(super) fn narrow<const PLAIN: bool>(q: [[__m256i; 2]; 2], bounds: &Bounds<[__m256i; 2]>) -> __m256i {
+    let mut words = [_mm256_packs_epi32(q[0][0], q[0][1]), _mm256_packs_epi32(q[1][0], q[1][1])];
+    if !PLAIN {
+        words = [_mm256_adds_epi16(words[0], bounds.zero[0]), _mm256_adds_epi16(words[1], bounds.zero[0])];
+    }
+    let mut bytes = _mm256_packus_epi16(words[0], words[1]);
+    if !PLAIN {
+        bytes = _mm256_max_epu8(_mm256_min_epu8(bytes, bounds.hi[0]), bounds.lo[0]);
+    }
     // In each 128 bits the packs leave 4 channels of each of the four registers.
-    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    let both = _mm256_permutevar8x32_epi32(bytes, order);
-    [_mm256_castsi256_si128(both), _mm256_extracti128_si256::<1>(both)]
+    _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
 }
 
 /// # Safety
@@ -113,7 +118,7 @@ macro_rules! lanes {
     () => {
         type I32 = [__m256i; 2];
         type F32 = [__m256; 2];
-        type Bytes = __m128i;
+        type Bytes = [__m256i; 2];
 
         #[inline]
         #[target_feature(enable = "avx2")]
@@ -154,14 +159,32 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn narrow(q: [Self::I32; 2], zero: Self::I32, lo: Self::I32) -> [__m128i; 2] {
-            $crate::arch::x86_64::ymm::narrow(q, zero[0], lo[0])
+        unsafe fn narrow<const PLAIN: bool>(
+            q: [Self::I32; 4],
+            bounds: &$crate::arch::generic::simd::Bounds<Self::I32>,
+        ) -> Self::Bytes {
+            use $crate::arch::x86_64::ymm::narrow;
+            [narrow::<PLAIN>([q[0], q[1]], bounds), narrow::<PLAIN>([q[2], q[3]], bounds)]
         }
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn store_u8(to: *mut u8, value: __m128i, len: usize) {
+        unsafe fn store_u8(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize) {
+            let pair = bytes[at / 2];
+            let value = if at % 2 == 0 { _mm256_castsi256_si128(pair) } else { _mm256_extracti128_si256::<1>(pair) };
             // SAFETY: the caller's promise.
             unsafe { $crate::arch::x86_64::ymm::store_u8(to, value, len) }
+        }
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        unsafe fn store_pair(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                if len == 32 {
+                    return _mm256_storeu_si256(to.cast(), bytes[at / 2]);
+                }
+                Self::store_u8(to, bytes, at, 16);
+                Self::store_u8(to.add(16), bytes, at + 1, len - 16);
+            }
         }
         #[inline]
         #[target_feature(enable = "avx2")]

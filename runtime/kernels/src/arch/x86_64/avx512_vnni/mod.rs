@@ -7,7 +7,7 @@ mod pool;
 
 use core::arch::x86_64::*;
 
-use crate::arch::generic::simd::Simd;
+use crate::arch::generic::simd::{Bounds, Simd};
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
 pub(crate) use depthwise::depthwise;
@@ -18,14 +18,12 @@ pub(crate) use pool::POOL;
 #[derive(Clone, Copy)]
 struct Zmm;
 
-/// Index of the byte that goes to each place when four vectors of 16 channels become `[16][4]`. Two lie in the first of two
-/// registers, two in the second, whose bytes count from 64.
+/// Index of the byte that goes to each place when four vectors of 16 channels become `[16][4]`.
 const INTERLEAVE: [u8; 64] = {
     let mut index = [0; 64];
     let mut i = 0;
     while i < 64 {
-        let tap = i % 4;
-        index[i] = (tap / 2 * 64 + tap % 2 * 16 + i / 4) as u8;
+        index[i] = (i % 4 * 16 + i / 4) as u8;
         i += 1;
     }
     index
@@ -34,6 +32,21 @@ const INTERLEAVE: [u8; 64] = {
 /// The first `len` lanes.
 fn mask(len: usize) -> __mmask16 {
     (u32::MAX >> (32 - len)) as u16
+}
+
+/// See `Simd::narrow`, but each 128 bits of the result have four bytes of each vector.
+#[inline]
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
+fn pack<const PLAIN: bool>(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
+    let mut words = [_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3])];
+    if !PLAIN {
+        words = [_mm512_adds_epi16(words[0], bounds.zero), _mm512_adds_epi16(words[1], bounds.zero)];
+    }
+    let mut bytes = _mm512_packus_epi16(words[0], words[1]);
+    if !PLAIN {
+        bytes = _mm512_max_epu8(_mm512_min_epu8(bytes, bounds.hi), bounds.lo);
+    }
+    bytes
 }
 
 macro_rules! zmm {
@@ -48,11 +61,22 @@ macro_rules! zmm {
 impl Simd for Zmm {
     type I32 = __m512i;
     type F32 = __m512;
-    type Bytes = __m128i;
+    type Bytes = __m512i;
     type Acc = __m512i;
     type Splat = __m512i;
     type Quads = __m512i;
     type Weights = __m512i;
+
+    const MULTIPLIES: bool = true;
+
+    #[inline]
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
+    unsafe fn narrow<const PLAIN: bool>(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
+        let bytes = pack::<PLAIN>(q, bounds);
+        // In each 128 bits the packs leave 4 channels of each vector.
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        _mm512_permutexvar_epi32(order, bytes)
+    }
 
     zmm! {
         fn start(from: __m512i) -> __m512i { from }
@@ -69,10 +93,13 @@ impl Simd for Zmm {
         fn quads(from: [*const u8; 4]) -> __m512i {
             // SAFETY: the caller's promise of 16 bytes each; the table has 64.
             unsafe {
-                let first = _mm256_loadu2_m128i(from[1].cast(), from[0].cast());
-                let second = _mm256_loadu2_m128i(from[3].cast(), from[2].cast());
-                let order = _mm512_loadu_si512(INTERLEAVE.as_ptr().cast());
-                _mm512_permutex2var_epi8(_mm512_castsi256_si512(first), order, _mm512_castsi256_si512(second))
+                let [first, second, third, fourth] = from.map(|from| _mm_loadu_si128(from.cast()));
+                // Loads that leave the other lanes alone take less of the port for shuffles than insertions do.
+                let mut taps = _mm512_castsi128_si512(first);
+                taps = _mm512_mask_broadcast_i32x4(taps, 0x00f0, second);
+                taps = _mm512_mask_broadcast_i32x4(taps, 0x0f00, third);
+                taps = _mm512_mask_broadcast_i32x4(taps, 0xf000, fourth);
+                _mm512_permutexvar_epi8(_mm512_loadu_si512(INTERLEAVE.as_ptr().cast()), taps)
             }
         }
         fn dot_quads(acc: __m512i, a: __m512i, w: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
@@ -100,17 +127,20 @@ impl Simd for Zmm {
             // SAFETY: the caller's promise of 16 bytes.
             _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(from.cast()) })
         }
-        fn narrow(q: [__m512i; 2], zero: __m512i, lo: __m512i) -> [__m128i; 2] {
-            let words = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero);
-            let bytes = _mm512_max_epu8(_mm512_packus_epi16(words, words), lo);
-            // In each 128 bits the packs leave 4 channels of the first vector, 4 of the second, and both again.
-            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
-            let both = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, bytes));
-            [_mm256_castsi256_si128(both), _mm256_extracti128_si256::<1>(both)]
-        }
-        fn store_u8(to: *mut u8, value: __m128i, len: usize) -> () {
+        fn store_u8(to: *mut u8, bytes: __m512i, at: usize, len: usize) -> () {
+            let value = match at {
+                0 => _mm512_castsi512_si128(bytes),
+                1 => _mm512_extracti32x4_epi32::<1>(bytes),
+                2 => _mm512_extracti32x4_epi32::<2>(bytes),
+                _ => _mm512_extracti32x4_epi32::<3>(bytes),
+            };
             // SAFETY: the caller's promise of `len` bytes.
             unsafe { _mm_mask_storeu_epi8(to.cast(), mask(len), value) }
+        }
+        fn store_pair(to: *mut u8, bytes: __m512i, at: usize, len: usize) -> () {
+            let value = if at == 0 { _mm512_castsi512_si256(bytes) } else { _mm512_extracti64x4_epi64::<1>(bytes) };
+            // SAFETY: the caller's promise of `len` bytes.
+            unsafe { _mm256_mask_storeu_epi8(to.cast(), u32::MAX >> (32 - len), value) }
         }
         fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
         fn sub(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
@@ -129,6 +159,13 @@ impl Simd for Zmm {
         fn add_f32(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
         fn mul_f32(a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
         fn div_f32(a: __m512, b: __m512) -> __m512 { _mm512_div_ps(a, b) }
+        fn quotient(a: __m512, b: __m512, inverse: __m512) -> __m512 {
+            let estimate = _mm512_mul_ps(a, inverse);
+            let remainder = _mm512_fnmadd_ps(estimate, b, a);
+            let small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(estimate), _mm512_set1_ps(1_048_576.0));
+            // What is infinite or no number stays as it is.
+            _mm512_mask3_fmadd_ps(remainder, inverse, estimate, small)
+        }
         fn min_f32(a: __m512, b: __m512) -> __m512 { _mm512_min_ps(a, b) }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use dunlin_engine::artifact::{Artifact, ArtifactError, Expected, Golden, Names};
 use dunlin_engine::model::{Model, Place, TensorDef};
 use dunlin_engine::task::{Task, TaskSpec};
-use dunlin_engine::{Plan, Session};
+use dunlin_engine::{Family, Plan, Session};
 use serde::Serialize;
 
 use crate::args::{InspectArgs, ThreadArgs};
@@ -29,6 +29,8 @@ struct Inspection {
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
     operators: Vec<Operator>,
+    /// Those of `dunlin-engine` that a build for this model needs.
+    features: Vec<&'static str>,
     quantization: Vec<Quantized>,
     memory: Memory,
     golden: Vec<GoldenInfo>,
@@ -206,6 +208,7 @@ impl Inspection {
             inputs: inputs.collect(),
             outputs: outputs.collect(),
             operators: operators(plan, &names),
+            features: Family::of(model).filter_map(Family::feature).collect(),
             quantization: quantization(model),
             memory: Memory::new(artifact, session),
             golden: golden(artifact)?,
@@ -245,6 +248,12 @@ impl Inspection {
                 bytes(scratch_bytes)
             )?;
         }
+        writeln!(
+            out,
+            "a build for this model alone: dunlin-engine = {{ version = \"{}\", default-features = false, features = [{}] }}",
+            env!("CARGO_PKG_VERSION"),
+            self.features.iter().map(|feature| format!("\"{feature}\"")).collect::<Vec<_>>().join(", ")
+        )?;
         for golden in &self.golden {
             golden.show(out)?;
         }

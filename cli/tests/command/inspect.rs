@@ -25,6 +25,7 @@ fn json_has_documented_fields() {
         "inputs",
         "outputs",
         "operators",
+        "features",
         "quantization",
         "memory",
         "golden",
@@ -37,6 +38,8 @@ fn json_has_documented_fields() {
         &["arena_bytes", "scratch_bytes", "two_threads", "plan_bytes", "session_bytes", "weight_bytes", "tensors"],
     );
     assert_eq!(json["task"]["kind"], "image");
+    // What runtime/engine/tests/families.rs builds with and without.
+    assert_eq!(json["features"], serde_json::json!(["int8-conv", "int8-product", "int8-elementwise", "int8-pool"]));
     assert_eq!(json["labels"][3], "cat");
     let kinds: Vec<&str> =
         json["sections"].as_array().expect("an array").iter().filter_map(|s| s["kind"].as_str()).collect();
@@ -48,7 +51,15 @@ fn json_has_documented_fields() {
 #[test]
 fn people_see_sections_operators_and_memory() {
     let out = dunlin!("inspect", shipped()).success();
-    for words in ["sections", "operators", "memory:", "golden: seed 0", "labels: airplane, automobile", "card:"] {
+    for words in [
+        "sections",
+        "operators",
+        "memory:",
+        "features = [\"int8-conv\"",
+        "golden: seed 0",
+        "labels: airplane, automobile",
+        "card:",
+    ] {
         assert!(out.contains(words), "'{words}' isn't in:\n{out}");
     }
 }

@@ -107,6 +107,13 @@ pub enum InferError {
         /// What is wrong, in a few words.
         what: &'static str,
     },
+    /// An operator that this build leaves out (the application that was built with too few features).
+    LeftOut {
+        /// The operator.
+        op: &'static str,
+        /// The feature that has it.
+        feature: &'static str,
+    },
 }
 
 impl core::fmt::Display for InferError {
@@ -120,6 +127,9 @@ impl core::fmt::Display for InferError {
                 write!(f, "{op} can't take a tensor of shape {found} as operand {operand}")
             }
             Self::Parameter { op, what } => write!(f, "{op}: {what}"),
+            Self::LeftOut { op, feature } => {
+                write!(f, "{op} is left out of this build: it needs dunlin-engine's feature {feature}")
+            }
         }
     }
 }

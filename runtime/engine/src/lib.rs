@@ -22,6 +22,7 @@ pub mod artifact;
 pub mod classifier;
 pub mod error;
 pub mod exec;
+mod family;
 pub mod model;
 pub mod op;
 pub mod plan;
@@ -35,6 +36,7 @@ pub use classifier::{Classifier, Scores};
 #[cfg(feature = "std")]
 pub use dunlin_kernels::Helper;
 pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind};
+pub use family::Family;
 pub use model::{Limits, ModelError};
 pub use plan::Plan;
 pub use session::Session;

@@ -131,11 +131,14 @@ impl Plan {
             self.halves = Halves { steps: steps + 1, work, scratch: most.max(both) };
         }
         let mut by_offset = core::array::from_fn(|i| i as u8);
-        by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| {
-            match self.model.tensors[node.outputs[usize::from(i)]].place {
-                Place::Arena(offset) | Place::File(offset) => offset,
-            }
-        });
+        let offset = |&i: &u8| match self.model.tensors[node.outputs[usize::from(i)]].place {
+            Place::Arena(offset) | Place::File(offset) => offset,
+        };
+        // Three at most: each place looks for its own, because a sort is much code.
+        for at in 0..node.outputs.len() {
+            let least = (at..node.outputs.len()).min_by_key(|&other| offset(&by_offset[other])).unwrap_or(at);
+            by_offset.swap(at, least);
+        }
         self.steps.push(Step { node: index, kernel, by_offset, halved });
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! The int8 operators: operands to kernels.
 
-use super::{Kernel, View, ViewMut};
+use super::movement::copied;
+use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::{MAX_RANK, Shape};
-use core::ops::Range;
 use dunlin_kernels::float::{reduce, softmax};
 use dunlin_kernels::{
     ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
@@ -21,43 +21,86 @@ pub(crate) struct MatMulParams {
     pub scale: f32,
 }
 
-pub(super) fn run(
+/// Carries out conversions between floats and bytes, and between bytes.
+pub(crate) fn convert(
     kernel: &Kernel,
     op: &Op,
-    lines: Option<Range<usize>>,
+    _: Lines,
     inputs: &[View<'_>],
-    output: &mut ViewMut<'_>,
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let Some(output) = filled(outputs) else { return Ok(()) };
+    match (kernel, op) {
+        (Kernel::Quantize { kernel, params }, _) => Ok(kernel.run(*params, inputs[0].f32s()?, output.bytes)?),
+        (Kernel::Dequantize { kernel, params }, _) => Ok(kernel.run(*params, inputs[0].bytes, output.f32s()?)?),
+        (_, Op::FlipSign {}) => {
+            flip_sign(inputs, output);
+            Ok(())
+        }
+        (_, Op::Reshape { .. }) => copied(&inputs[0], output),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out convolutions.
+pub(crate) fn filter(
+    kernel: &Kernel,
+    op: &Op,
+    lines: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
     scratch: &mut [u8],
 ) -> Result<(), RunError> {
-    let x = inputs[0].bytes;
-    if output.bytes.is_empty() {
-        return Ok(());
-    }
+    let Some(output) = filled(outputs) else { return Ok(()) };
     match kernel {
-        Kernel::Generic(_) | Kernel::Packed(..) | Kernel::FloatDepthwise(..) => Err(RunError::Plan),
         Kernel::Conv { .. } => conv(kernel, op, lines, inputs, output, scratch),
         Kernel::Depthwise { .. } => depthwise(kernel, op, lines, inputs, output, scratch),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out products, and what quantizes their rows.
+pub(crate) fn multiply(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    if let Op::DynamicQuantize {} = op {
+        return dynamic_quantize(inputs, outputs, kernel.isa()?);
+    }
+    let Some(output) = filled(outputs) else { return Ok(()) };
+    match kernel {
         Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output, scratch),
         Kernel::MatMul { kernel, params } => matmul(*kernel, params, op, inputs, output, scratch),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out functions of one element, or of two, and softmax.
+pub(crate) fn elementwise(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    let Some(output) = filled(outputs) else { return Ok(()) };
+    let x = inputs[0].bytes;
+    match kernel {
         Kernel::Add { kernel, params } => {
-            broadcast(inputs, output, scratch, |a, b, out| kernel.run(*params, a, b, out))
+            broadcast(inputs, output, scratch, &|a, b, out| kernel.run(*params, a, b, out))
         }
         Kernel::Mul { kernel, params } => {
-            broadcast(inputs, output, scratch, |a, b, out| kernel.run(*params, a, b, out))
+            broadcast(inputs, output, scratch, &|a, b, out| kernel.run(*params, a, b, out))
         }
         Kernel::Lookup(kernel) => {
             let table = inputs[1].bytes.try_into().map_err(|_| RunError::Plan)?;
             Ok(kernel.run(table, x, output.bytes)?)
-        }
-        Kernel::AvgPool { kernel, taps, params, scale, .. } => {
-            let taps = taps.taps();
-            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
-            images(x, image, output.bytes, result, |x, out| kernel.run(*params, x, &taps, scale, out))
-        }
-        Kernel::MaxPool { kernel, taps } => {
-            let taps = taps.taps();
-            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
-            images(x, image, output.bytes, result, |x, out| kernel.run(x, &taps, out))
         }
         Kernel::Softmax { isa, from, to, input, output: quantize } => {
             let Op::QSoftmax { log } = *op else { return Err(RunError::Plan) };
@@ -71,16 +114,45 @@ pub(super) fn run(
             }
             Ok(())
         }
-        Kernel::Quantize { kernel, params } => Ok(kernel.run(*params, inputs[0].f32s()?, output.bytes)?),
-        Kernel::Dequantize { kernel, params } => Ok(kernel.run(*params, x, output.f32s()?)?),
+        _ => Err(RunError::Plan),
     }
+}
+
+/// Carries out pools and means.
+pub(crate) fn pool(
+    kernel: &Kernel,
+    _: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let Some(output) = filled(outputs) else { return Ok(()) };
+    match kernel {
+        Kernel::AvgPool { kernel, taps, params, scale, .. } => {
+            let taps = taps.taps();
+            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
+            images(inputs[0].bytes, image, output.bytes, result, |x, out| kernel.run(*params, x, &taps, scale, out))
+        }
+        Kernel::MaxPool { kernel, taps } => {
+            let taps = taps.taps();
+            let (image, result) = (taps.input_len(), taps.points() * taps.shape().run);
+            images(inputs[0].bytes, image, output.bytes, result, |x, out| kernel.run(x, &taps, out))
+        }
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// The result, unless it has no elements.
+fn filled<'o, 'v>(outputs: &'o mut [ViewMut<'v>]) -> Option<&'o mut ViewMut<'v>> {
+    outputs.first_mut().filter(|output| !output.bytes.is_empty())
 }
 
 /// Added and taken away again, it rounds a small f32 to the nearest integer, ties to even: 1.5 * 2^23.
 const ROUND: f32 = 12_582_912.0;
 
 /// Every byte xor 0x80.
-pub(super) fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
+fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
     for (out, &x) in output.bytes.iter_mut().zip(inputs[0].bytes) {
         *out = x ^ 0x80;
     }
@@ -88,7 +160,7 @@ pub(super) fn flip_sign(inputs: &[View<'_>], output: &mut ViewMut<'_>) {
 
 /// Scale and zero point from the smallest and largest value (0 included), then the elements: ONNX
 /// DynamicQuantizeLinear. All equal to 0 gives scale 1.
-pub(super) fn dynamic_quantize(inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
+fn dynamic_quantize(inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
     let x = inputs[0].f32s()?;
     let [q, scale, zero] = outputs else { return Err(RunError::Plan) };
     let [min, max] = reduce::range(isa, x);
@@ -136,7 +208,7 @@ fn weight_zeros<'a>(inputs: &[View<'a>], operand: usize, first: usize, count: us
 }
 
 /// The tables of some lines, or of all.
-fn lines_of(taps: &TapsBuf, lines: Option<Range<usize>>) -> Result<Taps<'_>, RunError> {
+fn lines_of(taps: &TapsBuf, lines: Lines) -> Result<Taps<'_>, RunError> {
     match lines {
         None => Ok(taps.taps()),
         Some(lines) => taps.taps().lines(lines).ok_or(RunError::Plan),
@@ -146,7 +218,7 @@ fn lines_of(taps: &TapsBuf, lines: Option<Range<usize>>) -> Result<Taps<'_>, Run
 fn conv(
     kernel: &Kernel,
     op: &Op,
-    lines: Option<Range<usize>>,
+    lines: Lines,
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
@@ -179,7 +251,7 @@ fn conv(
 fn depthwise(
     kernel: &Kernel,
     op: &Op,
-    lines: Option<Range<usize>>,
+    lines: Lines,
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
@@ -338,12 +410,15 @@ pub(super) fn binary_scratch(operands: &[Info], results: &[Info]) -> usize {
     if same { 0 } else { 2 * results[0].shape.last() }
 }
 
+/// A function of two equally long runs of elements.
+type RowFn<'f> = &'f dyn Fn(&[u8], &[u8], &mut [u8]) -> Result<(), ShapeError>;
+
 /// Runs `one` on whole tensors of the same shape, else row by row, each operand's row stretched where it is broadcast.
 fn broadcast(
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
-    one: impl Fn(&[u8], &[u8], &mut [u8]) -> Result<(), ShapeError>,
+    one: RowFn<'_>,
 ) -> Result<(), RunError> {
     let (a, b) = (inputs[0], inputs[1]);
     let shape = output.shape;

@@ -1,14 +1,13 @@
 //! The kernel of a step: picked once, when the plan is built.
 
 use super::float::packed;
-use super::{View, ViewMut, int8};
+use super::{Lines, View, ViewMut, int8};
 use crate::error::{InferError, RunError};
 use crate::op::infer::Info;
 use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
 use crate::tensor::DType;
 use crate::tensor::Quant;
 use alloc::vec::Vec;
-use core::ops::Range;
 use dunlin_kernels::float::Fusion;
 use dunlin_kernels::float::{depthwise, packed::Packed};
 use dunlin_kernels::{
@@ -187,16 +186,20 @@ impl Kernel {
     pub fn run(
         &self,
         op: &Op,
-        lines: Option<Range<usize>>,
+        lines: Lines,
         inputs: &[View<'_>],
         outputs: &mut [ViewMut<'_>],
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
+        let code = op.code().map_err(|_| RunError::Plan)?;
+        (code.run)(self, op, lines, inputs, outputs, scratch)
+    }
+
+    /// The instruction set for an operator without a picked kernel.
+    pub fn isa(&self) -> Result<Isa, RunError> {
         match self {
-            Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
-            Self::Packed(kernel, _) => packed::packed(*kernel, op, inputs, &mut outputs[0], scratch),
-            Self::FloatDepthwise(kernel, _) => packed::depthwise(*kernel, op, inputs, &mut outputs[0], scratch),
-            kernel => int8::run(kernel, op, lines, inputs, &mut outputs[0], scratch),
+            Self::Generic(isa) => Ok(*isa),
+            _ => Err(RunError::Plan),
         }
     }
 

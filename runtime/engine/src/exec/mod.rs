@@ -4,14 +4,14 @@
 mod evaluate;
 #[cfg(test)]
 mod fixtures;
-mod float;
+pub(crate) mod float;
 mod halves;
 #[cfg(test)]
 mod halves_tests;
-mod int8;
+pub(crate) mod int8;
 mod kernel;
 mod macs;
-mod movement;
+pub(crate) mod movement;
 #[cfg(test)]
 mod robustness;
 mod walk;
@@ -28,46 +28,11 @@ use crate::error::RunError;
 use crate::op::Op;
 use crate::op::infer::Info;
 use crate::tensor::{DType, Quant, Shape};
-use dunlin_kernels::Isa;
 
-/// Carries out an operator that needs no picked kernel.
-///
-/// Shapes are those of this call and have passed [`Op::infer`]. `scratch` has at least [`scratch_len`] bytes and begins
-/// at a multiple of 64; what it holds before is arbitrary.
-pub(crate) fn run(
-    op: &Op,
-    inputs: &[View<'_>],
-    outputs: &mut [ViewMut<'_>],
-    scratch: &mut [u8],
-    isa: Isa,
-) -> Result<(), RunError> {
-    match op {
-        Op::FlipSign {} => {
-            int8::flip_sign(inputs, &mut outputs[0]);
-            Ok(())
-        }
-        Op::DynamicQuantize {} => int8::dynamic_quantize(inputs, outputs, isa),
-        Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Slice { .. }
-        | Op::Pad { .. }
-        | Op::Concat { .. }
-        | Op::Gather { .. }
-        | Op::GatherElements { .. }
-        | Op::GatherNd { .. }
-        | Op::ScatterElements { .. }
-        | Op::ScatterNd { .. }
-        | Op::Expand { .. }
-        | Op::Tile { .. }
-        | Op::Cast { .. }
-        | Op::OneHot { .. }
-        | Op::Trilu { .. }
-        | Op::SliceLike { .. } => movement::run(op, inputs, outputs, isa),
-        _ => float::run(op, inputs, outputs, scratch, isa),
-    }
-}
+/// The lines of a result that are wanted, of a kernel which can't see that from its operands: see [`Kernel::lines`].
+pub(crate) type Lines = Option<core::ops::Range<usize>>;
 
-/// Bytes of scratch memory that [`run`] needs; no smaller shapes need more.
+/// Bytes of scratch memory that an operator without a picked kernel needs; no smaller shapes need more.
 pub(crate) fn scratch_len(op: &Op, operands: &[Info], outputs: &[Info]) -> usize {
     float::scratch_len(op, operands, outputs)
 }

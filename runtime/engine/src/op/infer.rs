@@ -32,59 +32,17 @@ impl Op {
     /// Element types and shapes of the results.
     ///
     /// # Errors
-    /// When the operands' number, types or shapes don't fit the operator.
+    /// When the operands' number, types or shapes don't fit the operator, or this build leaves it out.
     pub fn infer(&self, operands: &[Info]) -> Result<Outputs, InferError> {
-        // Tags below 20 are int8 operators, below 50 float ones: see the declaration of `Op`.
-        match self {
-            Self::QConv { .. }
-            | Self::QDepthwise { .. }
-            | Self::QGemm { .. }
-            | Self::QMatMul { .. }
-            | Self::QBinary { .. }
-            | Self::QLookup { .. }
-            | Self::QPool { .. }
-            | Self::QMean { .. }
-            | Self::QSoftmax { .. }
-            | Self::Quantize { .. }
-            | Self::Dequantize { .. }
-            | Self::DynamicQuantize { .. }
-            | Self::FlipSign { .. } => int8::infer(self, operands),
-            Self::Conv { .. }
-            | Self::MatMul { .. }
-            | Self::Unary { .. }
-            | Self::Binary { .. }
-            | Self::Where { .. }
-            | Self::Reduce { .. }
-            | Self::ArgReduce { .. }
-            | Self::TopK { .. }
-            | Self::Softmax { .. }
-            | Self::LayerNorm { .. }
-            | Self::Lrn { .. }
-            | Self::Pool { .. }
-            | Self::CumSum { .. }
-            | Self::Interpolate { .. }
-            | Self::ConvPanels { .. }
-            | Self::MatMulPanels { .. }
-            | Self::DepthwisePanels { .. }
-            | Self::Recurrent { .. }
-            | Self::Attention { .. } => float::infer(self, operands),
-            Self::Reshape { .. }
-            | Self::Transpose { .. }
-            | Self::Slice { .. }
-            | Self::Pad { .. }
-            | Self::Concat { .. }
-            | Self::Gather { .. }
-            | Self::GatherElements { .. }
-            | Self::GatherNd { .. }
-            | Self::ScatterElements { .. }
-            | Self::ScatterNd { .. }
-            | Self::Expand { .. }
-            | Self::Tile { .. }
-            | Self::Cast { .. }
-            | Self::OneHot { .. }
-            | Self::Trilu { .. }
-            | Self::SliceLike { .. } => movement::infer(self, operands),
-        }
+        (self.code()?.infer)(self, operands)
+    }
+}
+
+/// Rules of the operators that every build has.
+pub(crate) fn base(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    match op {
+        Op::Reshape { dims } => movement::reshape(Operands::new(op, operands, 1..=1)?, dims),
+        _ => int8::conversions(op, operands),
     }
 }
 
@@ -205,6 +163,11 @@ impl<'a> Operands<'a> {
     /// The error of a parameter that is out of its range.
     pub(crate) fn parameter(&self, what: &'static str) -> InferError {
         InferError::Parameter { op: self.op, what }
+    }
+
+    /// The error of an operator of another family.
+    pub(crate) fn stranger(&self) -> InferError {
+        self.parameter("belongs to another family of operators")
     }
 
     /// A shape made of computed dimensions.

@@ -97,12 +97,26 @@ macro_rules! products {
     };
 }
 
-/// The function of `DepthwiseFn`, maybe with a body for many channels of windows of 3 by 3 taps.
+/// The function of `DepthwiseFn`, maybe with a body for many channels of windows of 3 by 3 taps. Such windows whose weights have zero
+/// points are left to the body that is named, of this set or of one that it includes; without one, zero points are subtracted by way of
+/// the sums of the taps.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, None);
+        $crate::arch::instantiate::depthwise!($simd, $features, wide: None);
     };
-    ($simd:ty, $features:literal, $wide_lines3x3:expr) => {
+    ($simd:ty, $features:literal, wide: $wide_lines3x3:expr) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: zeros3x3, $wide_lines3x3);
+
+        #[target_feature(enable = $features)]
+        unsafe fn zeros3x3(lines: &Lines3x3<'_>) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise3x3::lines::<$simd, true>(lines) }
+        }
+    };
+    ($simd:ty, $features:literal, zeros: $zeros3x3:path) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, None);
+    };
+    ($simd:ty, $features:literal, zeros: $zeros3x3:path, $wide_lines3x3:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
@@ -117,7 +131,7 @@ macro_rules! depthwise {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
                 depthwise::depthwise(
-                    Bodies { line, lines3x3, wide_lines3x3: $wide_lines3x3 },
+                    Bodies { line, lines3x3, zeros3x3: $zeros3x3, wide_lines3x3: $wide_lines3x3 },
                     input,
                     epilogue,
                     out,
@@ -127,9 +141,9 @@ macro_rules! depthwise {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn lines3x3(lines: &Lines3x3<'_>) {
+        pub(crate) unsafe fn lines3x3(lines: &Lines3x3<'_>) {
             // SAFETY: the caller's promise; the features are enabled.
-            unsafe { depthwise3x3::lines::<$simd>(lines) }
+            unsafe { depthwise3x3::lines::<$simd, false>(lines) }
         }
 
         #[target_feature(enable = $features)]

@@ -71,13 +71,8 @@ macro_rules! dispatch {
                 $expression
             }
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnniVex => {
-                use x86_64::avx_vnni::vex as $set;
-                $expression
-            }
-            #[cfg(target_arch = "x86_64")]
-            Level::AvxVnniEvex => {
-                use x86_64::avx_vnni::evex as $set;
+            Level::AvxVnni => {
+                use x86_64::avx_vnni as $set;
                 $expression
             }
             #[cfg(target_arch = "x86_64")]
@@ -164,10 +159,7 @@ pub(crate) fn peak_int8(isa: Isa, rounds: u32) -> Option<u64> {
         Level::Avx2 => Some(unsafe { x86_64::peak::avx2_int8(rounds) }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Level::AvxVnniVex => Some(unsafe { x86_64::peak::vex_int8(rounds) }),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Level::AvxVnniEvex => Some(unsafe { x86_64::peak::evex_int8(rounds) }),
+        Level::AvxVnni => Some(unsafe { x86_64::peak::avx_vnni_int8(rounds) }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_int8(rounds) }),
@@ -192,13 +184,13 @@ pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
         // SAFETY: the level is proof of AVX512.
         Level::Avx512Vnni => Some(unsafe { x86_64::peak::avx512_f32(rounds) }),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex if isa.fuses() => {
+        Level::Avx2 | Level::AvxVnni if isa.fuses() => {
             // SAFETY: what fuses has FMA, and the level AVX2.
             Some(unsafe { x86_64::peak::fma_f32(rounds) })
         }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: each of the levels is proof of AVX2.
-        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex => Some(unsafe { x86_64::peak::avx2_f32(rounds) }),
+        Level::Avx2 | Level::AvxVnni => Some(unsafe { x86_64::peak::avx2_f32(rounds) }),
         #[cfg(target_arch = "aarch64")]
         // SAFETY: each of the levels is proof of NEON.
         Level::Neon | Level::NeonDotprod | Level::NeonI8mm => Some(unsafe { aarch64::peak::neon_f32(rounds) }),
@@ -210,7 +202,7 @@ pub(crate) fn peak_f32(isa: Isa, rounds: u32) -> Option<u64> {
 pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex | Level::Avx512Vnni => {
+        Level::Avx2 | Level::AvxVnni | Level::Avx512Vnni => {
             // SAFETY: each of the levels is proof of AVX2.
             unsafe { x86_64::avx2::interleave3(planes, out) }
         }
@@ -227,7 +219,7 @@ pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
 pub(crate) fn interleave4(isa: Isa, planes: [&[u8]; 4], out: &mut [u8]) {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnniVex | Level::AvxVnniEvex | Level::Avx512Vnni => {
+        Level::Avx2 | Level::AvxVnni | Level::Avx512Vnni => {
             // SAFETY: each of the levels is proof of AVX2.
             unsafe { x86_64::avx2::interleave4(planes, out) }
         }

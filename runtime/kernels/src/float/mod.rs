@@ -81,12 +81,11 @@ macro_rules! multiversion {
 pub(crate) use multiversion;
 
 /// As [`multiversion`], of unsafe functions with an `Isa` and a [`Fusion`] as their first arguments: bodies
-/// named `fused` are taken where products may be fused and the CPU can.
+/// named `fused` are taken where products may be fused and the CPU can; others are seldom needed, and 512 bits have none.
 macro_rules! fusable {
     ($(#[$meta:meta])* unsafe fn $name:ident $(<$($g:ident: $bound:path),+>)? ($($arg:ident: $ty:ty),+ $(,)?) {
         any: $any:expr,
-        avx2: $avx2:expr, avx2_fused: $avx2_fused:expr,
-        avx512: $avx512:expr, avx512_fused: $avx512_fused:expr,
+        avx2: $avx2:expr, avx2_fused: $avx2_fused:expr, avx512_fused: $avx512_fused:expr,
         neon: $neon:expr, neon_fused: $neon_fused:expr,
     }) => {
         $(#[$meta])*
@@ -95,8 +94,6 @@ macro_rules! fusable {
             fusable!(@instance avx2, "avx2,f16c", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx2);
             #[cfg(target_arch = "x86_64")]
             fusable!(@instance avx2_fused, "avx2,f16c,fma", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx2_fused);
-            #[cfg(target_arch = "x86_64")]
-            fusable!(@instance avx512, "avx2,f16c,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512);
             #[cfg(target_arch = "x86_64")]
             fusable!(@instance avx512_fused, "avx2,f16c,fma,avx512f", $(<$($g: $bound),+>)? ($($arg: $ty),+) $avx512_fused);
             #[cfg(target_arch = "aarch64")]
@@ -108,11 +105,9 @@ macro_rules! fusable {
             unsafe {
                 match (isa.kind(), fused) {
                     #[cfg(target_arch = "x86_64")]
-                    ($crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni, false) => avx2($($arg),+),
+                    ($crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni | $crate::IsaKind::Avx512Vnni, false) => avx2($($arg),+),
                     #[cfg(target_arch = "x86_64")]
                     ($crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni, true) => avx2_fused($($arg),+),
-                    #[cfg(target_arch = "x86_64")]
-                    ($crate::IsaKind::Avx512Vnni, false) => avx512($($arg),+),
                     #[cfg(target_arch = "x86_64")]
                     ($crate::IsaKind::Avx512Vnni, true) => avx512_fused($($arg),+),
                     #[cfg(target_arch = "aarch64")]

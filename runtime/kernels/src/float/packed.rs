@@ -226,7 +226,6 @@ fusable! {
         any: blocks_body::<Portable<4>, W, 2, 4, 2, 4>,
         avx2: blocks_body::<Ymm<false>, W, 6, 2, 1, 8>,
         avx2_fused: blocks_body::<Ymm<true>, W, 6, 2, 1, 8>,
-        avx512: blocks_body::<Zmm<false>, W, 8, 2, 1, 8>,
         avx512_fused: blocks_body::<Zmm<true>, W, 8, 2, 1, 8>,
         neon: blocks_body::<Quad<false>, W, 6, 4, 2, 8>,
         neon_fused: blocks_body::<Quad<true>, W, 6, 4, 2, 8>,

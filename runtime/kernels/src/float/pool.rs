@@ -35,16 +35,20 @@ pub fn pool(isa: Isa, kind: Pool, geometry: &Geometry, x: &[f32], y: &mut [f32])
             folded(isa, geometry, x, y, 0.0, |sum, v| sum + v);
             divide(geometry, kind, y);
         }
-        Pool::Lp { p: 1.0 } => folded(isa, geometry, x, y, 0.0, |sum, v| sum + v.abs()),
-        Pool::Lp { p: 2.0 } => {
-            folded(isa, geometry, x, y, 0.0, |sum, v| sum + v * v);
-            y.iter_mut().for_each(|y| *y = math::sqrt(*y));
-        }
-        Pool::Lp { p } => {
-            folded(isa, geometry, x, y, 0.0, move |sum, v| sum + math::pow(v.abs(), p));
-            y.iter_mut().for_each(|y| *y = math::pow(*y, 1.0 / p));
-        }
+        Pool::Lp { p } => norms(p, geometry, x, y),
     }
+}
+
+/// One body for all of them and for every instruction set: no common model has such a pool.
+fn norms(p: f32, geometry: &Geometry, x: &[f32], y: &mut [f32]) {
+    type Function = fn(f32, f32) -> f32;
+    let (power, root): (Function, Function) = match p {
+        1.0 => (|v, _| v, |sum, _| sum),
+        2.0 => (|v, _| v * v, |sum, _| math::sqrt(sum)),
+        _ => (math::pow, |sum, p| math::pow(sum, 1.0 / p)),
+    };
+    folded_body(geometry, x, y, 0.0, |sum, v: f32| sum + power(v.abs(), p));
+    y.iter_mut().for_each(|y| *y = root(*y, p));
 }
 
 multiversion! {
@@ -60,8 +64,10 @@ fn folded_body<F: Fn(f32, f32) -> f32>(geometry: &Geometry, x: &[f32], y: &mut [
     for (window, y) in y.chunks_exact_mut(channels.max(1)).enumerate() {
         let [image, row, column] = geometry.place(window);
         y.fill(first);
-        for line in (0..geometry.kernel[0]).filter_map(|ky| geometry.tap(0, row, ky)) {
-            for at in (0..geometry.kernel[1]).filter_map(|kx| geometry.tap(1, column, kx)) {
+        for ky in 0..geometry.kernel[0] {
+            let Some(line) = geometry.tap(0, row, ky) else { continue };
+            for kx in 0..geometry.kernel[1] {
+                let Some(at) = geometry.tap(1, column, kx) else { continue };
                 let x = &x[geometry.pixel(image, line, at)..][..channels];
                 y.iter_mut().zip(x).for_each(|(y, &v)| *y = f(*y, v));
             }

@@ -21,32 +21,82 @@ use dunlin_kernels::float::pool::{Pool, pool};
 use dunlin_kernels::float::softmax;
 
 use super::walk::{Walk, around, broadcast_steps, elements, resolve, scratch_of};
-use super::{View, ViewMut};
+use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::infer::Info;
 use crate::op::{Op, PoolKind, Window};
 use crate::tensor::{DType, Shape};
 
-/// Carries out an operator of this family; see [`super::run`].
-pub(super) fn run(
+/// Carries out convolutions.
+pub(crate) fn filter(
+    kernel: &Kernel,
     op: &Op,
+    _: Lines,
     inputs: &[View<'_>],
     outputs: &mut [ViewMut<'_>],
     scratch: &mut [u8],
-    isa: Isa,
 ) -> Result<(), RunError> {
-    match (*op, inputs, outputs) {
-        (Op::Conv { window, groups, lo, hi }, [x, w, bias], [y]) => {
+    let [y] = outputs else { return Err(RunError::Plan) };
+    match (kernel, *op, inputs) {
+        (Kernel::Packed(kernel, _), op, _) => packed::packed(*kernel, &op, inputs, y, scratch),
+        (Kernel::FloatDepthwise(kernel, _), op, _) => packed::depthwise(*kernel, &op, inputs, y, scratch),
+        (_, Op::Conv { window, groups, lo, hi }, [x, w, bias]) => {
             let finish = Finish { bias: Some(bias.f32s()?), lo, hi };
-            convolve(window, groups as usize, [x, w], finish, y, scratch, isa)
+            convolve(window, groups as usize, [x, w], finish, y, scratch, kernel.isa()?)
         }
-        (Op::MatMul { trans_b, lo, hi }, [a, b, bias @ ..], [y]) => {
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out products.
+pub(crate) fn products(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    let [y] = outputs else { return Err(RunError::Plan) };
+    match (kernel, *op, inputs) {
+        (Kernel::Packed(kernel, _), op, _) => packed::packed(*kernel, &op, inputs, y, scratch),
+        (_, Op::MatMul { trans_b, lo, hi }, [a, b, bias @ ..]) => {
             let bias = bias.first().map(View::f32s).transpose()?;
-            multiply(trans_b, [a, b], Finish { bias, lo, hi }, y, scratch, isa)
+            multiply(trans_b, [a, b], Finish { bias, lo, hi }, y, scratch, kernel.isa()?)
         }
-        (Op::Unary { f }, [x], [y]) => unary::run(f, x, y, isa),
-        (Op::Binary { kind }, &[a, b], [y]) => binary::Call { a, b, y, isa }.run(kind),
-        (Op::Where {}, [condition, a, b], [y]) => choose(condition, [a, b], y),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out functions of one element, or of two.
+pub(crate) fn elementwise(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let ([y], isa) = (outputs, kernel.isa()?) else { return Err(RunError::Plan) };
+    match (*op, inputs) {
+        (Op::Unary { f }, [x]) => unary::run(f, x, y, isa),
+        (Op::Binary { kind }, &[a, b]) => binary::Call { a, b, y, isa }.run(kind),
+        (Op::Where {}, [condition, a, b]) => choose(condition, [a, b], y),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out reductions, orders and running sums.
+pub(crate) fn reductions(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    let isa = kernel.isa()?;
+    match (*op, inputs, outputs) {
         (Op::Reduce { kind, axes, .. }, &[x], [y]) => reduce::Reduction { kind, axes, x, y, isa }.run(scratch),
         (Op::ArgReduce { max, axis, last, .. }, [x], [y]) => {
             order::Order { axis: axis as usize, largest: max }.arg(last, x, y)
@@ -54,35 +104,86 @@ pub(super) fn run(
         (Op::TopK { axis, largest, .. }, [x], [values, indices]) => {
             order::Order { axis: axis as usize, largest }.top(x, [values, indices], scratch)
         }
-        (Op::Softmax { axis, log }, [x], [y]) => {
+        (Op::CumSum { axis, exclusive, reverse }, [x], [y]) => {
+            reduce::cumulate(axis as usize, exclusive, reverse, x, y)
+        }
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out normalizations.
+pub(crate) fn normalize(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let ([y], isa) = (outputs, kernel.isa()?) else { return Err(RunError::Plan) };
+    match (*op, inputs) {
+        (Op::Softmax { axis, log }, [x]) => {
             let [_, n, inner] = around(&x.shape, axis as usize)?;
             match inner {
                 1 => softmax::rows(isa, x.f32s()?, y.f32s()?, n, log),
                 _ => softmax::strided(isa, x.f32s()?, y.f32s()?, n, inner, log),
             }
-            Ok(())
         }
-        (Op::LayerNorm { epsilon, rms, .. }, [x, scale, bias @ ..], [y]) => {
+        (Op::LayerNorm { epsilon, rms, .. }, [x, scale, bias @ ..]) => {
             let affine = Affine { scale: scale.f32s()?, bias: bias.first().map(View::f32s).transpose()? };
             layer_norm(isa, x.f32s()?, y.f32s()?, affine, epsilon, rms);
-            Ok(())
         }
-        (Op::Lrn { size, alpha, beta, bias }, [x], [y]) => {
+        (Op::Lrn { size, alpha, beta, bias }, [x]) => {
             local_response(x.f32s()?, y.f32s()?, x.shape.last(), size as usize, [alpha, beta, bias]);
-            Ok(())
         }
-        (Op::Pool { kind, window, p }, [x], [y]) => pool_windows(kind, window, p, x, y, isa),
-        (Op::CumSum { axis, exclusive, reverse }, [x], [y]) => {
-            reduce::cumulate(axis as usize, exclusive, reverse, x, y)
-        }
-        (Op::Interpolate { axis }, [x, index, weight], [y]) => resample(axis as usize, [x, index, weight], y, isa),
-        (Op::Attention { heads, scale }, inputs, [y]) => attention::run(heads as usize, scale, inputs, y, scratch, isa),
-        (Op::Recurrent { .. }, inputs, outputs) => recurrent::run(op, inputs, outputs, scratch, isa),
+        _ => return Err(RunError::Plan),
+    }
+    Ok(())
+}
+
+/// Carries out pools and resampling.
+pub(crate) fn pools(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let ([y], isa) = (outputs, kernel.isa()?) else { return Err(RunError::Plan) };
+    match (*op, inputs) {
+        (Op::Pool { kind, window, p }, [x]) => pool_windows(kind, window, p, x, y, isa),
+        (Op::Interpolate { axis }, [x, index, weight]) => resample(axis as usize, [x, index, weight], y, isa),
         _ => Err(RunError::Plan),
     }
 }
 
-/// Bytes of scratch that [`run`] needs.
+/// Carries out attention.
+pub(crate) fn attend(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    let (&Op::Attention { heads, scale }, [y]) = (op, outputs) else { return Err(RunError::Plan) };
+    attention::run(heads as usize, scale, inputs, y, scratch, kernel.isa()?)
+}
+
+/// Carries out recurrent layers.
+pub(crate) fn recur(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    scratch: &mut [u8],
+) -> Result<(), RunError> {
+    recurrent::run(op, inputs, outputs, scratch, kernel.isa()?)
+}
+
+/// Bytes of scratch that an operator without a picked kernel needs.
 pub(super) fn scratch_len(op: &Op, operands: &[Info], outputs: &[Info]) -> usize {
     let shape = |infos: &[Info], at: usize| infos.get(at).map_or(Shape::default(), |info| info.shape);
     let x = shape(operands, 0);

@@ -83,14 +83,11 @@ impl Order {
         for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
             let at = |index: u32| &x[(o * len + index as usize) * inner + i];
             order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
-            let first = |&a: &u32, &b: &u32| {
+            let before = |a: u32, b: u32| {
                 let order = compare(at(a), at(b));
-                (if self.largest { order.reverse() } else { order }).then(a.cmp(&b))
+                (if self.largest { order.reverse() } else { order }).then(a.cmp(&b)).is_lt()
             };
-            if 0 < k && k < len {
-                order.select_nth_unstable_by(k - 1, first);
-            }
-            order[..k].sort_unstable_by(first);
+            bring_forward(order, k, &before);
             for (rank, &index) in order[..k].iter().enumerate() {
                 let to = (o * k + rank) * inner + i;
                 values[to] = *at(index);
@@ -101,7 +98,64 @@ impl Order {
     }
 }
 
+/// Brings the first `k` to the front, in order.
+///
+/// They are kept in a heap with the last of them on top, which an element that comes before it takes the place of; then the heap is
+/// taken apart from behind.
+fn bring_forward(order: &mut [u32], k: usize, before: &dyn Fn(u32, u32) -> bool) {
+    let (heap, rest) = order.split_at_mut(k);
+    if heap.is_empty() {
+        return;
+    }
+    for root in (0..k / 2).rev() {
+        sink(heap, root, before);
+    }
+    for next in rest {
+        if before(*next, heap[0]) {
+            core::mem::swap(next, &mut heap[0]);
+            sink(heap, 0, before);
+        }
+    }
+    for end in (1..k).rev() {
+        heap.swap(0, end);
+        sink(&mut heap[..end], 0, before);
+    }
+}
+
+/// Lets the element at `at` sink below those of its children that come after it.
+fn sink(heap: &mut [u32], mut at: usize, before: &dyn Fn(u32, u32) -> bool) {
+    loop {
+        let children = 2 * at + 1..(2 * at + 3).min(heap.len());
+        let Some(last) = children.reduce(|a, b| if before(heap[a], heap[b]) { b } else { a }) else { return };
+        if !before(heap[at], heap[last]) {
+            return;
+        }
+        heap.swap(at, last);
+        at = last;
+    }
+}
+
 /// NaN is larger than all numbers and equal to itself.
 fn floats(a: f32, b: f32) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn the_first_of_an_order_come_forward_as_sorting_would_bring_them() {
+        for len in 0..40_u32 {
+            let key = |i: u32| (i * 37 + len) % 11;
+            let mut sorted: Vec<u32> = (0..len).collect();
+            sorted.sort_by_key(|&i| (key(i), i));
+            for k in 0..=len as usize {
+                let mut order: Vec<u32> = (0..len).collect();
+                bring_forward(&mut order, k, &|a, b| (key(a), a) < (key(b), b));
+                assert_eq!(order[..k], sorted[..k], "{k} of {len}");
+            }
+        }
+    }
 }

@@ -11,18 +11,57 @@ mod tests;
 use bytemuck::Pod;
 
 use super::walk::{around, elements, elements_mut};
-use super::{View, ViewMut};
+use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::Op;
 use dunlin_kernels::Isa;
 
-/// Carries out an operator of this family; see [`super::run`].
-pub(super) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa: Isa) -> Result<(), RunError> {
-    let [y] = outputs else { return Err(RunError::Plan) };
+/// Carries out what gives elements another order, leaves some out, repeats or converts them.
+pub(crate) fn lay_out(
+    kernel: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let ([y], isa) = (outputs, kernel.isa()?) else { return Err(RunError::Plan) };
     match (*op, inputs) {
-        (Op::Reshape { .. }, [x]) => copied(x, y),
         (Op::Concat { axis }, parts) => copy::concat(axis as usize, parts, y),
         (Op::Cast { .. }, [x]) => cast::run(x, y),
+        _ => match y.dtype.size() {
+            1 => laid_out::<u8>(op, inputs, y, isa),
+            2 => laid_out::<u16>(op, inputs, y, isa),
+            _ => laid_out::<u32>(op, inputs, y, isa),
+        },
+    }
+}
+
+/// Operators for which an element is no more than its size.
+fn laid_out<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
+    match (*op, inputs) {
+        (Op::Transpose { perm }, [x]) => copy::transpose::<T>(isa, &perm, x, y),
+        (Op::Slice { starts, ends, steps }, [x]) => copy::slice::<T>([&starts, &ends, &steps], x, y),
+        (Op::SliceLike { .. }, [x, _]) => copy::slice_like::<T>(x, y),
+        (Op::Expand { .. }, [x]) => copy::expand::<T>(x, y),
+        (Op::Tile { .. }, [x]) => pad::tile::<T>(x, y),
+        (Op::Pad { before, mode, value, .. }, [x]) => pad::pad::<T>(&before, mode, value, x, y),
+        (Op::Trilu { upper, k }, [x]) => copy::triangle::<T>(upper, k, x, y),
+        _ => Err(RunError::Plan),
+    }
+}
+
+/// Carries out what picks or places elements by computed indices.
+pub(crate) fn index(
+    _: &Kernel,
+    op: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let [y] = outputs else { return Err(RunError::Plan) };
+    match (*op, inputs) {
         (Op::Gather { axis }, [x, index]) => gather::slices(axis as usize, x, index, y),
         (Op::GatherNd { batch_dims }, [x, index]) => gather::nd(batch_dims as usize, x, index, y),
         (Op::ScatterElements { axis, kind }, [data, index, updates]) => {
@@ -34,23 +73,16 @@ pub(super) fn run(op: &Op, inputs: &[View<'_>], outputs: &mut [ViewMut<'_>], isa
             scatter::nd(kind, [index, updates], y)
         }
         _ => match y.dtype.size() {
-            1 => sized::<u8>(op, inputs, y, isa),
-            2 => sized::<u16>(op, inputs, y, isa),
-            _ => sized::<u32>(op, inputs, y, isa),
+            1 => indexed::<u8>(op, inputs, y),
+            2 => indexed::<u16>(op, inputs, y),
+            _ => indexed::<u32>(op, inputs, y),
         },
     }
 }
 
-/// Operators for which an element is no more than its size.
-fn sized<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
+/// As [`laid_out`].
+fn indexed<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>) -> Result<(), RunError> {
     match (*op, inputs) {
-        (Op::Transpose { perm }, [x]) => copy::transpose::<T>(isa, &perm, x, y),
-        (Op::Slice { starts, ends, steps }, [x]) => copy::slice::<T>([&starts, &ends, &steps], x, y),
-        (Op::SliceLike { .. }, [x, _]) => copy::slice_like::<T>(x, y),
-        (Op::Expand { .. }, [x]) => copy::expand::<T>(x, y),
-        (Op::Tile { .. }, [x]) => pad::tile::<T>(x, y),
-        (Op::Pad { before, mode, value, .. }, [x]) => pad::pad::<T>(&before, mode, value, x, y),
-        (Op::Trilu { upper, k }, [x]) => copy::triangle::<T>(upper, k, x, y),
         (Op::GatherElements { axis }, [x, index]) => gather::each::<T>(axis as usize, x, index, y),
         (Op::OneHot { axis, depth }, [index, values]) => {
             one_hot::<T>(axis as usize, depth as usize, [index, values], y)
@@ -59,7 +91,8 @@ fn sized<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>, isa: Isa) ->
     }
 }
 
-fn copied(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+/// The same bytes.
+pub(super) fn copied(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     if x.bytes.len() != y.bytes.len() {
         return Err(RunError::Plan);
     }

@@ -9,37 +9,94 @@ use crate::error::InferError;
 use crate::op::{Activation, BinaryKind, CellKind, Direction, Op, ReduceKind, UnaryKind, Window};
 use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 
-pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
-    let rules = Rules(Operands::new(op, operands, arity(op))?);
+/// Convolutions.
+pub(crate) fn filters(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
     match *op {
         Op::Conv { window, groups, .. } => rules.conv(window, groups as usize),
-        Op::MatMul { trans_b, .. } => rules.matmul(trans_b, operands.len() == 3),
         Op::ConvPanels { window, groups, .. } => rules.conv_panels(window, groups as usize),
         Op::DepthwisePanels { window, .. } => rules.depthwise_panels(window),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Products.
+pub(crate) fn products(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
+        Op::MatMul { trans_b, .. } => rules.matmul(trans_b, operands.len() == 3),
         Op::MatMulPanels { n, .. } => rules.matmul_panels(n as usize, operands.len() == 3),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Functions of one element, or of two.
+pub(crate) fn elementwise(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::Unary { f } => rules.unary(f),
         Op::Binary { kind } => rules.binary(kind),
         Op::Where {} => rules.choose(),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Reductions, orders and running sums.
+pub(crate) fn reductions(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::Reduce { kind, axes, keep } => rules.reduce(kind, axes, keep),
         Op::ArgReduce { axis, keep, .. } => rules.arg_reduce(axis, keep),
         Op::TopK { axis, k, .. } => rules.top_k(axis, k as usize),
+        Op::CumSum { axis, .. } => {
+            rules.0.axis(0, axis)?;
+            rules.same(&[DType::F32, DType::I32])
+        }
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Normalizations.
+pub(crate) fn norms(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::Softmax { axis, .. } => {
             rules.0.axis(0, axis)?;
             one(DType::F32, rules.float(0)?)
         }
         Op::LayerNorm { axis, .. } => rules.layer_norm(axis, operands.len()),
         Op::Lrn { size, .. } => rules.lrn(size),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Pools and resampling.
+pub(crate) fn pools(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::Pool { window, .. } => rules.pool(window),
-        Op::CumSum { axis, .. } => {
-            rules.0.axis(0, axis)?;
-            rules.same(&[DType::F32, DType::I32])
-        }
         Op::Interpolate { axis } => rules.interpolate(axis),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Attention.
+pub(crate) fn attention(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
+        Op::Attention { heads, .. } => rules.attention(heads as usize),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Recurrent layers.
+pub(crate) fn recurrences(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::Recurrent { cell, direction, hidden, mask, .. } => {
             Recurrence { rules, cell, directions: directions(direction), hidden: hidden as usize, mask }.infer()
         }
-        Op::Attention { heads, .. } => rules.attention(heads as usize),
-        _ => Err(rules.0.parameter("is no float operator")),
+        _ => Err(rules.0.stranger()),
     }
 }
 
@@ -86,7 +143,11 @@ fn arity(op: &Op) -> RangeInclusive<usize> {
 #[derive(Clone, Copy)]
 struct Rules<'a>(Operands<'a>);
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
+    fn new(op: &Op, operands: &'a [Info]) -> Result<Self, InferError> {
+        Operands::new(op, operands, arity(op)).map(Self)
+    }
+
     fn float(&self, operand: usize) -> Result<Shape, InferError> {
         self.0.typed(operand, &[DType::F32])
     }

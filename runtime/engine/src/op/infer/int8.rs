@@ -7,23 +7,56 @@ use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 use core::ops::RangeInclusive;
 use dunlin_kernels::packed_len;
 
-pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
-    let rules = Rules(Operands::new(op, operands, arity(op))?);
+/// Conversions between floats and bytes, and between bytes.
+pub(crate) fn conversions(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
+        Op::Quantize {} => rules.unary(DType::F32, DType::U8),
+        Op::Dequantize {} => rules.unary(DType::U8, DType::F32),
+        Op::FlipSign {} => rules.flip_sign(),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Convolutions.
+pub(crate) fn filters(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
     match *op {
         Op::QConv { window, groups, out_channels, .. } => rules.conv(window, groups as usize, out_channels as usize),
         Op::QDepthwise { window, .. } => rules.depthwise(window),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Products, and what quantizes their rows.
+pub(crate) fn products(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::QGemm { n, epilogue, .. } => rules.gemm(n as usize, epilogue),
         Op::QMatMul { raw, .. } => rules.matmul(raw),
+        Op::DynamicQuantize {} => rules.dynamic_quantize(),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Functions of one element, or of two.
+pub(crate) fn elementwise(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::QBinary { kind, .. } => rules.binary(kind),
         Op::QLookup {} => rules.lookup(),
+        Op::QSoftmax { .. } => rules.unary(DType::U8, DType::U8),
+        _ => Err(rules.0.stranger()),
+    }
+}
+
+/// Pools and means.
+pub(crate) fn pools(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let rules = Rules::new(op, operands)?;
+    match *op {
         Op::QPool { kind, window } => rules.pool(kind, window),
         Op::QMean { axes } => rules.mean(axes),
-        Op::QSoftmax { .. } => rules.unary(DType::U8, DType::U8),
-        Op::Quantize {} => rules.unary(DType::F32, DType::U8),
-        Op::Dequantize {} => rules.unary(DType::U8, DType::F32),
-        Op::DynamicQuantize {} => rules.dynamic_quantize(),
-        Op::FlipSign {} => rules.flip_sign(),
-        _ => Err(rules.0.parameter("is no int8 operator")),
+        _ => Err(rules.0.stranger()),
     }
 }
 
@@ -50,7 +83,11 @@ fn arity(op: &Op) -> RangeInclusive<usize> {
 
 struct Rules<'a>(Operands<'a>);
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
+    fn new(op: &Op, operands: &'a [Info]) -> Result<Self, InferError> {
+        Operands::new(op, operands, arity(op)).map(Self)
+    }
+
     fn typed(&self, operand: usize, dtype: DType) -> Result<Shape, InferError> {
         self.0.typed(operand, &[dtype])
     }

@@ -8,26 +8,34 @@ use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 /// Every element type.
 const ANY: &[DType] = DType::ALL;
 
-pub(super) fn infer(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+/// Other orders, parts, repetitions and types.
+pub(crate) fn layouts(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
     let operands = Operands::new(op, operands, arity(op))?;
     match *op {
-        Op::Reshape { dims } => reshape(operands, &dims),
         Op::Transpose { perm } => transpose(operands, &perm),
         Op::Slice { starts, ends, steps } => slice(operands, &starts, &ends, &steps),
+        Op::SliceLike { axis, like_axis } => slice_like(operands, axis, like_axis),
         Op::Pad { before, after, mode, .. } => pad(operands, &before, &after, mode),
         Op::Concat { axis } => concat(operands, axis),
+        Op::Expand { dims } => expand(operands, &dims),
+        Op::Tile { repeats } => tile(operands, &repeats),
+        Op::Trilu { .. } => trilu(operands),
+        Op::Cast { to } => one(to, operands.typed(0, ANY)?),
+        _ => Err(operands.stranger()),
+    }
+}
+
+/// What computed indices pick or place.
+pub(crate) fn indexed(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+    let operands = Operands::new(op, operands, arity(op))?;
+    match *op {
         Op::Gather { axis } => gather(operands, axis),
         Op::GatherElements { axis } => gather_elements(operands, axis),
         Op::GatherNd { batch_dims } => gather_nd(operands, batch_dims as usize),
         Op::ScatterElements { axis, .. } => scatter_elements(operands, axis),
         Op::ScatterNd { .. } => scatter_nd(operands),
-        Op::Expand { dims } => expand(operands, &dims),
-        Op::Tile { repeats } => tile(operands, &repeats),
-        Op::Cast { to } => one(to, operands.typed(0, ANY)?),
         Op::OneHot { axis, depth } => one_hot(operands, axis as usize, depth as usize),
-        Op::Trilu { .. } => trilu(operands),
-        Op::SliceLike { axis, like_axis } => slice_like(operands, axis, like_axis),
-        _ => Err(operands.parameter("is no movement operator")),
+        _ => Err(operands.stranger()),
     }
 }
 
@@ -65,7 +73,7 @@ pub(crate) fn slice_span(len: usize, start: i32, end: i32, step: i32) -> Option<
     Some((start.max(0) as usize, count as usize))
 }
 
-fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, InferError> {
+pub(crate) fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, InferError> {
     let x = operands.typed(0, ANY)?;
     let mut target = [0_usize; MAX_RANK];
     let mut open = None;

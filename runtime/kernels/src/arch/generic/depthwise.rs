@@ -43,6 +43,8 @@ pub(crate) struct DepthwiseLine<'a> {
 pub(crate) struct Bodies {
     pub line: unsafe fn(&DepthwiseLine<'_>),
     pub lines3x3: unsafe fn(&Lines3x3<'_>),
+    /// The same for weights with zero points.
+    pub zeros3x3: unsafe fn(&Lines3x3<'_>),
     /// The same for as many channels at a time as an instruction set has a body for; gives the first one that is left.
     pub wide_lines3x3: Option<unsafe fn(&Lines3x3<'_>) -> usize>,
 }
@@ -116,6 +118,7 @@ impl Job<'_> {
     unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
+        let body = if self.input.w_zero.is_empty() { self.bodies.lines3x3 } else { self.bodies.zeros3x3 };
         let in_place = shape.run.is_multiple_of(PANEL);
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
@@ -144,7 +147,7 @@ impl Job<'_> {
                 if let Some(wide) = self.bodies.wide_lines3x3 {
                     job.first = wide(&job);
                 }
-                (self.bodies.lines3x3)(&job);
+                body(&job);
             }
         }
     }

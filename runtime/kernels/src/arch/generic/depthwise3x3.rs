@@ -106,16 +106,10 @@ impl<S: Simd> Layout<S, 1> for Single {
 /// The CPU has the instruction set; input lines are valid for all windows, channels rounded up to whole panels, and `out`
 /// for the lines.
 #[inline(always)]
-pub(crate) unsafe fn lines<S: Simd>(job: &Lines3x3<'_>) {
+pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
     for channel in (job.first..job.channels).step_by(PANEL) {
         // SAFETY: the caller's promise.
-        unsafe {
-            if S::CENTRES || job.w_zero.is_empty() {
-                strided::<S, Single, 1, false>(job, channel);
-            } else {
-                strided::<S, Single, 1, true>(job, channel);
-            }
-        }
+        unsafe { strided::<S, Single, 1, ZEROS>(job, channel) };
     }
 }
 
@@ -135,25 +129,33 @@ pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>) ->
     channel
 }
 
-/// # Safety
-/// As for [`lines`].
-#[inline(always)]
-unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match (job.lines, job.stride) {
-            (2, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, channel),
-            (_, 1) => panels::<S, L, P, 1, 1, ZEROS>(job, channel),
-            (2, _) => panels::<S, L, P, 2, 2, ZEROS>(job, channel),
-            (_, _) => panels::<S, L, P, 1, 2, ZEROS>(job, channel),
-        }
-    }
-}
-
 /// The P panels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
 ///
 /// # Safety
 /// As for [`lines`].
+#[inline(always)]
+unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) {
+    // SAFETY: the caller's promise; a panel of 9 taps has three groups.
+    unsafe {
+        // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
+        // all in registers, which it doesn't have.
+        let made = prepared::<S, L, P, ZEROS>(job, channel);
+        let prepared = core::hint::black_box(&made);
+        // Pointers that don't move, and one offset that does: else each of the many pointers would be counted up.
+        let starts = job.starts.map(|start| start.wrapping_add(channel));
+        let len = (job.channels - channel).min(P * PANEL);
+        let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
+        match (job.lines, job.stride) {
+            (2, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, prepared, len),
+            (_, 1) => panels::<S, L, P, 1, 1, ZEROS>(job, prepared, len),
+            (2, _) => panels::<S, L, P, 2, 2, ZEROS>(job, prepared, len),
+            (_, _) => panels::<S, L, P, 1, 2, ZEROS>(job, prepared, len),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`lines`], for `len` channels.
 #[inline(always)]
 unsafe fn panels<
     S: Simd,
@@ -164,18 +166,11 @@ unsafe fn panels<
     const ZEROS: bool,
 >(
     job: &Lines3x3<'_>,
-    channel: usize,
+    prepared: &Prepared<S, P>,
+    len: usize,
 ) {
-    // SAFETY: the caller's promise; a panel of 9 taps has three groups.
+    // SAFETY: the caller's promise.
     unsafe {
-        // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
-        // all in registers, which it doesn't have.
-        let made = prepared::<S, L, P>(job, channel);
-        let prepared = core::hint::black_box(&made);
-        // Pointers that don't move, and one offset that does: else each of the many pointers would be counted up.
-        let starts = job.starts.map(|start| start.wrapping_add(channel));
-        let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
-        let len = (job.channels - channel).min(P * PANEL);
         let mut at = 0;
         for _ in 0..job.points / 2 {
             tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, at, len);
@@ -193,7 +188,7 @@ struct Prepared<S: Simd, const P: usize> {
     weights: [[[S::Weights; P]; 3]; 2],
     /// Ones in the places of taps, for each of the two points.
     ones: [S::Weights; 2],
-    /// Zero points of the weights that are still to be subtracted.
+    /// Zero points of the weights.
     w_zero: [S::I32; P],
     /// What the sums begin with.
     bias: [S::I32; P],
@@ -203,7 +198,10 @@ struct Prepared<S: Simd, const P: usize> {
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize>(job: &Lines3x3<'_>, channel: usize) -> Prepared<S, P> {
+unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    channel: usize,
+) -> Prepared<S, P> {
     let len = (job.channels - channel).min(P * PANEL);
     // SAFETY: the caller's promise; a panel of 9 taps has three groups, and the tables are of one group each.
     unsafe {
@@ -231,15 +229,13 @@ unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize>(job: &Lines3x3<'_>,
                         let c = L::channel(p, i);
                         *to = taps[c / PANEL][point][ky][c % PANEL];
                     }
-                    line[p] = S::weights(bytes.as_ptr().cast());
-                    if S::CENTRES {
-                        line[p] = S::centred(line[p], ones, prepared.w_zero[p]);
-                    }
+                    let weights = S::weights(bytes.as_ptr().cast());
+                    line[p] = S::centred(weights, ones, prepared.w_zero[p]);
                 }
             }
             for ky in 0..3 {
                 prepared.bias[p] = S::quad_offset(prepared.bias[p], prepared.weights[0][ky][p]);
-                if !S::CENTRES {
+                if ZEROS {
                     let count = S::quad_offset(S::splat_i32(0), ones[0]);
                     prepared.bias[p] = S::sub(prepared.bias[p], S::mul(prepared.w_zero[p], count));
                 }

@@ -57,11 +57,8 @@ pub(crate) trait Simd: Copy {
         // SAFETY: the caller's promise.
         unsafe { Self::dot_quads(acc, a, w) }
     }
-    /// Whether weights are wide enough to take their zero points.
-    const CENTRES: bool = false;
-
-    /// Weights less the zero point of each channel where `ones` has ones; both fit in 9 bits. Only called where
-    /// `CENTRES` holds.
+    /// Weights less the zero point of each channel where `ones` has ones; both fit in 9 bits. Where weights are bytes, zero
+    /// points have to be 0.
     #[inline(always)]
     unsafe fn centred(w: Self::Weights, ones: Self::Weights, w_zero: Self::I32) -> Self::Weights {
         let _ = (ones, w_zero);

@@ -37,15 +37,14 @@ chains!("avx2", ymm_reg, avx2_f32, 8, _mm256_setzero_ps(), _mm256_set1_ps(0.5), 
 chains!("avx2,fma", ymm_reg, fma_f32, 8, _mm256_setzero_ps(), _mm256_set1_ps(0.5), |sum, a, b| {
     _mm256_fmadd_ps(a, b, sum)
 });
-chains!("avx2,avxvnni", ymm_reg, vex_int8, 32, _mm256_setzero_si256(), _mm256_set1_epi8(3), _mm256_dpbusd_avx_epi32);
 chains!(
-    "avx2,avx512f,avx512vl,avx512vnni",
+    "avx2,avxvnni",
     ymm_reg,
-    evex_int8,
+    avx_vnni_int8,
     32,
     _mm256_setzero_si256(),
     _mm256_set1_epi8(3),
-    _mm256_dpbusd_epi32
+    _mm256_dpbusd_avx_epi32
 );
 chains!(
     "avx512f,avx512vnni",

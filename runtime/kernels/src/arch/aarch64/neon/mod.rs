@@ -116,8 +116,6 @@ impl Simd for Neon {
         multiply_add(two, a[first + 2], w[first + 2])
     }
 
-    const CENTRES: bool = true;
-
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn centred(w: [Words; 4], ones: [Words; 4], w_zero: [int32x4_t; 4]) -> [Words; 4] {

@@ -132,8 +132,6 @@ impl Simd for Simd128 {
         [dot(0), dot(1), dot(2), dot(3)]
     }
 
-    const CENTRES: bool = true;
-
     #[inline]
     #[target_feature(enable = "simd128")]
     unsafe fn centred(w: [Halves; 4], ones: [Halves; 4], w_zero: [v128; 4]) -> [Halves; 4] {

@@ -18,7 +18,7 @@ use crate::arch::generic::tile::Tile;
 use crate::panel::GROUP;
 
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, lines3x3};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CHOICES, CONV, GEMM, TILES};
 pub(crate) use interleave::{interleave3, interleave4};
@@ -150,8 +150,6 @@ impl Simd for Avx2 {
             kept(_mm256_add_epi32(_mm256_add_epi32(acc[1], even[1]), odd[1])),
         ]
     }
-
-    const CENTRES: bool = true;
 
     #[inline]
     #[target_feature(enable = "avx2")]

@@ -10,7 +10,7 @@ use crate::arch::generic::simd::{Quanta, Simd};
 crate::arch::instantiate::depthwise!(
     Zmm,
     "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
-    Some(wide_lines3x3)
+    wide: Some(wide_lines3x3)
 );
 
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]

@@ -1,16 +1,5 @@
 //! Depthwise convolutions.
 
-use super::{Evex, Vex};
+use super::AvxVnni;
 
-macro_rules! encoding {
-    ($module:ident, $simd:ty, $features:literal) => {
-        pub(crate) mod $module {
-            use super::*;
-
-            crate::arch::instantiate::depthwise!($simd, $features);
-        }
-    };
-}
-
-encoding!(vex, Vex, "avx2,avxvnni");
-encoding!(evex, Evex, "avx2,avx512vnni,avx512vl");
+crate::arch::instantiate::depthwise!(AvxVnni, "avx2,avxvnni", zeros: crate::arch::x86_64::avx2::lines3x3);

@@ -1,11 +1,14 @@
 //! Instruction sets and their detection.
 
+#[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), any(test, not(feature = "std"))))]
+mod cpu;
+
 use core::fmt;
 use core::str::FromStr;
 
 use crate::error::IsaError;
 
-/// Whether the CPU has a feature, as far as this build can know.
+/// Whether the CPU has a feature: asked through the standard library where there is one.
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 macro_rules! has {
     ($feature:tt) => {
@@ -23,7 +26,7 @@ macro_rules! has {
 #[cfg(all(any(target_arch = "aarch64", target_arch = "x86_64"), not(feature = "std")))]
 macro_rules! has {
     ($feature:tt) => {
-        cfg!(target_feature = $feature)
+        cpu::has($feature)
     };
 }
 
@@ -40,7 +43,7 @@ pub enum IsaKind {
     Reference,
     /// AVX2 and F16C: bytes widened to 16 bits.
     Avx2,
-    /// 256-bit byte dot products, in AVX-VNNI's encoding or in AVX512-VNNI's.
+    /// 256-bit byte dot products.
     AvxVnni,
     /// 512-bit byte dot products.
     Avx512Vnni,
@@ -57,16 +60,14 @@ pub enum IsaKind {
     WasmRelaxedSimd,
 }
 
-/// What the code dispatches on; the two encodings of 256-bit dot products are one [`IsaKind`].
+/// What the code dispatches on: the sets that there is code of in this build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Level {
     Reference,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
-    AvxVnniVex,
-    #[cfg(target_arch = "x86_64")]
-    AvxVnniEvex,
+    AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
@@ -116,7 +117,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => IsaKind::Avx2,
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnniVex | Level::AvxVnniEvex => IsaKind::AvxVnni,
+            Level::AvxVnni => IsaKind::AvxVnni,
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni => IsaKind::Avx512Vnni,
             #[cfg(target_arch = "aarch64")]
@@ -137,9 +138,9 @@ impl Isa {
         match self.level {
             Level::Reference => false,
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 | Level::AvxVnniVex => has!("fma"),
+            Level::Avx2 | Level::AvxVnni => has!("fma"),
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnniEvex | Level::Avx512Vnni => true,
+            Level::Avx512Vnni => true,
             #[cfg(target_arch = "aarch64")]
             Level::Neon | Level::NeonDotprod | Level::NeonI8mm => true,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -244,11 +245,18 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
 
 #[cfg(target_arch = "x86_64")]
 fn detect(kind: IsaKind) -> Result<Level, IsaError> {
+    let (avx2, f16c) = (("avx2", has!("avx2")), ("f16c", has!("f16c")));
     match kind {
         IsaKind::Reference => Ok(Level::Reference),
-        IsaKind::Avx2 => first_missing(kind, &[("avx2", has!("avx2")), ("f16c", has!("f16c"))]).map(|()| Level::Avx2),
-        IsaKind::AvxVnni => avx_vnni(),
-        IsaKind::Avx512Vnni => avx512(kind, has!("avx512vbmi")).map(|()| Level::Avx512Vnni),
+        IsaKind::Avx2 => first_missing(kind, &[avx2, f16c]).map(|()| Level::Avx2),
+        IsaKind::AvxVnni => first_missing(kind, &[avx2, f16c, ("avxvnni", has!("avxvnni"))]).map(|()| Level::AvxVnni),
+        IsaKind::Avx512Vnni => {
+            let fma = ("fma", has!("fma"));
+            let [f, bw] = [("avx512f", has!("avx512f")), ("avx512bw", has!("avx512bw"))];
+            let [dq, vl] = [("avx512dq", has!("avx512dq")), ("avx512vl", has!("avx512vl"))];
+            let [vnni, vbmi] = [("avx512vnni", has!("avx512vnni")), ("avx512vbmi", has!("avx512vbmi"))];
+            first_missing(kind, &[avx2, f16c, fma, f, bw, dq, vl, vnni, vbmi]).map(|()| Level::Avx512Vnni)
+        }
         isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
     }
 }
@@ -263,30 +271,6 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
         IsaKind::NeonI8mm => first_missing(kind, &[neon, dotprod, ("i8mm", has!("i8mm"))]).map(|()| Level::NeonI8mm),
         isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn avx_vnni() -> Result<Level, IsaError> {
-    let kind = IsaKind::AvxVnni;
-    let vex = first_missing(kind, &[("avx2", has!("avx2")), ("f16c", has!("f16c")), ("avxvnni", has!("avxvnni"))]);
-    let evex = avx512(kind, true);
-    vex.map(|()| Level::AvxVnniVex).or_else(|missing| evex.map(|()| Level::AvxVnniEvex).map_err(|_| missing))
-}
-
-#[cfg(target_arch = "x86_64")]
-fn avx512(kind: IsaKind, vbmi: bool) -> Result<(), IsaError> {
-    let features = [
-        ("avx2", has!("avx2")),
-        ("f16c", has!("f16c")),
-        ("fma", has!("fma")),
-        ("avx512f", has!("avx512f")),
-        ("avx512bw", has!("avx512bw")),
-        ("avx512dq", has!("avx512dq")),
-        ("avx512vl", has!("avx512vl")),
-        ("avx512vnni", has!("avx512vnni")),
-        ("avx512vbmi", vbmi),
-    ];
-    first_missing(kind, &features)
 }
 
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
@@ -312,6 +296,25 @@ mod tests {
     #[test]
     fn rejects_unknown_names() {
         assert_eq!("sse2".parse::<Isa>(), Err(IsaError::Unknown));
+    }
+
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    #[test]
+    fn the_standard_library_finds_the_same_features() {
+        macro_rules! same {
+            ($($feature:tt)*) => { $(assert_eq!(cpu::has($feature), has!($feature), $feature);)* };
+        }
+        same!("avx2" "f16c" "fma" "avxvnni" "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vnni" "avx512vbmi");
+        assert!(!cpu::has("sse2"), "not asked for");
+    }
+
+    #[cfg(all(target_arch = "aarch64", feature = "std"))]
+    #[test]
+    fn the_standard_library_finds_the_same_features() {
+        macro_rules! same {
+            ($($feature:tt)*) => { $(assert_eq!(cpu::has($feature), has!($feature), $feature);)* };
+        }
+        same!("neon" "dotprod" "i8mm");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Whole models on every instruction set that the CPU has: one thread, batch 1.
+//! Whole models on every instruction set that the CPU has, with batch 1: on one thread, and on two where a model is large enough.
 #![allow(missing_docs, reason = "criterion makes a function that has none")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dunlin_benches::models::{find, folders};
 use dunlin_engine::artifact::fill_golden;
 use dunlin_engine::model::Limits;
-use dunlin_engine::{Isa, Session};
+use dunlin_engine::{Helper, Isa, Session};
 use std::time::Duration;
 
 fn models(criterion: &mut Criterion) {
@@ -22,6 +22,10 @@ fn models(criterion: &mut Criterion) {
             fill(&mut session);
             let id = BenchmarkId::new(&model.name, isa);
             group.bench_function(id, |bencher| bencher.iter(|| session.run()));
+            if session.share(Helper::start).expect("the system has a thread") {
+                let id = BenchmarkId::new(&model.name, format!("{isa}, two threads"));
+                group.bench_function(id, |bencher| bencher.iter(|| session.run()));
+            }
         }
     }
 }

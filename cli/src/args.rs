@@ -76,8 +76,9 @@ Examples:
   dunlin bench model.dunlin --profile                  which step takes how long, and how near it is to the core's peak
   dunlin bench model.dunlin --profile profile.html     the same as a picture
   dunlin bench text.dunlin --length 16                 a text of 16 tokens, where the model takes any length
+  dunlin bench model.dunlin --threads 2                with a second thread, if the model is large enough for it
 
-One thread runs the model again and again on a golden input (MLPerf's single stream). Times are of the model alone.
+The model runs again and again on a golden input (MLPerf's single stream). Times are of the model alone.
 Cold start is map, load and first answer in a fresh process, the file being in the system's cache.
 
 Exit codes: 0 measured, 1 no such file, 2 wrong command line, 3 broken model";
@@ -132,6 +133,9 @@ pub struct ClassifyArgs {
     /// Language of the labels, where the model has it: `en`, `de`
     #[arg(long, value_name = "TAG")]
     pub locale: Option<String>,
+    /// How many threads.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Of `dunlin compile`.
@@ -235,6 +239,9 @@ pub struct RunArgs {
     /// Arrays to write
     #[arg(long, value_name = "Y.npz")]
     pub output: PathBuf,
+    /// How many threads.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Of `dunlin eval`.
@@ -250,6 +257,9 @@ pub struct EvalArgs {
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
+    /// How many threads.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Of `dunlin bench`.
@@ -268,12 +278,23 @@ pub struct BenchArgs {
     /// Length of the varying axes, a text's tokens for one; the maximum without
     #[arg(long, value_name = "N")]
     pub length: Option<usize>,
+    /// How many threads.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     /// Time each step too; with a file, which ends in .html or .svg, draw a picture of it (behind the model: FILE is optional)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = picture_file)]
     pub profile: Option<Picture>,
     /// Measure one cold start in this process; `bench` calls itself with it
     #[arg(long, hide = true)]
     pub cold: bool,
+}
+
+/// Of all commands that run a model.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ThreadArgs {
+    /// Threads that run the model, 1 or 2: a second one does half of each large step, where a model has enough of them
+    #[arg(long = "threads", value_name = "N", default_value = "1", value_parser = threads)]
+    pub count: usize,
 }
 
 /// The file for a profile's picture, if any.
@@ -352,6 +373,10 @@ impl From<FilterArg> for Filter {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=2).contains(n)).ok_or_else(|| "expected 1 or 2".to_owned())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

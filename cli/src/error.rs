@@ -85,6 +85,8 @@ pub enum CliError {
         /// What the CPU lacks.
         what: String,
     },
+    /// The system gives no second thread.
+    Thread(io::Error),
     /// The model can't run on an input.
     Run {
         /// The input.
@@ -195,6 +197,7 @@ impl fmt::Display for CliError {
             Self::Isa { value, what } => {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }
+            Self::Thread(source) => write!(f, "the system gives no second thread: {source}; leave out --threads"),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(
                     f,

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use dunlin_engine::artifact::Artifact;
-use dunlin_engine::{Classifier, Isa, Limits, Session};
+use dunlin_engine::{Classifier, Helper, Isa, Limits, Session};
 
+use crate::args::ThreadArgs;
 use crate::error::CliError;
 use crate::map::ModelFile;
 
@@ -53,23 +54,36 @@ impl Source {
         Ok((0..labels.len()).map(|class| name(class).unwrap_or_default().to_owned()).collect())
     }
 
-    /// A classifier with the kernel set that the user wants.
+    /// A classifier with the kernel set and the threads that the user wants.
     ///
     /// # Errors
-    /// [`CliError::Isa`], [`CliError::Model`].
-    pub fn classifier(self) -> Result<Classifier<ModelFile>, CliError> {
+    /// [`CliError::Isa`], [`CliError::Model`], [`CliError::Thread`].
+    pub fn classifier(self, threads: ThreadArgs) -> Result<Classifier<ModelFile>, CliError> {
         let Self { path, file } = self;
-        Classifier::load(file, isa()?, Limits::default()).map_err(|source| CliError::Model { path, source })
+        let classifier = Classifier::load(file, isa()?, Limits::default());
+        let mut classifier = classifier.map_err(|source| CliError::Model { path, source })?;
+        share(classifier.session(), threads)?;
+        Ok(classifier)
     }
 
-    /// A session with the kernel set that the user wants.
+    /// A session with the kernel set and the threads that the user wants.
     ///
     /// # Errors
-    /// [`CliError::Isa`], [`CliError::Model`].
-    pub fn session(&self) -> Result<Session<&[u8]>, CliError> {
-        let model = Session::load(self.file.as_ref(), isa()?, Limits::default());
-        model.map_err(|source| CliError::Model { path: self.path.clone(), source })
+    /// [`CliError::Isa`], [`CliError::Model`], [`CliError::Thread`].
+    pub fn session(&self, threads: ThreadArgs) -> Result<Session<&[u8]>, CliError> {
+        let session = Session::load(self.file.as_ref(), isa()?, Limits::default());
+        let mut session = session.map_err(|source| CliError::Model { path: self.path.clone(), source })?;
+        share(&mut session, threads)?;
+        Ok(session)
     }
+}
+
+/// Starts the second thread, if the user and the model want one.
+fn share<B: AsRef<[u8]>>(session: &mut Session<B>, threads: ThreadArgs) -> Result<(), CliError> {
+    if threads.count == 2 {
+        session.share(Helper::start).map_err(CliError::Thread)?;
+    }
+    Ok(())
 }
 
 /// A class's name, or its number where it has none.

@@ -31,6 +31,8 @@ fn models_stay_in_int8_and_agree_with_onnx_runtime() {
             expected.tensor(0..inputs.len() * width, DType::F32, Shape::new(&[inputs.len() * width]).expect("small"));
         let expected = expected.expect("f32");
         let mut sessions = pipeline::Sessions::new(&graph).expect(&name);
+        let large = ["mnv2", "resnet_large"].iter().any(|part| name.contains(part));
+        assert_eq!(sessions.threads(), if large { 2 } else { 1 }, "{name}");
         let mut agreeing = 0;
         let mut largest = 0.0_f32;
         for (input, expected) in inputs.iter().zip(expected.as_f32s().expect("f32").chunks(width)) {

@@ -27,6 +27,8 @@ const WARM_UP: f64 = 0.1;
 struct Bench {
     model: String,
     kernels: String,
+    /// How many run the model: 1 where it is too little work for the second one that was asked for.
+    threads: usize,
     runs: usize,
     min_us: f64,
     p50_us: f64,
@@ -91,6 +93,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
     let bench = Bench {
         model: args.model.display().to_string(),
         kernels: plan.isa().to_string(),
+        threads: session.threads(),
         runs: times.len(),
         min_us: times.min(),
         p50_us: times.percentile(50.0),
@@ -100,7 +103,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
         cold_start_us: median.map(Cold::total),
         cold: median.copied(),
         peak_memory_bytes: median.and_then(|cold| cold.peak_memory_bytes),
-        planned_memory_bytes: plan.memory(),
+        planned_memory_bytes: session.memory(),
         session_bytes: session.heap_len(),
         file_bytes: session.file().len(),
         profile,
@@ -115,7 +118,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> 
 
 /// A session at the length that was asked for.
 fn session<'a>(source: &'a Source, args: &BenchArgs) -> Result<Session<&'a [u8]>, CliError> {
-    let mut session = source.session()?;
+    let mut session = source.session(args.threads)?;
     if let Some(length) = args.length {
         session.set_length(length).map_err(|error| CliError::run(&args.model, error))?;
     }
@@ -235,6 +238,7 @@ fn cold_in_child(args: &BenchArgs) -> Option<Cold> {
     if let Some(length) = args.length {
         command.args(["--length", &length.to_string()]);
     }
+    command.args(["--threads", &args.threads.count.to_string()]);
     command.arg("--").arg(&args.model).stdin(Stdio::null()).stderr(Stdio::null());
     serde_json::from_slice(&command.output().ok()?.stdout).ok()
 }
@@ -246,7 +250,8 @@ fn peak_memory() -> Option<u64> {
 
 impl Bench {
     fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        writeln!(out, "{} on {}: {} runs", self.model, self.kernels, self.runs)?;
+        let threads = if self.threads > 1 { ", two threads" } else { "" };
+        writeln!(out, "{} on {}{threads}: {} runs", self.model, self.kernels, self.runs)?;
         let times = [("p50", self.p50_us), ("p90", self.p90_us), ("p99", self.p99_us), ("min", self.min_us)];
         for (name, time) in times {
             writeln!(out, "  {name}          {}", output::time(time))?;

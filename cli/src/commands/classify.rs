@@ -56,7 +56,7 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
     let labels = source.labels(args.locale.as_deref())?;
-    let mut classifier = source.classifier()?;
+    let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in inputs {

@@ -57,7 +57,7 @@ struct ClassResult {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.model)?;
     let names = source.labels(None)?;
-    let mut classifier = source.classifier()?;
+    let mut classifier = source.classifier(args.threads)?;
     let classes = classifier.session().output(0).map_or(0, |output| output.shape.count());
     let mut evaluator =
         Evaluator { tally: Tally::new(classes), times: Vec::new(), unreadable: 0, progress: Progress::new() };

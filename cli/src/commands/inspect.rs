@@ -9,7 +9,7 @@ use dunlin_engine::task::{Task, TaskSpec};
 use dunlin_engine::{Plan, Session};
 use serde::Serialize;
 
-use crate::args::InspectArgs;
+use crate::args::{InspectArgs, ThreadArgs};
 use crate::commands::kernels;
 use crate::error::CliError;
 use crate::model::Source;
@@ -110,12 +110,22 @@ struct Operator {
 struct Memory {
     arena_bytes: usize,
     scratch_bytes: usize,
+    /// With a second thread; `null` for a model that is too little work for one.
+    two_threads: Option<TwoThreads>,
     /// Lists and tables of the plan.
     plan_bytes: usize,
     /// All that the session takes from the allocator.
     session_bytes: usize,
     weight_bytes: usize,
     tensors: Vec<Placed>,
+}
+
+/// What a second thread changes.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct TwoThreads {
+    /// Steps that are done in halves.
+    halved_steps: usize,
+    scratch_bytes: usize,
 }
 
 /// Where a computed tensor lies in the arena.
@@ -145,7 +155,7 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, CliError
         return Ok(ExitCode::SUCCESS);
     }
     let source = source.unwrap_or_else(Source::built_in);
-    let mut session = source.session()?;
+    let mut session = source.session(ThreadArgs { count: 1 })?;
     if args.verify {
         verify(&source, &mut session)?;
     }
@@ -228,6 +238,13 @@ impl Inspection {
             out,
             "memory: {session} bytes of a session: {arena} of arena, {scratch} of scratch, {plan} of the plan's lists and tables; {weights} bytes of weights stay in the file"
         )?;
+        if let Some(TwoThreads { halved_steps, scratch_bytes }) = self.memory.two_threads {
+            writeln!(
+                out,
+                "with two threads: {halved_steps} steps in halves, {} bytes of scratch",
+                bytes(scratch_bytes)
+            )?;
+        }
         for golden in &self.golden {
             golden.show(out)?;
         }
@@ -397,6 +414,9 @@ impl Memory {
         Self {
             arena_bytes: plan.arena(),
             scratch_bytes: plan.scratch(),
+            two_threads: Some(plan.halves())
+                .filter(|halves| halves.steps > 0)
+                .map(|halves| TwoThreads { halved_steps: halves.steps, scratch_bytes: halves.scratch }),
             plan_bytes: session.heap_len() - plan.memory(),
             session_bytes: session.heap_len(),
             weight_bytes: weights.map_or(0, |section| section.bytes.len()),

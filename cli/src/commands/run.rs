@@ -21,7 +21,7 @@ use crate::tensors::{self, Batch, Input};
 /// Runs each row of the batch by itself and writes all outputs.
 pub fn run(args: &RunArgs, _: &mut dyn Write) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.model)?;
-    let mut session = source.session()?;
+    let mut session = source.session(args.threads)?;
     let artifact = source.artifact()?;
     let mut npz = open_npz(&args.input)?;
     let names = artifact.names().map_err(|error| CliError::artifact(&args.model, error))?;

@@ -6,6 +6,7 @@ fn json_has_documented_fields() {
     let expected = [
         "model",
         "kernels",
+        "threads",
         "runs",
         "min_us",
         "p50_us",
@@ -75,4 +76,20 @@ fn a_profile_of_another_kind_and_a_length_that_is_none_are_told() {
     let error = dunlin!("bench", "--profile", shipped()).failure(2);
     assert!(error.contains(".html or .svg") && error.contains("behind the model"), "{error}");
     dunlin!("bench", shipped(), "--length", "16").sentence(1, &["length"]);
+}
+
+#[test]
+fn a_model_too_small_for_a_second_thread_starts_none() {
+    let json = dunlin!("bench", shipped(), "--seconds", "0.05", "--threads", "2", "--json", "--profile").json();
+    assert_eq!(json["threads"], 1);
+    let out = dunlin!("bench", shipped(), "--seconds", "0.05", "--threads", "2").success();
+    assert!(!out.contains("two threads"), "{out}");
+}
+
+#[test]
+fn there_is_one_thread_or_two() {
+    for count in ["0", "3", "-1", "two", ""] {
+        let error = dunlin!("bench", shipped(), format!("--threads={count}")).failure(2);
+        assert!(error.contains("expected 1 or 2"), "{error}");
+    }
 }

@@ -34,7 +34,7 @@ fn json_has_documented_fields() {
     assert_keys(&json["operators"][0], &["node", "name", "op", "kernel", "type", "shape", "constant_bytes", "macs"]);
     assert_keys(
         &json["memory"],
-        &["arena_bytes", "scratch_bytes", "plan_bytes", "session_bytes", "weight_bytes", "tensors"],
+        &["arena_bytes", "scratch_bytes", "two_threads", "plan_bytes", "session_bytes", "weight_bytes", "tensors"],
     );
     assert_eq!(json["task"]["kind"], "image");
     assert_eq!(json["labels"][3], "cat");

@@ -34,9 +34,13 @@ fn pictures() -> (Array, Array) {
 }
 
 fn run(dir: &Path, array: Array) -> Array {
+    run_on("1", dir, array)
+}
+
+fn run_on(threads: &str, dir: &Path, array: Array) -> Array {
     let (input, output): (PathBuf, PathBuf) = (dir.join("x.npz"), dir.join("y.npz"));
     write(&input, &[("input", array)]);
-    dunlin!("run", shipped(), "--input", input, "--output", output).success();
+    dunlin!("run", shipped(), "--input", input, "--output", output, "--threads", threads).success();
     read(&output)
 }
 
@@ -47,6 +51,7 @@ fn batches_run_one_by_one_in_either_layout() {
     let both = run(dir.path(), last.clone());
     assert_eq!(both.dims, [2, 10]);
     assert_eq!(run(dir.path(), first), both);
+    assert_eq!(run_on("2", dir.path(), last.clone()), both);
     let second = Array::new(last.dtype, &[1, 32, 32, 3], last.bytes[last.bytes.len() / 2..].to_vec());
     assert_eq!(run(dir.path(), second).bytes, both.bytes[both.bytes.len() / 2..]);
     let none = Array::f32s(&[0, 3, 32, 32], &[]);

@@ -12,7 +12,7 @@ use dunlin_compiler::report::Report;
 use dunlin_compiler::{int8, lower, pack, passes};
 use dunlin_engine::op::infer::Info;
 use dunlin_engine::task::{Scoring, Task, TaskSpec};
-use dunlin_engine::{AlignedBytes, Isa, Limits, Session};
+use dunlin_engine::{AlignedBytes, Helper, Isa, Limits, Session};
 
 /// An ONNX model with its quantized operators lowered and packed, and what became of them.
 pub fn lowered(onnx: &[u8]) -> Result<(Graph, Report)> {
@@ -33,7 +33,8 @@ pub fn lower(graph: &mut Graph, notes: &mut Vec<Note>) -> Result<Report> {
     Ok(Report::new(graph, notes))
 }
 
-/// The artifact of a lowered graph, in a session for each instruction set that the CPU has.
+/// The artifact of a lowered graph, in a session for each instruction set that the CPU has, and another one of two threads where it is
+/// large enough.
 pub struct Sessions(Vec<Session<AlignedBytes>>);
 
 impl Sessions {
@@ -42,17 +43,36 @@ impl Sessions {
         let extras = Extras { varying: Vec::new(), labels: Vec::new(), task, card: String::new(), golden: Vec::new() };
         let artifact = emit(graph, &extras)?;
         let load = |isa| Session::load(artifact.clone(), isa, Limits::default()).map_err(CompileError::Model);
-        Ok(Self(Isa::supported().map(load).collect::<Result<_>>()?))
+        let mut sessions = Vec::new();
+        for isa in Isa::supported() {
+            sessions.push(load(isa)?);
+            let mut session = load(isa)?;
+            if session.share(Helper::start).expect("the system has a thread") {
+                sessions.push(session);
+            }
+        }
+        Ok(Self(sessions))
     }
 
-    /// The outputs for one sample; every instruction set has to give the same bytes.
+    /// The most threads of a session.
+    pub fn threads(&self) -> usize {
+        self.0.iter().map(Session::threads).max().unwrap_or(0)
+    }
+
+    /// The outputs for one sample; every instruction set has to give the same bytes, on one thread and on two.
     pub fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let mut first: Option<Vec<Tensor>> = None;
         for session in &mut self.0 {
             let outputs = run(session, inputs)?;
             let isa = session.plan().isa();
             for (here, there) in outputs.iter().zip(first.get_or_insert_with(|| outputs.clone())) {
-                assert_eq!(here.bytes, there.bytes, "{isa} gives other bytes than {}", Isa::REFERENCE);
+                assert_eq!(
+                    here.bytes,
+                    there.bytes,
+                    "{isa} on {} threads gives other bytes than {}",
+                    session.threads(),
+                    Isa::REFERENCE
+                );
             }
         }
         Ok(first.expect("the reference is always there"))

@@ -37,6 +37,8 @@ pub enum RunError {
     },
     /// The file isn't the one that the plan was built from (the caller).
     File,
+    /// One of two threads didn't come to the end of its half: a defect of the engine, or of what the host gave it as a second thread.
+    Half,
     /// A buffer isn't where the plan has it: a defect of the engine.
     Plan,
 }
@@ -54,6 +56,7 @@ impl core::fmt::Display for RunError {
                 write!(f, "length {length} is outside of 1..={max}, what the model was planned for")
             }
             Self::File => f.write_str("the file is another than the one that the plan was built from"),
+            Self::Half => f.write_str("a thread didn't come to the end of its half of a step"),
             Self::Plan => f.write_str("the plan contradicts itself; please report this as a defect of Dunlin"),
         }
     }

@@ -32,6 +32,8 @@ pub mod wire;
 
 pub use artifact::Artifact;
 pub use classifier::{Classifier, Scores};
+#[cfg(feature = "std")]
+pub use dunlin_kernels::Helper;
 pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind};
 pub use model::{Limits, ModelError};
 pub use plan::Plan;

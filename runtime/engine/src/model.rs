@@ -308,6 +308,20 @@ impl Model {
         if self.nodes.iter().any(|node| node.op.is_int8()) { Fusion::Never } else { Fusion::Allowed }
     }
 
+    /// A tensor's dimensions among those of a call; the planned ones when these are empty.
+    pub(crate) fn shape(&self, tensor: usize, shapes: &[Shape]) -> Shape {
+        shapes.get(tensor).copied().unwrap_or(self.tensors[tensor].shape)
+    }
+
+    /// Type and dimensions of some tensors, N at most, in a call.
+    pub(crate) fn infos<const N: usize>(&self, tensors: &[usize], shapes: &[Shape]) -> [Info; N] {
+        let mut infos = [Info { dtype: DType::U8, shape: Shape::EMPTY }; N];
+        for (info, &tensor) in infos.iter_mut().zip(tensors) {
+            *info = Info { dtype: self.tensors[tensor].dtype, shape: self.shape(tensor, shapes) };
+        }
+        infos
+    }
+
     /// Whether the node only gives its operand's bytes another shape, where they are.
     pub(crate) fn is_view(&self, node: &Node) -> bool {
         matches!(node.op, Op::Reshape { .. })

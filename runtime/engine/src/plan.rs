@@ -1,9 +1,9 @@
 //! Ordered steps bound to kernels: what a session runs.
 
-use crate::artifact::Artifact;
+use crate::artifact::{ALIGN, Artifact};
 use crate::error::InferError;
-use crate::exec::{self, Kernel, KernelLabel, Operand};
-use crate::model::{Limits, Model, ModelError, Place};
+use crate::exec::{self, Cut, Kernel, KernelLabel, Operand};
+use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place};
 use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::tensor::{DType, Shape};
 use alloc::vec::Vec;
@@ -18,6 +18,8 @@ pub(crate) struct Step {
     pub kernel: Kernel,
     /// The node's results by their offset in the arena; only the first `node.outputs.len()` count.
     pub by_offset: [u8; MAX_OUTPUTS],
+    /// Whether it is enough work for two threads.
+    pub halved: bool,
 }
 
 /// A model bound to the kernels of one instruction set.
@@ -26,8 +28,20 @@ pub struct Plan {
     pub(crate) model: Model,
     pub(crate) steps: Vec<Step>,
     pub(crate) scratch: usize,
+    halves: Halves,
     pub(crate) file_len: usize,
     isa: Isa,
+}
+
+/// What the steps that two threads may do in halves come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Halves {
+    /// How many there are.
+    pub steps: usize,
+    /// Their share of the work, see [`Limits::work`].
+    pub work: u64,
+    /// Bytes of scratch memory for two threads; 0 without such steps.
+    pub scratch: usize,
 }
 
 /// One line of [`Plan::explain`].
@@ -65,14 +79,28 @@ impl Plan {
         let model = Model::parse(artifact, limits)?;
         check_cost(&model, limits)?;
         let steps = Vec::with_capacity(model.nodes.iter().filter(|node| !model.is_view(node)).count());
-        let mut plan = Self { model, steps, scratch: 0, file_len: artifact.bytes().len(), isa };
+        let mut plan =
+            Self { model, steps, scratch: 0, halves: Halves::default(), file_len: artifact.bytes().len(), isa };
         for node in 0..plan.model.nodes.len() {
             plan.push_step(node, artifact.bytes()).map_err(|error| ModelError::Infer { node, error })?;
         }
         if plan.scratch > limits.memory {
             return Err(ModelError::Memory { needed: plan.scratch as u64, limit: limits.memory });
         }
+        plan.settle_halves(limits);
         Ok(plan)
+    }
+
+    /// Leaves all steps whole when the model is too little work for two threads, or their scratch memory too much.
+    fn settle_halves(&mut self, limits: Limits) {
+        let scratch = self.scratch.max(self.halves.scratch).checked_next_multiple_of(2 * ALIGN);
+        match scratch.filter(|&scratch| scratch <= limits.memory && self.halves.work >= exec::LEAST_MODEL) {
+            Some(scratch) => self.halves.scratch = scratch,
+            None => {
+                self.halves = Halves::default();
+                self.steps.iter_mut().for_each(|step| step.halved = false);
+            }
+        }
     }
 
     fn push_step(&mut self, index: usize, file: &[u8]) -> Result<(), InferError> {
@@ -92,15 +120,39 @@ impl Plan {
         let results: Vec<Operand<'_>> = node.outputs.iter().map(operand).collect();
         let kernel = Kernel::select(&node.op, &operands, &results, self.isa, self.model.fusion())?;
         let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
-        self.scratch = self.scratch.max(kernel.scratch_len(&node.op, &infos(&operands), &infos(&results)));
+        let (operands, results) = (infos(&operands), infos(&results));
+        let scratch = kernel.scratch_len(&node.op, &operands, &results);
+        self.scratch = self.scratch.max(scratch);
+        let halved = Cut::is_worthwhile(&kernel, &node.op, &operands, &results);
+        if halved {
+            let Halves { steps, work, scratch: most } = self.halves;
+            let work = work.saturating_add(exec::work(&node.op, &operands, results[0].shape));
+            let both = scratch.checked_next_multiple_of(ALIGN).map_or(usize::MAX, |half| half.saturating_mul(2));
+            self.halves = Halves { steps: steps + 1, work, scratch: most.max(both) };
+        }
         let mut by_offset = core::array::from_fn(|i| i as u8);
         by_offset[..node.outputs.len()].sort_unstable_by_key(|&i| {
             match self.model.tensors[node.outputs[usize::from(i)]].place {
                 Place::Arena(offset) | Place::File(offset) => offset,
             }
         });
-        self.steps.push(Step { node: index, kernel, by_offset });
+        self.steps.push(Step { node: index, kernel, by_offset, halved });
         Ok(())
+    }
+
+    /// Fits the steps to other dimensions, none of which give a tensor more elements than planned.
+    pub(crate) fn resize(&mut self, shapes: &[Shape]) -> Option<()> {
+        for step in &mut self.steps {
+            let node = &self.model.nodes[step.node];
+            let operands: [Info; MAX_OPERANDS] = self.model.infos(&node.inputs, shapes);
+            let results: [Info; MAX_OUTPUTS] = self.model.infos(&node.outputs, shapes);
+            let (operands, results) = (&operands[..node.inputs.len()], &results[..node.outputs.len()]);
+            if let Some(input) = operands.first() {
+                step.kernel.resize(&node.op, input)?;
+            }
+            step.halved = self.halves.steps > 0 && Cut::is_worthwhile(&step.kernel, &node.op, operands, results);
+        }
+        Some(())
     }
 
     /// The graph that this plan runs.
@@ -126,6 +178,11 @@ impl Plan {
     /// Bytes of the scratch memory.
     pub fn scratch(&self) -> usize {
         self.scratch
+    }
+
+    /// The steps that two threads may do in halves; none in a model that is too little work to be worth a second thread.
+    pub fn halves(&self) -> Halves {
+        self.halves
     }
 
     /// Bytes of the plan's own lists and tables: the graph, the steps, the offsets of windows.

@@ -4,11 +4,12 @@
 use crate::artifact::Values;
 use crate::artifact::{ALIGN, Artifact, Digest, Expected, Golden, fill_golden};
 use crate::error::RunError;
-use crate::exec::{View, ViewMut};
+use crate::exec::{Halved, Join, View, ViewMut};
 use crate::model::{Limits, MAX_OPERANDS, Model, ModelError, Place, TensorDef};
 use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::plan::{Plan, Step, StepInfo};
-use crate::tensor::{DType, Shape};
+use crate::tensor::Shape;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 #[cfg(feature = "write")]
 use dunlin_kernels::float::Fusion;
@@ -18,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 /// A plan with the artifact's bytes and the memory to run it.
 ///
 /// `B` is whatever holds the file: a mapping, [`AlignedBytes`], a slice. Weights are used where they lie in it.
-/// After [`Session::new`] nothing allocates.
+/// After [`Session::new`], and `Session::share` where it is called, nothing allocates.
 #[derive(Debug)]
 pub struct Session<B> {
     file: B,
@@ -27,6 +28,8 @@ pub struct Session<B> {
     scratch: AlignedBytes,
     /// Each tensor's dimensions in this call; empty when no axis varies.
     shapes: Vec<Shape>,
+    /// Who does the other halves of large steps.
+    helper: Option<Box<dyn Join>>,
 }
 
 impl<B: AsRef<[u8]>> Session<B> {
@@ -45,12 +48,37 @@ impl<B: AsRef<[u8]>> Session<B> {
         let scratch = AlignedBytes::zeroed(plan.scratch);
         let varies = !plan.model.varying.is_empty();
         let shapes = plan.model.tensors.iter().map(|t| t.shape).filter(|_| varies).collect();
-        Self { file, plan, arena, scratch, shapes }
+        Self { file, plan, arena, scratch, shapes, helper: None }
+    }
+
+    /// Lets a second thread do half of each large step from now on, if the model has enough of them, and tells whether it has: only
+    /// then is `start` called for the thread, and scratch memory taken for it. Outputs are the same bit for bit, but for the sign of NaNs.
+    ///
+    /// # Errors
+    /// Those of `start`; the session stays as it is.
+    #[cfg(feature = "threads")]
+    pub fn share<J: Join + 'static, E>(&mut self, start: impl FnOnce() -> Result<J, E>) -> Result<bool, E> {
+        let halves = self.plan.halves();
+        if halves.steps > 0 {
+            self.helper = Some(Box::new(start()?));
+            self.scratch = AlignedBytes::zeroed(halves.scratch);
+        }
+        Ok(halves.steps > 0)
     }
 
     /// The plan that runs here.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Threads that run it.
+    pub fn threads(&self) -> usize {
+        1 + usize::from(self.helper.is_some())
+    }
+
+    /// Bytes of the arena and of the scratch memory together: what it computes in.
+    pub fn memory(&self) -> usize {
+        self.arena.len() + self.scratch.len()
     }
 
     /// Bytes that the session has taken from the allocator: all that it holds beyond the file.
@@ -74,6 +102,8 @@ impl<B: AsRef<[u8]>> Session<B> {
             for (shape, tensor) in self.shapes.iter_mut().zip(&self.plan.model.tensors) {
                 *shape = tensor.shape;
             }
+            let fits = self.shapes.is_empty() || self.plan.resize(&self.shapes).is_some();
+            debug_assert!(fits, "the plan was made for these shapes");
             RunError::Length { length, max: self.max_length() }
         })
     }
@@ -93,10 +123,7 @@ impl<B: AsRef<[u8]>> Session<B> {
             self.shapes[tensor] = self.shapes[tensor].with(varying.axis, length)?;
         }
         for node in &model.nodes {
-            let mut infos = [Info { dtype: DType::U8, shape: Shape::default() }; MAX_OPERANDS];
-            for (info, &t) in infos.iter_mut().zip(&node.inputs) {
-                *info = Info { dtype: model.tensors[t].dtype, shape: self.shapes[t] };
-            }
+            let infos: [Info; MAX_OPERANDS] = model.infos(&node.inputs, &self.shapes);
             let results = node.op.infer(&infos[..node.inputs.len()]).ok()?;
             for (&t, result) in node.outputs.iter().zip(results.iter().flatten()) {
                 // The plan has room for the maximum, no more.
@@ -104,21 +131,14 @@ impl<B: AsRef<[u8]>> Session<B> {
                 self.shapes[t] = result.shape;
             }
         }
-        for step in &mut self.plan.steps {
-            let node = &self.plan.model.nodes[step.node];
-            if let Some(&t) = node.inputs.first() {
-                step.kernel
-                    .resize(&node.op, &Info { dtype: self.plan.model.tensors[t].dtype, shape: self.shapes[t] })?;
-            }
-        }
-        Some(())
+        self.plan.resize(&self.shapes)
     }
 
     /// An input to fill before [`Session::run`]; inputs keep their contents only until then, for later steps use
     /// their memory again. `None` past the last.
     pub fn input_mut(&mut self, index: usize) -> Option<ViewMut<'_>> {
         let &tensor = self.plan.model.inputs.get(index)?;
-        let (def, shape) = (&self.plan.model.tensors[tensor], shape_of(&self.plan.model, &self.shapes, tensor));
+        let (def, shape) = (&self.plan.model.tensors[tensor], self.plan.model.shape(tensor, &self.shapes));
         let range = arena_range(def, shape)?;
         Some(ViewMut { dtype: def.dtype, shape, quant: def.quant, bytes: self.arena.get_mut(range)? })
     }
@@ -127,7 +147,7 @@ impl<B: AsRef<[u8]>> Session<B> {
     pub fn output(&self, index: usize) -> Option<View<'_>> {
         let &tensor = self.plan.model.outputs.get(index)?;
         let def = &self.plan.model.tensors[tensor];
-        let shape = shape_of(&self.plan.model, &self.shapes, tensor);
+        let shape = self.plan.model.shape(tensor, &self.shapes);
         let bytes = match def.place {
             Place::Arena(_) => self.arena.get(arena_range(def, shape)?)?,
             Place::File(offset) => self.file().get(offset..offset + def.len())?,
@@ -149,13 +169,13 @@ impl<B: AsRef<[u8]>> Session<B> {
     /// # Errors
     /// As for [`Session::run`].
     pub fn run_observed(&mut self, mut after: impl FnMut(usize)) -> Result<(), RunError> {
-        let Self { file, plan, arena, scratch, shapes } = self;
+        let Self { file, plan, arena, scratch, shapes, helper } = self;
         let context = Context { file: file.as_ref(), model: &plan.model, shapes };
         if context.file.len() != plan.file_len {
             return Err(RunError::File);
         }
         for (index, step) in plan.steps.iter().enumerate() {
-            context.run(step, arena, scratch)?;
+            context.run(step, arena, scratch, helper.as_deref_mut())?;
             after(index);
         }
         Ok(())
@@ -163,7 +183,7 @@ impl<B: AsRef<[u8]>> Session<B> {
 
     /// As [`Plan::explain`], with the dimensions of the present length.
     pub fn explain(&self) -> impl Iterator<Item = StepInfo> {
-        self.plan.explain_at(|tensor| shape_of(&self.plan.model, &self.shapes, tensor))
+        self.plan.explain_at(|tensor| self.plan.model.shape(tensor, &self.shapes))
     }
 
     /// Runs a golden input and gives the digest of its outputs; equal on every device for a model with int8 operators.
@@ -224,17 +244,14 @@ impl<B: AsRef<[u8]>> Session<B> {
     }
 }
 
-/// A tensor's dimensions in this call.
-fn shape_of(model: &Model, shapes: &[Shape], tensor: usize) -> Shape {
-    shapes.get(tensor).copied().unwrap_or(model.tensors[tensor].shape)
-}
-
 fn arena_range(def: &TensorDef, shape: Shape) -> Option<core::ops::Range<usize>> {
     match def.place {
         Place::Arena(offset) => Some(offset..offset + shape.count() * def.dtype.size()),
         Place::File(_) => None,
     }
 }
+
+type Helper<'a> = Option<&'a mut (dyn Join + 'static)>;
 
 /// What a step reads besides the arena.
 struct Context<'a> {
@@ -244,13 +261,13 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn run(&self, step: &Step, arena: &mut [u8], scratch: &mut [u8]) -> Result<(), RunError> {
+    fn run(&self, step: &Step, arena: &mut [u8], scratch: &mut [u8], helper: Helper<'_>) -> Result<(), RunError> {
         let node = &self.model.nodes[step.node];
         // Small models have steps so short that filling views which nobody reads would show.
         match (node.inputs.len(), node.outputs.len()) {
-            (..=4, 1) => self.run_with::<4, 1, 2>(step, arena, scratch),
-            (..=8, 1) => self.run_with::<8, 1, 2>(step, arena, scratch),
-            _ => self.run_with::<MAX_OPERANDS, MAX_OUTPUTS, { MAX_OUTPUTS + 1 }>(step, arena, scratch),
+            (..=4, 1) => self.run_with::<4, 1, 2>(step, arena, scratch, helper),
+            (..=8, 1) => self.run_with::<8, 1, 2>(step, arena, scratch, helper),
+            _ => self.run_with::<MAX_OPERANDS, MAX_OUTPUTS, { MAX_OUTPUTS + 1 }>(step, arena, scratch, helper),
         }
     }
 
@@ -260,6 +277,7 @@ impl Context<'_> {
         step: &Step,
         arena: &mut [u8],
         scratch: &mut [u8],
+        helper: Helper<'_>,
     ) -> Result<(), RunError> {
         let node = &self.model.nodes[step.node];
         let mut outputs = core::array::from_fn::<_, O, _>(|_| ViewMut::empty());
@@ -269,7 +287,7 @@ impl Context<'_> {
         for (gap, &which) in gaps.iter_mut().zip(&step.by_offset[..node.outputs.len()]) {
             let tensor = node.outputs[usize::from(which)];
             let def = &self.model.tensors[tensor];
-            let shape = shape_of(self.model, self.shapes, tensor);
+            let shape = self.model.shape(tensor, self.shapes);
             let range = arena_range(def, shape).ok_or(RunError::Plan)?;
             let (before, tail) = rest.split_at_mut_checked(range.start.wrapping_sub(start)).ok_or(RunError::Plan)?;
             let (bytes, after) = tail.split_at_mut_checked(range.len()).ok_or(RunError::Plan)?;
@@ -282,13 +300,20 @@ impl Context<'_> {
         for (view, &tensor) in inputs.iter_mut().zip(&node.inputs) {
             *view = self.view(tensor, &gaps[..=node.outputs.len()]).ok_or(RunError::Plan)?;
         }
-        step.kernel.run(&node.op, &inputs[..node.inputs.len()], &mut outputs[..node.outputs.len()], scratch)
+        let (op, kernel, inputs) = (&node.op, &step.kernel, &inputs[..node.inputs.len()]);
+        match (helper, &mut outputs[..node.outputs.len()]) {
+            (Some(helper), [output]) if cfg!(feature = "threads") && step.halved => {
+                let output = core::mem::replace(output, ViewMut::empty());
+                Halved { kernel, op, inputs, output }.run(scratch, helper)
+            }
+            (_, outputs) => kernel.run(op, None, inputs, outputs, scratch),
+        }
     }
 
     /// A tensor's bytes, in the file or in one of the arena's gaps.
     fn view<'b>(&'b self, tensor: usize, gaps: &[(usize, &'b [u8])]) -> Option<View<'b>> {
         let def = &self.model.tensors[tensor];
-        let shape = shape_of(self.model, self.shapes, tensor);
+        let shape = self.model.shape(tensor, self.shapes);
         let len = shape.count() * def.dtype.size();
         let bytes = match def.place {
             Place::File(offset) => self.file.get(offset..offset + len)?,

@@ -31,6 +31,8 @@ mod epilogue;
 mod error;
 pub mod float;
 mod gemm;
+#[cfg(feature = "std")]
+mod helper;
 mod interleave;
 mod isa;
 mod name;
@@ -50,6 +52,8 @@ pub use elementwise::{
 pub use epilogue::{Dynamic, Epilogue, Raw, Requant};
 pub use error::{IsaError, PanelError, ShapeError, TapsError};
 pub use gemm::{Gemm, GemmInput};
+#[cfg(feature = "std")]
+pub use helper::{Helper, Piece};
 pub use interleave::{interleave3, interleave4};
 pub use isa::{Isa, IsaKind};
 pub use name::KernelName;

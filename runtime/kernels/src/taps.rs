@@ -1,6 +1,7 @@
 //! Offset tables of sliding windows.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::error::TapsError;
 
@@ -96,6 +97,14 @@ impl<'a> Taps<'a> {
     /// Bytes of a window: the depth of its products.
     pub const fn depth(&self) -> usize {
         self.window() * self.shape.run
+    }
+
+    /// The tables of some lines of output points, of the same input; `None` when there are no such lines.
+    pub fn lines(&self, lines: Range<usize>) -> Option<Self> {
+        let TapsShape { out: [_, ow], kernel: [kh, _], .. } = self.shape;
+        let rows = self.rows.get(lines.start.checked_mul(kh)?..lines.end.checked_mul(kh)?)?;
+        let shape = TapsShape { out: [lines.len(), ow], ..self.shape };
+        (!rows.is_empty()).then_some(Self { rows, shape, ..*self })
     }
 
     /// Where a tap begins in the input, or `None` in the padding.
@@ -205,5 +214,28 @@ impl TapsBuf {
     pub fn taps(&self) -> Taps<'_> {
         let Self { rows, cols, shape, input_len, line } = self;
         Taps { rows, cols, shape: *shape, input_len: *input_len, line: *line }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn lines_are_those_of_the_whole_and_none_beyond() {
+        let shape = TapsShape { out: [3, 2], kernel: [2, 1], run: 4 };
+        let buffer = TapsBuf::new(vec![PAD, 0, 0, 8, 8, 16], vec![0, 4], shape, 24).expect("the taps are inside");
+        let all = buffer.taps();
+        for (start, end) in [(0, 3), (0, 1), (1, 3), (2, 3)] {
+            let lines = all.lines(start..end).expect("there are such lines");
+            assert_eq!((lines.shape().out, lines.input_len()), ([end - start, 2], 24));
+            for (oy, ox, ky) in (start..end).flat_map(|oy| [(oy, 0, 0), (oy, 1, 0), (oy, 0, 1), (oy, 1, 1)]) {
+                assert_eq!(lines.at(oy - start, ox, ky, 0), all.at(oy, ox, ky, 0), "{oy} {ox} {ky}");
+            }
+        }
+        for (start, end) in [(0, 0), (0, 4), (3, 4), (usize::MAX, usize::MAX), (2, 1)] {
+            assert!(all.lines(start..end).is_none(), "{start}..{end}");
+        }
     }
 }

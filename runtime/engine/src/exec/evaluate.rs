@@ -98,6 +98,6 @@ pub fn evaluate(op: &Op, inputs: &[View<'_>], quants: &[Option<Quant>]) -> Resul
     let mut tensors: Vec<OwnedTensor> =
         results.iter().enumerate().map(|(i, &info)| OwnedTensor::zeroed(info, quant(i))).collect();
     let mut outputs: Vec<ViewMut<'_>> = tensors.iter_mut().map(OwnedTensor::view_mut).collect();
-    kernel.run(op, inputs, &mut outputs, &mut scratch)?;
+    kernel.run(op, None, inputs, &mut outputs, &mut scratch)?;
     Ok(tensors)
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use dunlin_kernels::AlignedBytes;
 
-use super::{EvaluateError, OwnedTensor, View, evaluate};
+use super::{EvaluateError, OwnedTensor, View, evaluate, halves_tests};
 use crate::op::Op;
 use crate::tensor::{DType, Ints, Shape};
 
@@ -42,7 +42,9 @@ pub(crate) fn count(dims: &[usize]) -> OwnedTensor {
 
 pub(crate) fn eval(op: Op, operands: &[&OwnedTensor]) -> Result<Vec<OwnedTensor>, EvaluateError> {
     let views: Vec<View<'_>> = operands.iter().map(|operand| operand.view()).collect();
-    evaluate(&op, &views, &[])
+    let results = evaluate(&op, &views, &[])?;
+    halves_tests::halves_are_the_whole(&op, &views, &results);
+    Ok(results)
 }
 
 /// The first result.

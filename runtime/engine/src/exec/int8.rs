@@ -5,10 +5,11 @@ use crate::error::RunError;
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::{MAX_RANK, Shape};
+use core::ops::Range;
 use dunlin_kernels::float::{reduce, softmax};
 use dunlin_kernels::{
     ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
-    ShapeError, pack_u8_panels, packed_len,
+    ShapeError, Taps, TapsBuf, pack_u8_panels, packed_len,
 };
 
 /// Quantization of a product of two tensors.
@@ -23,6 +24,7 @@ pub(crate) struct MatMulParams {
 pub(super) fn run(
     kernel: &Kernel,
     op: &Op,
+    lines: Option<Range<usize>>,
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
@@ -33,8 +35,8 @@ pub(super) fn run(
     }
     match kernel {
         Kernel::Generic(_) | Kernel::Packed(..) | Kernel::FloatDepthwise(..) => Err(RunError::Plan),
-        Kernel::Conv { .. } => conv(kernel, op, inputs, output, scratch),
-        Kernel::Depthwise { .. } => depthwise(kernel, op, inputs, output, scratch),
+        Kernel::Conv { .. } => conv(kernel, op, lines, inputs, output, scratch),
+        Kernel::Depthwise { .. } => depthwise(kernel, op, lines, inputs, output, scratch),
         Kernel::Gemm { kernel, zero } => gemm(*kernel, *zero, op, inputs, output, scratch),
         Kernel::MatMul { kernel, params } => matmul(*kernel, params, op, inputs, output, scratch),
         Kernel::Add { kernel, params } => {
@@ -133,9 +135,18 @@ fn weight_zeros<'a>(inputs: &[View<'a>], operand: usize, first: usize, count: us
     }
 }
 
+/// The tables of some lines, or of all.
+fn lines_of(taps: &TapsBuf, lines: Option<Range<usize>>) -> Result<Taps<'_>, RunError> {
+    match lines {
+        None => Ok(taps.taps()),
+        Some(lines) => taps.taps().lines(lines).ok_or(RunError::Plan),
+    }
+}
+
 fn conv(
     kernel: &Kernel,
     op: &Op,
+    lines: Option<Range<usize>>,
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
@@ -145,7 +156,7 @@ fn conv(
         return Err(RunError::Plan);
     };
     let (groups, channels) = (*groups as usize, *out_channels as usize);
-    let taps = taps.taps();
+    let taps = lines_of(taps, lines)?;
     let n = channels / groups;
     let panels = inputs[1].i8s()?;
     let panel_len = panels.len() / groups;
@@ -168,6 +179,7 @@ fn conv(
 fn depthwise(
     kernel: &Kernel,
     op: &Op,
+    lines: Option<Range<usize>>,
     inputs: &[View<'_>],
     output: &mut ViewMut<'_>,
     scratch: &mut [u8],
@@ -175,7 +187,7 @@ fn depthwise(
     let (Kernel::Depthwise { kernel, taps, a_zero, zero }, Op::QDepthwise { clamp, .. }) = (kernel, op) else {
         return Err(RunError::Plan);
     };
-    let taps = taps.taps();
+    let taps = lines_of(taps, lines)?;
     let channels = taps.shape().run;
     let panels = Panels::new(inputs[1].i8s()?, channels, taps.window()).map_err(|_| RunError::Plan)?;
     let w_zero = weight_zeros(inputs, 6, 0, channels)?;

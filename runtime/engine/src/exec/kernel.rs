@@ -8,6 +8,7 @@ use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
 use crate::tensor::DType;
 use crate::tensor::Quant;
 use alloc::vec::Vec;
+use core::ops::Range;
 use dunlin_kernels::float::Fusion;
 use dunlin_kernels::float::{depthwise, packed::Packed};
 use dunlin_kernels::{
@@ -172,12 +173,21 @@ impl Kernel {
         }
     }
 
-    /// Carries the operator out.
+    /// Lines of results by its tables of windows, if it has such.
+    pub fn lines(&self) -> Option<usize> {
+        match self {
+            Self::Conv { taps, .. } | Self::Depthwise { taps, .. } => Some(taps.taps().shape().out[0]),
+            _ => None,
+        }
+    }
+
+    /// Carries the operator out, or the part of it that has some of [`Kernel::lines`].
     ///
     /// `scratch` has at least `scratch_len` bytes and begins at a multiple of 64.
     pub fn run(
         &self,
         op: &Op,
+        lines: Option<Range<usize>>,
         inputs: &[View<'_>],
         outputs: &mut [ViewMut<'_>],
         scratch: &mut [u8],
@@ -186,7 +196,7 @@ impl Kernel {
             Self::Generic(isa) => super::run(op, inputs, outputs, scratch, *isa),
             Self::Packed(kernel, _) => packed::packed(*kernel, op, inputs, &mut outputs[0], scratch),
             Self::FloatDepthwise(kernel, _) => packed::depthwise(*kernel, op, inputs, &mut outputs[0], scratch),
-            kernel => int8::run(kernel, op, inputs, &mut outputs[0], scratch),
+            kernel => int8::run(kernel, op, lines, inputs, &mut outputs[0], scratch),
         }
     }
 

@@ -5,6 +5,9 @@ mod evaluate;
 #[cfg(test)]
 mod fixtures;
 mod float;
+mod halves;
+#[cfg(test)]
+mod halves_tests;
 mod int8;
 mod kernel;
 mod macs;
@@ -15,6 +18,8 @@ mod walk;
 
 #[cfg(any(test, feature = "write"))]
 pub use evaluate::{EvaluateError, OwnedTensor, evaluate};
+pub(crate) use halves::{Cut, Halved, LEAST_MODEL};
+pub use halves::{Join, Piece};
 pub use kernel::KernelLabel;
 pub(crate) use kernel::{Kernel, Operand};
 pub(crate) use macs::{macs, table_len, work};

@@ -14,6 +14,10 @@ pub type Make = fn() -> Builder;
 /// Every small graph with its name.
 pub const GRAPHS: [(&str, Make); 4] = [("int8", int8), ("float", float), ("tokens", tokens), ("moves", moves)];
 
+/// Every graph that is enough work for two threads, with its name and the steps that are done in halves.
+pub const LARGE: [(&str, Make, usize); 3] =
+    [("large int8", large_int8, 7), ("large float", large_float, 5), ("large tokens", large_tokens, 6)];
+
 const FREE: Clamp = Clamp { lo: 0, hi: 255 };
 
 fn window(kernel: u32, stride: u32, pad: u32) -> Window {
@@ -177,6 +181,91 @@ fn recurrent(b: &mut Builder, x: u32, [input, hidden]: [usize; 2], random: &mut 
         activations: [sigmoid, tanh, tanh, sigmoid, tanh, tanh],
     };
     b.node(op, &[x, weights, state, bias])
+}
+
+/// An image classifier in int8 of 30 million products: strides, groups of one, rows, a single row.
+pub fn large_int8() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(6));
+    let x = b.input(DType::F32, &[1, 97, 64, 16]);
+    let x = b.quantized(Op::Quantize {}, &[x], 0.01, 128);
+    let x = conv(&mut b, x, window(3, 2, 1), [97, 64, 16, 64], random);
+    let y = depthwise(&mut b, x, window(3, 1, 1), [49, 32, 64], random);
+    let x = b.quantized(Op::QBinary { kind: BinaryKind::Add, clamp: FREE }, &[x, y], 0.1, 119);
+    let x = conv(&mut b, x, window(1, 1, 0), [49, 32, 64, 64], random);
+    let x = conv(&mut b, x, window(3, 2, 1), [49, 32, 64, 40], random);
+    let rows = b.quantized(Op::Reshape { dims: ints(&[100, 160]) }, &[x], 0.05, 120);
+    let x = gemm(&mut b, rows, [130, 160], random);
+    let x = b.quantized(Op::QMean { axes: ints(&[0]) }, &[x], 0.05, 100);
+    let x = gemm(&mut b, x, [16_001, 130], random);
+    let x = b.node(Op::Dequantize {}, &[x]);
+    b.output(x);
+    b
+}
+
+/// An image classifier in f32 of 30 million products.
+pub fn large_float() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(7));
+    let (all, relu) = ([f32::NEG_INFINITY, f32::INFINITY], [0.0, 6.0]);
+    let x = b.input(DType::F32, &[1, 80, 81, 8]);
+    let (weights, bias) = (b.random_f32s(&[1, 3, 72, 16], random), b.random_f32s(&[40], random));
+    let conv = |kernel, stride| Op::ConvPanels {
+        window: window(kernel, stride, kernel / 2),
+        groups: 1,
+        lo: relu[0],
+        hi: relu[1],
+    };
+    let x = b.node(conv(3, 2), &[x, weights, bias]);
+    let (weights, bias) = (b.random_f32s(&[3, 25, 16], random), b.random_f32s(&[40], random));
+    let depthwise = Op::DepthwisePanels { window: window(5, 1, 2), lo: relu[0], hi: relu[1] };
+    let y = b.node(depthwise, &[x, weights, bias]);
+    let x = b.node(Op::Binary { kind: BinaryKind::Add }, &[x, y]);
+    let (weights, bias) = (b.random_f32s(&[1, 3, 40, 16], random), b.random_f32s(&[48], random));
+    let x = b.node(conv(1, 1), &[x, weights, bias]);
+    let (weights, bias) = (b.random_f32s(&[1, 3, 432, 16], random), b.random_f32s(&[48], random));
+    let x = b.node(conv(3, 1), &[x, weights, bias]);
+    let x = b.node(Op::Reduce { kind: ReduceKind::Mean, axes: ints(&[1, 2]), keep: false }, &[x]);
+    let (weights, bias) = (b.random_f32s(&[1500, 48, 16], random), b.random_f32s(&[24_000], random));
+    let x = b.node(Op::MatMulPanels { n: 24_000, lo: all[0], hi: all[1] }, &[x, weights, bias]);
+    b.output(x);
+    b
+}
+
+/// A text classifier whose sequence varies up to 100 tokens: dynamic int8, attention, 40 million products.
+pub fn large_tokens() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(8));
+    let x = b.input(DType::I32, &[1, 100]);
+    b.varying(1);
+    let table = b.random_f32s(&[128, 96], random);
+    let mut x = b.node(Op::Gather { axis: 0 }, &[table, x]);
+    for _ in 0..2 {
+        let y = b.node(Op::Attention { heads: 3, scale: 0.2 }, &[x, x, x]);
+        let y = dynamic(&mut b, y, [1000, 96], random);
+        let f = Activation { kind: UnaryKind::Gelu, alpha: 0.0, beta: 0.0 };
+        let y = b.node(Op::Unary { f }, &[y]);
+        let weights = b.random_f32s(&[6, 1000, 16], random);
+        let y = b.node(Op::MatMulPanels { n: 96, lo: f32::NEG_INFINITY, hi: f32::INFINITY }, &[y, weights]);
+        x = b.node(Op::Binary { kind: BinaryKind::Add }, &[x, y]);
+        let (scale, bias) = (b.random_f32s(&[96], random), b.random_f32s(&[96], random));
+        x = b.node(Op::LayerNorm { axis: 2, epsilon: 1e-5, rms: false }, &[x, scale, bias]);
+    }
+    b.output(x);
+    b
+}
+
+/// Rows of f32 times weights in int8.
+fn dynamic(b: &mut Builder, x: u32, [n, k]: [usize; 2], random: &mut Random) -> u32 {
+    let quants = b.nodes(Op::DynamicQuantize {}, &[x]);
+    let sums: Vec<i32> = (0..n).map(|_| random.below(2000) as i32 - 1000).collect();
+    let operands = [
+        quants[0],
+        panels(b, n, k, random),
+        quants[1],
+        quants[2],
+        b.i32s(&[n], &sums),
+        b.f32s(&[n], &vec![0.001; n]),
+        b.random_f32s(&[n], random),
+    ];
+    b.node(Op::QGemm { n: n as u32, epilogue: Epilogue::Dynamic, clamp: FREE }, &operands)
 }
 
 /// Operators that move elements, one after the other.

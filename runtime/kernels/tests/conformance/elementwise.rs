@@ -106,7 +106,7 @@ fn quantize_equals_the_reference() {
 fn quantize_divides_as_ieee_does() {
     let rng = &mut Rng::new(7);
     for _ in 0..400 {
-        let scale = f32::from_bits((rng.next() as u32 & 0x7f_ffff) | (rng.within(70, 180) as u32) << 23);
+        let scale = f32::from_bits((rng.next() & 0x7f_ffff) | (rng.within(70, 180) as u32) << 23);
         let params = QuantizeParams { scale, zero: 128 };
         let ties = (-128..128).map(|q| (q as f32 + 0.5) * scale);
         let input: Vec<f32> = ties.flat_map(|x| [x.next_down(), x, x.next_up()]).collect();

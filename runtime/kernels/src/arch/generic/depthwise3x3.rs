@@ -224,18 +224,17 @@ unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize>(job: &Lines3x3<'_>,
                 let w_zero = in_order::<S, L, P, i32>(&job.w_zero[channel..][..len], p);
                 prepared.w_zero[p] = S::load_i32(w_zero.as_ptr(), PANEL);
             }
-            for (point, ones) in ones.into_iter().enumerate() {
-                for ky in 0..3 {
+            for ((point, lines), ones) in prepared.weights.iter_mut().enumerate().zip(ones) {
+                for (ky, line) in lines.iter_mut().enumerate() {
                     let mut bytes = [0; PANEL];
                     for (i, to) in bytes.iter_mut().enumerate() {
                         let c = L::channel(p, i);
                         *to = taps[c / PANEL][point][ky][c % PANEL];
                     }
-                    let mut weights = S::weights(bytes.as_ptr().cast());
+                    line[p] = S::weights(bytes.as_ptr().cast());
                     if S::CENTRES {
-                        weights = S::centred(weights, ones, prepared.w_zero[p]);
+                        line[p] = S::centred(line[p], ones, prepared.w_zero[p]);
                     }
-                    prepared.weights[point][ky][p] = weights;
                 }
             }
             for ky in 0..3 {
@@ -321,9 +320,9 @@ unsafe fn tile<
         input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, at, &mut sums, &mut counts);
         input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, at, &mut sums, &mut counts);
         let mut reals = [prepared.scale; 4];
-        for i in 0..LINES * COLS {
+        for (i, reals) in reals.iter_mut().enumerate().take(LINES * COLS) {
             let (line, col) = (i / COLS, i % COLS);
-            for (p, real) in reals[i].iter_mut().enumerate() {
+            for (p, real) in reals.iter_mut().enumerate() {
                 let mut sum = S::sum(sums[line][col][p]);
                 if ZEROS {
                     sum = S::sub(sum, S::mul(prepared.w_zero[p], S::sum(counts[line][col][p])));

@@ -101,13 +101,14 @@ pub(super) unsafe fn products<V: Vector, W: Weight, const MR: usize, const NV: u
     // SAFETY: the caller's promise; vector `v` begins at column `v * LEN` of the tile.
     unsafe {
         for i in 0..len {
-            let weights: [V; NV] = array::from_fn(|v| {
+            let mut vectors = [V::splat(0.0); NV];
+            for (v, vector) in vectors.iter_mut().enumerate() {
                 let column = v * V::LEN;
-                W::load(weights.add(column / CHANNELS * panel + i * CHANNELS + column % CHANNELS))
-            });
+                *vector = W::load(weights.add(column / CHANNELS * panel + i * CHANNELS + column % CHANNELS));
+            }
             for (sums, row) in sums.iter_mut().zip(rows) {
                 let a = V::splat(*row.add(i));
-                for (sum, &w) in sums.iter_mut().zip(&weights) {
+                for (sum, &w) in sums.iter_mut().zip(&vectors) {
                     *sum = sum.add_product(a, w);
                 }
             }

@@ -30,7 +30,8 @@ use crate::arch::Quad;
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{Ymm, Zmm};
 
-/// Windows of a patch along an axis, pixels under them, and their points.
+/// Taps of a window and windows of a patch along an axis, pixels under them, and their points.
+const TAPS: usize = 3;
 const WINDOWS: usize = 2;
 const PIXELS: usize = 4;
 const POINTS: usize = PIXELS * PIXELS;
@@ -198,11 +199,15 @@ impl Block<'_> {
             for (row, patch) in (0..self.patches).zip(self.grid.places(self.first)) {
                 let pixels = self.pixels(patch, x, zeros);
                 for channel in (0..channels).step_by(V::LEN) {
-                    let points: [[V; PIXELS]; PIXELS] = match channels - channel {
-                        left if left < V::LEN => transform_pixels(|i, j| V::load_some(pixels[i][j].add(channel), left)),
-                        _ => transform_pixels(|i, j| V::load(pixels[i][j].add(channel))),
-                    };
-                    store_points(points, place(row, channel), step);
+                    let left = channels - channel;
+                    let mut x = [[V::splat(0.0); PIXELS]; PIXELS];
+                    for (x, pixels) in x.iter_mut().zip(&pixels) {
+                        for (x, pixel) in x.iter_mut().zip(pixels) {
+                            let from = pixel.add(channel);
+                            *x = if left < V::LEN { V::load_some(from, left) } else { V::load(from) };
+                        }
+                    }
+                    store_points(transform::<Pixels, V, PIXELS, PIXELS>(x), place(row, channel), step);
                 }
             }
             for row in self.patches..self.rows {
@@ -260,13 +265,13 @@ impl Block<'_> {
         for place in (0..count * CHANNELS).step_by(V::LEN) {
             // SAFETY: the caller's promise.
             unsafe {
-                let mut taps = [[V::splat(0.0); 3]; 3];
+                let mut taps = [[V::splat(0.0); TAPS]; TAPS];
                 for (ky, taps) in taps.iter_mut().enumerate() {
                     for (kx, weights) in taps.iter_mut().enumerate() {
-                        *weights = W::load(from.add((ky * 3 + kx) * tap + place));
+                        *weights = W::load(from.add((ky * TAPS + kx) * tap + place));
                     }
                 }
-                store_points(transform_weights::<V>(taps), to.add(place), WEIGHTS);
+                store_points(transform::<Weights, V, TAPS, PIXELS>(taps), to.add(place), WEIGHTS);
             }
         }
     }
@@ -320,7 +325,13 @@ impl Block<'_> {
                 // SAFETY: the caller's promise; the first window of a patch lies inside.
                 unsafe {
                     let sums = sums.add(patch * CHANNELS + v);
-                    let results = transform_sums(|i, j| V::load(sums.add((i * PIXELS + j) * SUMS)));
+                    let mut points = [[V::splat(0.0); PIXELS]; PIXELS];
+                    for (i, points) in points.iter_mut().enumerate() {
+                        for (j, point) in points.iter_mut().enumerate() {
+                            *point = V::load(sums.add((i * PIXELS + j) * SUMS));
+                        }
+                    }
+                    let results = transform::<Sums, V, PIXELS, WINDOWS>(points);
                     for (i, results) in results.into_iter().enumerate() {
                         for (j, result) in results.into_iter().enumerate() {
                             if inside[i] && inside[2 * j] {
@@ -395,44 +406,74 @@ unsafe fn store_points<V: Vector>(points: [[V; PIXELS]; PIXELS], to: *mut f32, s
     }
 }
 
-/// `B^T x B`.
-///
-/// # Safety
-/// The CPU has V's instruction set.
-#[inline(always)]
-unsafe fn transform_pixels<V: Vector>(x: impl Fn(usize, usize) -> V) -> [[V; PIXELS]; PIXELS] {
-    // SAFETY: the caller's promise.
-    let half = |[a, b, c, d]: [V; PIXELS]| unsafe { [a.sub(c), b.add(c), c.sub(b), b.sub(d)] };
-    let columns: [_; PIXELS] = array::from_fn(|j| half(array::from_fn(|i| x(i, j))));
-    array::from_fn(|i| half(columns.map(|column| column[i])))
+/// A product with a matrix of small constants.
+trait Transform<const FROM: usize, const TO: usize> {
+    /// # Safety
+    /// The CPU has V's instruction set.
+    unsafe fn along<V: Vector>(x: [V; FROM]) -> [V; TO];
 }
 
-/// `G w G^T`.
-///
-/// # Safety
-/// The CPU has V's instruction set.
-#[inline(always)]
-unsafe fn transform_weights<V: Vector>(w: [[V; 3]; 3]) -> [[V; PIXELS]; PIXELS] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (zero, plus, minus) = (V::splat(0.0), V::splat(0.5), V::splat(-0.5));
-        let half = |[a, b, c]: [V; 3]| {
-            let outer = zero.add_product(a.add(c), plus);
-            [a, outer.add_product(b, plus), outer.add_product(b, minus), c]
-        };
-        let columns: [_; 3] = array::from_fn(|kx| half(w.map(|row| row[kx])));
-        array::from_fn(|i| half(columns.map(|column| column[i])))
+/// `B^T`.
+struct Pixels;
+
+/// `G`.
+struct Weights;
+
+/// `A^T`.
+struct Sums;
+
+impl Transform<PIXELS, PIXELS> for Pixels {
+    #[inline(always)]
+    unsafe fn along<V: Vector>([a, b, c, d]: [V; PIXELS]) -> [V; PIXELS] {
+        // SAFETY: the caller's promise.
+        unsafe { [a.sub(c), b.add(c), c.sub(b), b.sub(d)] }
     }
 }
 
-/// `A^T m A`.
+impl Transform<TAPS, PIXELS> for Weights {
+    #[inline(always)]
+    unsafe fn along<V: Vector>([a, b, c]: [V; TAPS]) -> [V; PIXELS] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (zero, plus, minus) = (V::splat(0.0), V::splat(0.5), V::splat(-0.5));
+            let outer = zero.add_product(a.add(c), plus);
+            [a, outer.add_product(b, plus), outer.add_product(b, minus), c]
+        }
+    }
+}
+
+impl Transform<PIXELS, WINDOWS> for Sums {
+    #[inline(always)]
+    unsafe fn along<V: Vector>([a, b, c, d]: [V; PIXELS]) -> [V; WINDOWS] {
+        // SAFETY: the caller's promise.
+        unsafe { [a.add(b).add(c), b.sub(c).sub(d)] }
+    }
+}
+
+/// `T x T^T`. Loops, not closures: those aren't always compiled for the instruction set of their surroundings.
 ///
 /// # Safety
 /// The CPU has V's instruction set.
 #[inline(always)]
-unsafe fn transform_sums<V: Vector>(m: impl Fn(usize, usize) -> V) -> [[V; WINDOWS]; WINDOWS] {
+unsafe fn transform<T: Transform<FROM, TO>, V: Vector, const FROM: usize, const TO: usize>(
+    x: [[V; FROM]; FROM],
+) -> [[V; TO]; TO] {
     // SAFETY: the caller's promise.
-    let half = |[a, b, c, d]: [V; PIXELS]| unsafe { [a.add(b).add(c), b.sub(c).sub(d)] };
-    let columns: [_; PIXELS] = array::from_fn(|j| half(array::from_fn(|i| m(i, j))));
-    array::from_fn(|i| half(columns.map(|column| column[i])))
+    unsafe {
+        let zero = V::splat(0.0);
+        let (mut turned, mut y) = ([[zero; FROM]; TO], [[zero; TO]; TO]);
+        for j in 0..FROM {
+            let mut column = [zero; FROM];
+            for (value, row) in column.iter_mut().zip(&x) {
+                *value = row[j];
+            }
+            for (row, value) in turned.iter_mut().zip(T::along(column)) {
+                row[j] = value;
+            }
+        }
+        for (y, row) in y.iter_mut().zip(turned) {
+            *y = T::along(row);
+        }
+        y
+    }
 }

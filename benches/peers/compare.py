@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+# One thread, so that the yardstick measures one core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 
 import inputs
 import record
 from models import COLD, MODELS, TOKENS
 from runtimes import input_grid
+from yardstick import Yardstick, product
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -36,16 +40,19 @@ def main():
     if not models:
         sys.exit(f"compare: no model of these is in {options.models}")
     rows, cold = [], None
+    os.sched_setaffinity(0, {options.core})
+    yardstick = Yardstick(product())
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
-            bench = Bench(model, options, Path(folder))
+            bench = Bench(model, options, Path(folder), yardstick)
             found = bench.rows()
             rows += found
             if model.name == COLD:
                 cold = bench.cold(found[0])
             for row in found:
                 tell(row)
-    write({"machine": machine(), "versions": versions(), "settings": settings(options), "rows": rows, "cold": cold}, options)
+    found = {"machine": machine(), "versions": versions(), "settings": settings(options) | yardstick.summary()}
+    write(found | {"rows": rows, "cold": cold}, options)
 
 
 def arguments():
@@ -54,8 +61,8 @@ def arguments():
     parser.add_argument("--models", type=Path, default=models, help="folder of the ONNX files, and of tflite/")
     parser.add_argument("--only", default="", help="parts of model names, with commas between")
     parser.add_argument("--peers", default=",".join([*PACKAGES, *PROGRAMS]), help="names, with commas between")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each runtime in each round")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the best counts")
+    parser.add_argument("--seconds", type=float, default=0.2, help="for each runtime in each round")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="the core that all run on")
     parser.add_argument("--output", type=Path, default=ROOT / "benches" / "record", help="folder of the record")
     return parser.parse_args()
@@ -68,8 +75,8 @@ def wanted(model, only):
 class Bench:
     """All runtimes on one model."""
 
-    def __init__(self, model, options, folder):
-        self.model, self.options, self.folder = model, options, folder
+    def __init__(self, model, options, folder, yardstick):
+        self.model, self.options, self.folder, self.yardstick = model, options, folder, yardstick
         self.onnx = options.models / f"{model.onnx}.onnx"
         tflite = options.models / "tflite" / f"{model.tflite}.tflite"
         self.tflite = tflite if model.tflite and tflite.exists() else None
@@ -96,7 +103,8 @@ class Bench:
         reference = self.reference()
         for _ in range(self.options.rounds):
             for runtime in [*peers.values(), *dunlins]:
-                runtime.round(self.options.seconds)
+                if not runtime.error:
+                    self.yardstick.turn(lambda: runtime.round(self.options.seconds), lambda: runtime.rounds.pop())
         results = {name: peer.finish(reference) for name, peer in peers.items()}
         return [dunlin.row(self.model, reference) | {"peers": results} for dunlin in dunlins]
 
@@ -180,10 +188,9 @@ class Worker:
         return None
 
     def round(self, seconds):
-        if not self.error:
-            self.process.stdin.write(f"{seconds}\n")
-            self.process.stdin.flush()
-            self.rounds.append(self.read())
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        self.rounds.append(self.read())
 
     def finish(self, reference):
         """Ends the process; gives the best round, and how its output compares."""
@@ -199,6 +206,9 @@ class Worker:
 
 class Dunlin:
     """An artifact and what `dunlin bench` says of it."""
+
+    #: There is none that isn't the end.
+    error = None
 
     def __init__(self, bench, artifact):
         self.bench, self.artifact, self.rounds = bench, artifact, []

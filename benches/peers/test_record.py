@@ -22,7 +22,7 @@ def whole(rows, cold=None):
     return {
         "machine": {"cpu": "a CPU", "system": "a system", "date": "2026-01-01"},
         "versions": {"dunlin": "1"},
-        "settings": {"core": 1, "rounds": 3, "seconds": 1},
+        "settings": {"core": 1, "rounds": 3, "seconds": 1, "turns": 6, "repeated": 2, "disturbed": 0, "tolerated": 1.15},
         "rows": rows,
         "cold": cold,
     }

@@ -10,7 +10,7 @@ use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
 use super::panels::{CHANNELS, Panels};
 use super::simd::{Portable, Vector, widen};
-use super::{Fusion, fusable};
+use super::{Fusion, PORTABLE_IS_REFERENCE, fusable};
 use crate::Isa;
 #[cfg(target_arch = "aarch64")]
 use crate::arch::Quad;
@@ -116,19 +116,17 @@ fusable! {
     /// # Safety
     /// x, y, weights and bias are as long as the geometry demands.
     unsafe fn images(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
-        any: images_body::<Portable<4>, Portable<4>, PORTABLE_SLIDES>,
-        avx2: images_body::<Ymm<false>, Ymm<false>, true>,
+        any: images_body::<Portable<4>, Portable<4>, { !PORTABLE_IS_REFERENCE }>,
+        avx2: images_body::<Ymm<false>, Ymm<false>, false>,
         avx2_fused: images_body::<Ymm<true>, Ymm<true>, true>,
         avx512_fused: images_body::<Zmm<true>, Ymm<true>, true>,
-        neon: images_body::<Quad<false>, Quad<false>, true>,
+        neon: images_body::<Quad<false>, Quad<false>, false>,
         neon_fused: images_body::<Quad<true>, Quad<true>, true>,
     }
 }
 
-/// CPUs with vectors of their own run the portable body as the reference only, which needn't be fast.
-const PORTABLE_SLIDES: bool = !cfg!(any(target_arch = "aarch64", target_arch = "x86_64"));
-
-/// Vectors are V; H in single windows where there are too few channels for V. SLIDES: windows of 3 by 3 taps are worked on together.
+/// Vectors are V; H in single windows where there are too few channels for V. SLIDES: windows of 3 by 3 taps are worked on together, which
+/// is much code: not where it is the reference, nor in int8 models, few of which have such layers in floats.
 ///
 /// # Safety
 /// As for [`images`], and the CPU has the instruction sets of V and H.

@@ -27,6 +27,9 @@ mod tile;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_variables))]
 mod winograd;
 
+/// Whether portable bodies with vectors of their own are what the reference runs and no more: then they needn't be fast, but small.
+const PORTABLE_IS_REFERENCE: bool = cfg!(any(target_arch = "aarch64", target_arch = "x86_64"));
+
 /// Partial sums of a reduction over contiguous elements.
 pub const LANES: usize = 16;
 

@@ -16,6 +16,8 @@ use crate::arch::{Ymm, Zmm};
 const ROWS: usize = 16;
 /// Columns of the result that are summed together.
 const COLUMNS: usize = 16;
+/// Keys whose exponentials are computed together.
+const PAIR: usize = 2;
 /// Keys and queries that the portable body takes together; on x86 it is the reference alone.
 const PORTABLE_TILE: usize = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
 
@@ -64,16 +66,16 @@ multiversion! {
     /// # Panics
     /// When a slice is shorter than the sizes demand.
     pub fn attention(sizes: &Attention<'_>, operands: [&[f32]; 3], y: &mut [f32], scratch: &mut [f32]) {
-        any: attention_body::<Portable<16>, 1, PORTABLE_TILE, ROWS>,
-        avx2: attention_body::<Ymm<false>, 2, 4, { 2 * ROWS }>,
-        avx512: attention_body::<Zmm<false>, 1, 8, { 2 * ROWS }>,
+        any: attention_body::<Portable<16>, 1, PORTABLE_TILE>,
+        avx2: attention_body::<Ymm<false>, 2, 4>,
+        avx512: attention_body::<Zmm<false>, 1, 8>,
     }
 }
 
-/// `W` vectors are [`ROWS`] elements; `TILE` is how many keys are scored, and how many queries summed, together, and
-/// EXPS how many exponentials are computed together. The CPU has the vectors' instruction set.
+/// `W` vectors are [`ROWS`] elements; `TILE` is how many keys are scored, and how many queries summed, together. The CPU has the
+/// vectors' instruction set.
 #[inline(always)]
-fn attention_body<V: Vector, const W: usize, const TILE: usize, const EXPS: usize>(
+fn attention_body<V: Vector, const W: usize, const TILE: usize>(
     sizes: &Attention<'_>,
     [q, k, v]: [&[f32]; 3],
     y: &mut [f32],
@@ -97,7 +99,7 @@ fn attention_body<V: Vector, const W: usize, const TILE: usize, const EXPS: usiz
             if let Some(mask) = &sizes.mask {
                 mask.add([sequence, head, query], rows, scores);
             }
-            let totals = exponentiate::<EXPS>(scores);
+            let totals = exponentiate(scores);
             let y = &mut y[row * heads * width + head * width..];
             average::<V, W, TILE>(scores, &totals, v, [rows, heads * width], y);
         }
@@ -238,31 +240,36 @@ impl Mask<'_> {
     }
 }
 
-/// `e^(score - the query's largest)`, `EXPS` of them together, which are whole keys' or, at the end, a key's; returns each query's sum.
+/// `e^(score - the query's largest)`; returns each query's sum.
 #[inline(always)]
-fn exponentiate<const EXPS: usize>(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
+fn exponentiate(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
     let mut tops = [f32::NEG_INFINITY; ROWS];
     for scores in scores.iter() {
         // A NaN reaches the result by the sum.
         tops.iter_mut().zip(scores).for_each(|(top, &score)| *top = if score > *top { score } else { *top });
     }
     let mut totals = [0.0; ROWS];
-    let (groups, rest) = scores.as_flattened_mut().as_chunks_mut::<EXPS>();
-    groups.iter_mut().for_each(|group| add_exps(group, &tops, &mut totals));
-    rest.as_chunks_mut::<ROWS>().0.iter_mut().for_each(|key| add_exps(key, &tops, &mut totals));
+    let (pairs, rest) = scores.as_chunks_mut::<PAIR>();
+    let step = |scores: &mut [[f32; ROWS]], totals: &mut [f32; ROWS]| {
+        for scores in scores {
+            totals.iter_mut().zip(scores).for_each(|(total, &mut e)| *total += e);
+        }
+    };
+    for pair in pairs {
+        let scores = pair.as_flattened_mut();
+        for (scores, tops) in scores.chunks_exact_mut(ROWS).zip([&tops; PAIR]) {
+            scores.iter_mut().zip(tops).for_each(|(score, &top)| *score -= top);
+        }
+        let scores: &mut [f32; PAIR * ROWS] = scores.try_into().expect("a pair");
+        *scores = math::exps(*scores);
+        step(pair, &mut totals);
+    }
+    for row in rest.iter_mut() {
+        row.iter_mut().zip(&tops).for_each(|(score, &top)| *score -= top);
+        *row = math::exps(*row);
+    }
+    step(rest, &mut totals);
     totals
-}
-
-/// Some keys' exponentials, which are added to each query's sum.
-#[inline(always)]
-fn add_exps<const N: usize>(scores: &mut [f32; N], tops: &[f32; ROWS], totals: &mut [f32; ROWS]) {
-    for key in scores.as_chunks_mut::<ROWS>().0 {
-        key.iter_mut().zip(tops).for_each(|(score, &top)| *score -= top);
-    }
-    *scores = math::exps(*scores);
-    for key in scores.as_chunks::<ROWS>().0 {
-        totals.iter_mut().zip(key).for_each(|(total, &e)| *total += e);
-    }
 }
 
 /// The averages of v's rows, weighted by `scores`, of the first `rows` queries into rows of y that lie `stride` apart.

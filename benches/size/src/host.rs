@@ -10,7 +10,6 @@ static MEMORY: libc_alloc::LibcAlloc = libc_alloc::LibcAlloc;
 #[global_allocator]
 static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-#[inline(always)]
 #[panic_handler]
 fn end(_: &PanicInfo<'_>) -> ! {
     abort()

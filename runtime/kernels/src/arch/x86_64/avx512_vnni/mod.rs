@@ -12,7 +12,7 @@ use crate::arch::generic::simd::{Bounds, Simd};
 pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
 pub(crate) use depthwise::depthwise;
 pub(crate) use elementwise::ELEMENTWISE;
-pub(crate) use gemm::{CONV, GEMM, TILES};
+pub(crate) use gemm::{CHOICES, CONV, GEMM, TILES};
 pub(crate) use pool::POOL;
 
 #[derive(Clone, Copy)]

@@ -104,8 +104,8 @@ macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
         $crate::arch::instantiate::depthwise!($simd, $features, wide: None);
     };
-    ($simd:ty, $features:literal, wide: $wide_lines3x3:expr) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, zeros: zeros3x3, $wide_lines3x3);
+    ($simd:ty, $features:literal, wide: $wide:expr) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: zeros3x3, $wide);
 
         #[target_feature(enable = $features)]
         unsafe fn zeros3x3(lines: &Lines3x3<'_>) {
@@ -116,7 +116,7 @@ macro_rules! depthwise {
     ($simd:ty, $features:literal, zeros: $zeros3x3:path) => {
         $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, None);
     };
-    ($simd:ty, $features:literal, zeros: $zeros3x3:path, $wide_lines3x3:expr) => {
+    ($simd:ty, $features:literal, zeros: $zeros3x3:path, $wide:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
         use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
         use $crate::depthwise::DepthwiseInput;
@@ -131,7 +131,7 @@ macro_rules! depthwise {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
                 depthwise::depthwise(
-                    Bodies { line, lines3x3, zeros3x3: $zeros3x3, wide_lines3x3: $wide_lines3x3 },
+                    Bodies { line, lines3x3, zeros3x3: $zeros3x3, wide: $wide },
                     input,
                     epilogue,
                     out,

@@ -232,6 +232,8 @@ fn gemm_choices(isa: Isa) -> &'static [Choice] {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => x86_64::avx2::CHOICES,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Vnni => x86_64::avx512_vnni::CHOICES,
         _ => &[],
     }
 }

@@ -4,7 +4,7 @@
 //! in one dot product, whatever the window. Panels are the outer loop of an output line; each group of weights
 //! serves some neighbouring points.
 
-use super::depthwise3x3::{self, Lines3x3};
+use super::depthwise3x3::{self, Lines3x3, Wide};
 use super::gemm::Form;
 use super::lines::{self, Lines};
 use super::simd::{Quanta, Simd};
@@ -45,8 +45,8 @@ pub(crate) struct Bodies {
     pub lines3x3: unsafe fn(&Lines3x3<'_>),
     /// The same for weights with zero points.
     pub zeros3x3: unsafe fn(&Lines3x3<'_>),
-    /// The same for as many channels at a time as an instruction set has a body for; gives the first one that is left.
-    pub wide_lines3x3: Option<unsafe fn(&Lines3x3<'_>) -> usize>,
+    /// The same for many channels, where they have no zero points.
+    pub wide: Option<Wide>,
 }
 
 /// Bytes of scratch for these windows.
@@ -56,6 +56,15 @@ pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
         None => taps.depth() + lines::SLACK,
     }
 }
+
+/// Bytes of scratch for these windows with a body for many channels.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only a set of x86 has such a body"))]
+pub(crate) fn wide_scratch_len(wide: Wide, taps: &Taps<'_>) -> usize {
+    wide.len(taps.shape().run) + ALIGN + scratch_len(taps)
+}
+
+/// Where what a body for many channels makes begins.
+const ALIGN: usize = 64;
 
 /// Input lines that are kept at a time.
 fn kept_lines(taps: &Taps<'_>, line: Line) -> usize {
@@ -120,6 +129,9 @@ impl Job<'_> {
         let shape = taps.shape();
         let body = if self.input.w_zero.is_empty() { self.bodies.lines3x3 } else { self.bodies.zeros3x3 };
         let in_place = shape.run.is_multiple_of(PANEL);
+        let wide = self.bodies.wide.filter(|_| self.input.w_zero.is_empty());
+        let (made, scratch) = scratch.split_at_mut(wide.map_or(0, |wide| wide.len(shape.run) + ALIGN));
+        let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
@@ -144,8 +156,11 @@ impl Job<'_> {
             // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
             // whole number of panels they have slack.
             unsafe {
-                if let Some(wide) = self.bodies.wide_lines3x3 {
-                    job.first = wide(&job);
+                if let Some(wide) = wide {
+                    if oy == 0 {
+                        (wide.prepare)(&job, made);
+                    }
+                    job.first = (wide.lines)(&job, made);
                 }
                 body(&job);
             }

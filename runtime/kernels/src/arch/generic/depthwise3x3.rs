@@ -109,24 +109,70 @@ impl<S: Simd> Layout<S, 1> for Single {
 pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
     for channel in (job.first..job.channels).step_by(PANEL) {
         // SAFETY: the caller's promise.
-        unsafe { strided::<S, Single, 1, ZEROS>(job, channel) };
+        unsafe {
+            let made = prepared::<S, Single, 1, ZEROS>(job, channel);
+            strided::<S, Single, 1, ZEROS>(job, &made, channel);
+        }
     }
 }
 
-/// Four panels at a time where there are so many; the first channel that is left to [`lines`].
+/// Four panels at a time: how an instruction set computes as many channels of an image as that goes for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wide {
+    /// Bytes of what four panels need besides activations, to be made once for all lines of an image.
+    pub prepared_len: usize,
+    /// Makes it, one after the other from an address on that is a multiple of 64. The weights have no zero points: with them there are
+    /// twice as many sums, for which there are too few registers.
+    pub prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
+    /// As [`lines`], with what was made; gives the first channel that is left.
+    pub lines: unsafe fn(&Lines3x3<'_>, *const u8) -> usize,
+}
+
+impl Wide {
+    /// Channels of four panels.
+    const CHANNELS: usize = 4 * PANEL;
+
+    /// Bytes to be made for an image.
+    pub(crate) const fn len(self, channels: usize) -> usize {
+        channels / Self::CHANNELS * self.prepared_len
+    }
+}
+
+/// Bytes of [`Wide::prepared_len`].
+pub(crate) const fn prepared_len<S: Simd>() -> usize {
+    size_of::<Prepared<S, 4>>()
+}
+
+/// See [`Wide::prepare`].
 ///
 /// # Safety
-/// As for [`lines`].
+/// The CPU has the instruction set; there is room for [`Wide::len`] bytes.
 #[inline(always)]
-pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>) -> usize {
-    let mut channel = job.first;
-    // With zero points there are twice as many sums, for which there are too few registers.
-    while job.w_zero.is_empty() && channel + 4 * PANEL <= job.channels {
+pub(crate) unsafe fn prepare_wide<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, to: *mut u8) {
+    for group in 0..job.channels / Wide::CHANNELS {
         // SAFETY: the caller's promise.
-        unsafe { strided::<S, L, 4, false>(job, channel) };
-        channel += 4 * PANEL;
+        unsafe {
+            let prepared = prepared::<S, L, 4, false>(job, group * Wide::CHANNELS);
+            to.cast::<Prepared<S, 4>>().add(group).write(prepared);
+        }
     }
-    channel
+}
+
+/// See [`Wide::lines`].
+///
+/// # Safety
+/// As for [`lines`]; `made` is what [`prepare_wide`] has made.
+#[inline(always)]
+pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, made: *const u8) -> usize {
+    let groups = job.channels / Wide::CHANNELS;
+    for group in 0..groups {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let made = &*made.cast::<Prepared<S, 4>>().add(group);
+            strided::<S, L, 4, false>(job, made, group * Wide::CHANNELS);
+        }
+    }
+    groups * Wide::CHANNELS
 }
 
 /// The P panels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
@@ -134,13 +180,16 @@ pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>) ->
 /// # Safety
 /// As for [`lines`].
 #[inline(always)]
-unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(job: &Lines3x3<'_>, channel: usize) {
+unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    made: &Prepared<S, P>,
+    channel: usize,
+) {
     // SAFETY: the caller's promise; a panel of 9 taps has three groups.
     unsafe {
         // Behind a pointer that the compiler knows nothing of, weights are operands in memory; else it would keep them
         // all in registers, which it doesn't have.
-        let made = prepared::<S, L, P, ZEROS>(job, channel);
-        let prepared = core::hint::black_box(&made);
+        let prepared = core::hint::black_box(made);
         // Pointers that don't move, and one offset that does: else each of the many pointers would be counted up.
         let starts = job.starts.map(|start| start.wrapping_add(channel));
         let len = (job.channels - channel).min(P * PANEL);
@@ -183,6 +232,7 @@ unsafe fn panels<
 }
 
 /// What P panels need besides activations.
+#[repr(align(64))]
 struct Prepared<S: Simd, const P: usize> {
     /// Weights of each line of the window, for the first and the second of two neighbouring points.
     weights: [[[S::Weights; P]; 3]; 2],

@@ -13,12 +13,9 @@ const STEP: usize = 4 * PANEL;
 pub(crate) unsafe fn add<S: Simd>(p: &AddParams, a: &[u8], b: &[u8], out: &mut [u8]) {
     // SAFETY: the caller's promise.
     unsafe {
-        let sum = Sum::<S> {
-            quanta: Quanta::new(p.zero, p.lo, p.hi),
-            zeros: [S::splat_i32(i32::from(p.a_zero)), S::splat_i32(i32::from(p.b_zero))],
-            ratios: [S::splat_f32(p.a_ratio), S::splat_f32(p.b_ratio)],
-        };
-        pairs(&sum, a, b, out);
+        let sum = Sum::<S> { ratios: [S::splat_f32(p.a_ratio), S::splat_f32(p.b_ratio)] };
+        let most = 255.0 * (p.a_ratio.abs() + p.b_ratio.abs());
+        pairs(&sum, [p.a_zero, p.b_zero], Quanta::new(p.zero, p.lo, p.hi), most, [a, b], out);
     }
 }
 
@@ -28,100 +25,122 @@ pub(crate) unsafe fn add<S: Simd>(p: &AddParams, a: &[u8], b: &[u8], out: &mut [
 pub(crate) unsafe fn mul<S: Simd>(p: &MulParams, a: &[u8], b: &[u8], out: &mut [u8]) {
     // SAFETY: the caller's promise.
     unsafe {
-        let product = Product::<S> {
-            quanta: Quanta::new(p.zero, p.lo, p.hi),
-            zeros: [S::splat_i32(i32::from(p.a_zero)), S::splat_i32(i32::from(p.b_zero))],
-            scale: S::splat_f32(p.scale),
-        };
-        pairs(&product, a, b, out);
+        let product = Product::<S> { scale: S::splat_f32(p.scale) };
+        let most = 255.0 * 255.0 * p.scale.abs();
+        pairs(&product, [p.a_zero, p.b_zero], Quanta::new(p.zero, p.lo, p.hi), most, [a, b], out);
     }
 }
 
-/// An operation on 16 pairs, before it is quantized. A trait and no closure, because closures are not inlined for sure.
+/// An operation on 16 pairs of values less their zero points. A trait and no closure, because closures are not inlined for sure.
 trait Pairwise<S: Simd> {
     /// # Safety
     /// The CPU has the instruction set.
-    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32;
-
-    fn quanta(&self) -> &Quanta<S>;
+    unsafe fn apply(&self, a: S::F32, b: S::F32) -> S::F32;
 }
 
 struct Sum<S: Simd> {
-    quanta: Quanta<S>,
-    zeros: [S::I32; 2],
     ratios: [S::F32; 2],
 }
 
 impl<S: Simd> Pairwise<S> for Sum<S> {
     #[inline(always)]
-    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32 {
+    unsafe fn apply(&self, a: S::F32, b: S::F32) -> S::F32 {
         // SAFETY: the caller's promise.
-        unsafe {
-            let left = S::mul_f32(S::to_f32(S::sub(a, self.zeros[0])), self.ratios[0]);
-            let right = S::mul_f32(S::to_f32(S::sub(b, self.zeros[1])), self.ratios[1]);
-            S::add_f32(left, right)
-        }
-    }
-
-    #[inline(always)]
-    fn quanta(&self) -> &Quanta<S> {
-        &self.quanta
+        unsafe { S::add_f32(S::mul_f32(a, self.ratios[0]), S::mul_f32(b, self.ratios[1])) }
     }
 }
 
 struct Product<S: Simd> {
-    quanta: Quanta<S>,
-    zeros: [S::I32; 2],
     scale: S::F32,
 }
 
 impl<S: Simd> Pairwise<S> for Product<S> {
     #[inline(always)]
-    unsafe fn apply(&self, a: S::I32, b: S::I32) -> S::F32 {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let product = S::mul(S::sub(a, self.zeros[0]), S::sub(b, self.zeros[1]));
-            S::mul_f32(S::to_f32(product), self.scale)
-        }
+    unsafe fn apply(&self, a: S::F32, b: S::F32) -> S::F32 {
+        // SAFETY: the caller's promise; the product of two integers of nine bits is exact.
+        unsafe { S::mul_f32(S::mul_f32(a, b), self.scale) }
     }
+}
 
-    #[inline(always)]
-    fn quanta(&self) -> &Quanta<S> {
-        &self.quanta
+/// What results of [`Quanta::requantize`] may be, with room for rounding.
+const LARGEST: f32 = 1_073_741_824.0;
+
+/// `most` is the largest result of the operation.
+///
+/// # Safety
+/// The CPU has the instruction set; the slices have one length.
+#[inline(always)]
+unsafe fn pairs<S: Simd>(
+    op: &impl Pairwise<S>,
+    zeros: [u8; 2],
+    quanta: Quanta<S>,
+    most: f32,
+    operands: [&[u8]; 2],
+    out: &mut [u8],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if most < LARGEST {
+            steps::<S, true>(op, zeros, &quanta, operands, out);
+        } else {
+            steps::<S, false>(op, zeros, &quanta, operands, out);
+        }
     }
 }
 
 /// # Safety
-/// The CPU has the instruction set; the slices have one length.
+/// As for [`pairs`].
 #[inline(always)]
-unsafe fn pairs<S: Simd>(op: &impl Pairwise<S>, a: &[u8], b: &[u8], out: &mut [u8]) {
+unsafe fn steps<S: Simd, const FITS: bool>(
+    op: &impl Pairwise<S>,
+    zeros: [u8; 2],
+    quanta: &Quanta<S>,
+    [a, b]: [&[u8]; 2],
+    out: &mut [u8],
+) {
     let (a_steps, a_rest) = a.as_chunks::<STEP>();
     let (b_steps, b_rest) = b.as_chunks::<STEP>();
     let (out_steps, out_rest) = out.as_chunks_mut::<STEP>();
     // SAFETY: the caller's promise.
     unsafe {
         for ((a, b), out) in a_steps.iter().zip(b_steps).zip(out_steps) {
-            *out = pair_step(op, a, b);
+            *out = pair_step::<S, FITS>(op, zeros, quanta, [a, b]);
         }
         if !out_rest.is_empty() {
-            let bytes = pair_step(op, &padded(a_rest), &padded(b_rest));
+            let bytes = pair_step::<S, FITS>(op, zeros, quanta, [&padded(a_rest), &padded(b_rest)]);
             out_rest.copy_from_slice(&bytes[..out_rest.len()]);
         }
     }
 }
 
 /// # Safety
-/// The CPU has the instruction set.
+/// As for [`pairs`].
 #[inline(always)]
-unsafe fn pair_step<S: Simd>(op: &impl Pairwise<S>, a: &[u8; STEP], b: &[u8; STEP]) -> [u8; STEP] {
+unsafe fn pair_step<S: Simd, const FITS: bool>(
+    op: &impl Pairwise<S>,
+    zeros: [u8; 2],
+    quanta: &Quanta<S>,
+    [a, b]: [&[u8; STEP]; 2],
+) -> [u8; STEP] {
     // SAFETY: the arrays have four vectors.
     unsafe {
         let mut reals = [S::splat_f32(0.0); 4];
         for (i, real) in reals.iter_mut().enumerate() {
-            *real = op.apply(S::load_u8(a[i * PANEL..].as_ptr()), S::load_u8(b[i * PANEL..].as_ptr()));
+            let at = i * PANEL;
+            *real = op.apply(centred::<S>(a[at..].as_ptr(), zeros[0]), centred::<S>(b[at..].as_ptr(), zeros[1]));
         }
-        store::<S>(op.quanta().quantize(reals))
+        store::<S>(if FITS { quanta.requantize::<false>(reals) } else { quanta.quantize(reals) })
     }
+}
+
+/// 16 bytes as numbers, less `zero`: exact.
+///
+/// # Safety
+/// The CPU has the instruction set; 16 bytes are valid.
+#[inline(always)]
+unsafe fn centred<S: Simd>(from: *const u8, zero: u8) -> S::F32 {
+    // SAFETY: the caller's promise.
+    unsafe { S::to_f32(S::sub(S::load_u8(from), S::splat_i32(i32::from(zero)))) }
 }
 
 /// # Safety

@@ -9,10 +9,9 @@ use core::arch::x86_64::*;
 
 use crate::arch::generic::simd::{Bounds, Simd};
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
-pub(crate) use gemm::{CONV, GEMM, TILES};
+pub(crate) use gemm::{CHOICES, CONV, GEMM, TILES};
 pub(crate) use pool::POOL;
 
 #[derive(Clone, Copy)]

@@ -53,14 +53,16 @@ impl Depthwise {
         Self { isa, fusion }
     }
 
-    /// The kernel's name, with the windows and channels that it takes at a time.
+    /// The kernel's name, with the windows and channels that it takes at a time: most windows where it takes several.
     pub fn name(&self, op: &'static str) -> KernelName {
+        let slides = !PORTABLE_IS_REFERENCE || (self.fusion == Fusion::Allowed && self.isa.fuses());
         let channels = match self.isa.kind() {
             IsaKind::Reference => 4,
             IsaKind::Avx512Vnni => 16,
             _ => 8,
         };
-        KernelName::new(op, Tile::Product { rows: WINDOWS, channels, depth: 1 }, self.isa)
+        let rows = if slides { WINDOWS } else { 1 };
+        KernelName::new(op, Tile::Product { rows, channels, depth: 1 }, self.isa)
     }
 
     /// Convolves x. f16 weights are first widened into `scratch`, of [`scratch_len`] elements.

@@ -36,12 +36,15 @@ pub(super) fn tile(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     })
 }
 
+/// Fills a row of the result from one of the operand.
+type Fill<'f> = &'f dyn Fn(&mut [u8], Option<&[u8]>);
+
 /// Fills the bytes of each row of y from those of the row of x that `from` leads to, axis by axis; `None` is outside of x.
 fn by_rows(
     x: &View<'_>,
     y: &mut ViewMut<'_>,
     from: &dyn Fn(usize, usize) -> Option<usize>,
-    fill: &dyn Fn(&mut [u8], Option<&[u8]>),
+    fill: Fill<'_>,
 ) -> Result<(), RunError> {
     let (shape, out, size) = (x.shape, y.shape, y.dtype.size());
     if out.count() == 0 {

@@ -3,14 +3,13 @@
 //! Neighbouring windows of 3 by 3 taps are worked on together, a vector of channels at a time: what they share is read
 //! once. All other windows come one by one. Channels are cut into parts whose weights stay in the first cache.
 
-use core::mem::MaybeUninit;
-use core::{array, ptr};
+use core::array;
 
 use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
 use super::panels::{CHANNELS, Panels};
 use super::simd::{Portable, Vector, widen};
-use super::{Fusion, PORTABLE_IS_REFERENCE, fusable};
+use super::{Fusion, fusable};
 use crate::Isa;
 #[cfg(target_arch = "aarch64")]
 use crate::arch::Quad;
@@ -53,16 +52,14 @@ impl Depthwise {
         Self { isa, fusion }
     }
 
-    /// The kernel's name, with the windows and channels that it takes at a time: most windows where it takes several.
+    /// The kernel's name, with the windows and channels that it takes at a time.
     pub fn name(&self, op: &'static str) -> KernelName {
-        let slides = !PORTABLE_IS_REFERENCE || (self.fusion == Fusion::Allowed && self.isa.fuses());
         let channels = match self.isa.kind() {
             IsaKind::Reference => 4,
             IsaKind::Avx512Vnni => 16,
             _ => 8,
         };
-        let rows = if slides { WINDOWS } else { 1 };
-        KernelName::new(op, Tile::Product { rows, channels, depth: 1 }, self.isa)
+        KernelName::new(op, Tile::Product { rows: WINDOWS, channels, depth: 1 }, self.isa)
     }
 
     /// Convolves x. f16 weights are first widened into `scratch`, of [`scratch_len`] elements.
@@ -118,35 +115,32 @@ fusable! {
     /// # Safety
     /// x, y, weights and bias are as long as the geometry demands.
     unsafe fn images(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
-        any: images_body::<Portable<4>, Portable<4>, { !PORTABLE_IS_REFERENCE }>,
-        avx2: images_body::<Ymm<false>, Ymm<false>, false>,
-        avx2_fused: images_body::<Ymm<true>, Ymm<true>, true>,
-        avx512_fused: images_body::<Zmm<true>, Ymm<true>, true>,
-        neon: images_body::<Quad<false>, Quad<false>, false>,
-        neon_fused: images_body::<Quad<true>, Quad<true>, true>,
+        any: images_body::<Portable<4>, Portable<4>>,
+        avx2: images_body::<Ymm<false>, Ymm<false>>,
+        avx2_fused: images_body::<Ymm<true>, Ymm<true>>,
+        avx512_fused: images_body::<Zmm<true>, Ymm<true>>,
+        neon: images_body::<Quad<false>, Quad<false>>,
+        neon_fused: images_body::<Quad<true>, Quad<true>>,
     }
 }
 
-/// Vectors are V; H in single windows where there are too few channels for V. SLIDES: windows of 3 by 3 taps are worked on together, which
-/// is much code: not where it is the reference, nor in int8 models, few of which have such layers in floats.
+/// Vectors are V; H where there are too few channels for V.
 ///
 /// # Safety
 /// As for [`images`], and the CPU has the instruction sets of V and H.
 #[inline(always)]
-unsafe fn images_body<V: Vector, H: Vector, const SLIDES: bool>(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
+unsafe fn images_body<V: Vector, H: Vector>(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
     let geometry = layer.geometry;
     let [images, _, _, channels] = geometry.input;
     for first in (0..channels).step_by(BLOCK) {
         let part = Part { layer, first, len: (channels - first).min(BLOCK) };
-        for image in 0..images {
-            for row in 0..geometry.output[0] {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    match geometry.slide() {
-                        1 if SLIDES => sliding_row::<V, 1>(&part, [image, row], x, y),
-                        2 if SLIDES => sliding_row::<V, 2>(&part, [image, row], x, y),
-                        _ => any_row::<V, H>(&part, [image, row], x, y),
-                    }
+        for (image, row) in (0..images).flat_map(|image| (0..geometry.output[0]).map(move |row| (image, row))) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match geometry.slide() {
+                    1 => sliding_row::<V, H, 1>(&part, [image, row], x, y),
+                    2 => sliding_row::<V, H, 2>(&part, [image, row], x, y),
+                    _ => any_row::<V, H>(&part, [image, row], x, y),
                 }
             }
         }
@@ -179,41 +173,20 @@ impl Part<'_> {
         ((image * geometry.output[0] + row) * geometry.output[1] + column) * geometry.input[3] + self.first
     }
 
-    /// Channels of a vector of V that are the part's, from `channel` on.
-    #[inline(always)]
-    fn count<V: Vector>(&self, channel: usize) -> usize {
-        (self.len - channel).min(V::LEN)
-    }
-
-    /// The bias of some channels.
-    ///
-    /// # Safety
-    /// The CPU has V's instruction set, and `channel` is the part's.
-    #[inline(always)]
-    unsafe fn bias<V: Vector>(&self, channel: usize) -> V {
-        let mut padded = [0.0; CHANNELS];
-        if let Some(bias) = self.layer.finish.bias {
-            let count = self.count::<V>(channel);
-            padded[..count].copy_from_slice(&bias[self.first + channel..][..count]);
-        }
-        // SAFETY: the caller's promise; no vector is longer than a panel is wide.
-        unsafe { V::load(padded.as_ptr()) }
-    }
-
     /// Adds the bias, clamps and writes.
     ///
     /// # Safety
-    /// The CPU has V's instruction set, `channel` is the part's, and y is valid for the part's channels.
+    /// The CPU has V's instruction set, and the channels from `channel` on, as many as V has elements, are the part's.
     #[inline(always)]
-    unsafe fn finish<V: Vector>(&self, sum: V, bias: V, channel: usize, y: *mut f32) {
-        let Finish { lo, hi, .. } = self.layer.finish;
-        // SAFETY: the caller's promise.
+    unsafe fn finish<V: Vector>(&self, sum: V, channel: usize, y: *mut f32) {
+        let Finish { bias, lo, hi } = self.layer.finish;
+        // SAFETY: the caller's promise; there is a bias for each channel.
         unsafe {
-            let result = sum.add(bias).clamp(V::splat(lo), V::splat(hi));
-            match self.count::<V>(channel) {
-                count if count < V::LEN => result.store_some(y.add(channel), count),
-                _ => result.store(y.add(channel)),
-            }
+            let bias = match bias {
+                Some(bias) => V::load(bias.as_ptr().add(self.first + channel)),
+                None => V::splat(0.0),
+            };
+            sum.add(bias).clamp(V::splat(lo), V::splat(hi)).store(y.add(channel));
         }
     }
 }
@@ -223,13 +196,17 @@ impl Part<'_> {
 /// # Safety
 /// As for [`images_body`].
 #[inline(always)]
-unsafe fn sliding_row<V: Vector, const S: usize>(part: &Part<'_>, [image, row]: [usize; 2], x: &[f32], y: &mut [f32]) {
+unsafe fn sliding_row<V: Vector, H: Vector, const S: usize>(
+    part: &Part<'_>,
+    [image, row]: [usize; 2],
+    x: &[f32],
+    y: &mut [f32],
+) {
     let geometry = part.layer.geometry;
     let lines = array::from_fn(|ky| {
         let line = geometry.tap(0, row, ky)?;
         Some(x.as_ptr().wrapping_add(geometry.pixel(image, line, 0) + part.first))
     });
-    let end = x.as_ptr_range().end;
     let mut column = 0;
     while column < geometry.output[1] {
         let y = y.as_mut_ptr().wrapping_add(part.result([image, row, column]));
@@ -237,9 +214,9 @@ unsafe fn sliding_row<V: Vector, const S: usize>(part: &Part<'_>, [image, row]: 
         // SAFETY: the lines are the image's, and the windows' results are y's.
         unsafe {
             column += match geometry.output[1] - column {
-                1 => sliding::<V, 1, S>(part, &lines, end, left, y),
-                2 | 3 => sliding::<V, 2, S>(part, &lines, end, left, y),
-                _ => sliding::<V, 4, S>(part, &lines, end, left, y),
+                1 => sliding::<V, H, 1, S>(part, &lines, left, y),
+                2 | 3 => sliding::<V, H, 2, S>(part, &lines, left, y),
+                _ => sliding::<V, H, 4, S>(part, &lines, left, y),
             };
         }
     }
@@ -249,74 +226,45 @@ unsafe fn sliding_row<V: Vector, const S: usize>(part: &Part<'_>, [image, row]: 
 /// read once; taps in the padding read zeros. Gives N.
 ///
 /// # Safety
-/// - The CPU has V's instruction set.
-/// - The lines are as wide as the image, which ends no later than at `end`, and y has room for the N windows' results.
+/// - The CPU has the instruction sets of V and H.
+/// - The lines are as wide as the image, and y has room for the N windows' results.
 #[inline(always)]
-unsafe fn sliding<V: Vector, const N: usize, const S: usize>(
+unsafe fn sliding<V: Vector, H: Vector, const N: usize, const S: usize>(
     part: &Part<'_>,
     lines: &[Option<*const f32>; 3],
-    end: *const f32,
     left: usize,
     y: *mut f32,
 ) -> usize {
     let [_, _, width, channels] = part.layer.geometry.input;
-    let mut pixels = pixels_under(lines, [left, (N - 1) * S + 3], [width, channels]);
-    // The last vector may run into the next pixel: what it makes of that is thrown away. There is no pixel after the last line.
-    let last = lines.iter().flatten().next_back();
-    let at_end = last.is_some_and(|line| line.wrapping_add(width * channels + V::LEN) > end);
-    let mut room = [const { MaybeUninit::uninit() }; 3 * MOST_COLUMNS];
-    for channel in (0..part.len).step_by(V::LEN) {
-        let count = part.count::<V>(channel);
-        // SAFETY: pixels are valid for the part's channels, and there are as many zeros, in whole vectors; what isn't copied is followed
-        // by another pixel.
-        unsafe {
-            if at_end && count < V::LEN {
-                copy_pixels(&mut pixels, [channel, count], &mut room);
-            }
-            slide::<V, N, S>(part, &pixels, channel, y);
-        }
-    }
-    N
-}
-
-/// Where the pixels of some columns lie, zeros in the padding.
-#[inline(always)]
-fn pixels_under(
-    lines: &[Option<*const f32>; 3],
-    [left, count]: [usize; 2],
-    [width, channels]: [usize; 2],
-) -> [[*const f32; MOST_COLUMNS]; 3] {
-    let inside = left < width && width - left >= count;
+    let columns = (N - 1) * S + 3;
+    let inside = left < width && width - left >= columns;
     let mut pixels = [[ZEROS.as_ptr(); MOST_COLUMNS]; 3];
     for (pixels, line) in pixels.iter_mut().zip(lines) {
         let Some(line) = line else { continue };
         let start = line.wrapping_add(left.wrapping_mul(channels));
-        for (column, pixel) in pixels.iter_mut().enumerate().take(count) {
+        for (column, pixel) in pixels.iter_mut().enumerate().take(columns) {
             if inside || left.wrapping_add(column) < width {
                 *pixel = start.wrapping_add(column * channels);
             }
         }
     }
-    pixels
-}
-
-/// Copies some channels of pixels to where a vector may be read.
-///
-/// # Safety
-/// The pixels are valid for `count` channels from `channel` on, which are no more than a panel has.
-#[cold]
-#[inline(never)]
-unsafe fn copy_pixels(
-    pixels: &mut [[*const f32; MOST_COLUMNS]; 3],
-    [channel, count]: [usize; 2],
-    room: &mut [MaybeUninit<[f32; CHANNELS]>; 3 * MOST_COLUMNS],
-) {
-    for (pixel, room) in pixels.as_flattened_mut().iter_mut().zip(room) {
-        let mut copy = [0.0; CHANNELS];
-        // SAFETY: the caller's promise.
-        unsafe { ptr::copy_nonoverlapping(pixel.add(channel), copy.as_mut_ptr(), count) };
-        *pixel = room.write(copy).as_ptr().wrapping_sub(channel);
+    let mut channel = 0;
+    // SAFETY: each vector lies within the part's channels, which are as many as there are zeros, or fewer.
+    unsafe {
+        while channel + V::LEN <= part.len {
+            slide::<V, N, S>(part, &pixels, channel, y);
+            channel += V::LEN;
+        }
+        while channel + H::LEN <= part.len {
+            slide::<H, N, S>(part, &pixels, channel, y);
+            channel += H::LEN;
+        }
+        while channel < part.len {
+            slide::<Portable<1>, N, S>(part, &pixels, channel, y);
+            channel += 1;
+        }
     }
+    N
 }
 
 /// What [`sliding`] does for a vector of channels. A window's taps are met from left to right.
@@ -332,12 +280,12 @@ unsafe fn slide<V: Vector, const N: usize, const S: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (mut sums, bias) = ([V::splat(0.0); N], part.bias(channel));
+        let mut sums = [V::splat(0.0); N];
         let w = part.weights(channel, 0);
         for (ky, pixels) in pixels.iter().enumerate() {
             let weights: [V; 3] = array::from_fn(|kx| V::load(w.add((ky * 3 + kx) * CHANNELS)));
             for (column, pixel) in pixels.iter().enumerate().take((N - 1) * S + 3) {
-                let x = V::load(pixel.wrapping_add(channel));
+                let x = V::load(pixel.add(channel));
                 for (i, sum) in sums.iter_mut().enumerate() {
                     if (i * S..i * S + 3).contains(&column) {
                         *sum = sum.add_product(x, weights[column - i * S]);
@@ -346,7 +294,7 @@ unsafe fn slide<V: Vector, const N: usize, const S: usize>(
             }
         }
         for (i, sum) in sums.into_iter().enumerate() {
-            part.finish(sum, bias, channel, y.add(i * part.layer.geometry.input[3]));
+            part.finish(sum, channel, y.add(i * part.layer.geometry.input[3]));
         }
     }
 }
@@ -423,7 +371,7 @@ unsafe fn one_window<V: Vector, const M: usize>(part: &Part<'_>, window: &Window
             }
         }
         for (v, sum) in sums.into_iter().enumerate() {
-            part.finish(sum, part.bias(channel + v * V::LEN), channel + v * V::LEN, y);
+            part.finish(sum, channel + v * V::LEN, y);
         }
     }
 }
@@ -444,13 +392,12 @@ mod tests {
     /// Input, kernel, stride, dilation, padding at the top and left, output.
     type Case = ([usize; 4], [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
-    const CASES: [Case; 10] = [
+    const CASES: [Case; 9] = [
         ([1, 6, 6, 70], [3, 3], [1, 1], [1, 1], [1, 1], [6, 6]),
         ([2, 5, 7, 24], [3, 3], [1, 1], [1, 1], [1, 1], [5, 7]),
         ([1, 8, 9, 16], [3, 3], [2, 2], [1, 1], [0, 0], [4, 4]),
         ([1, 7, 12, 33], [3, 3], [2, 2], [1, 1], [1, 1], [4, 6]),
         ([1, 2, 2, 150], [3, 3], [1, 1], [2, 1], [2, 1], [2, 2]),
-        ([1, 3, 3, 2], [3, 3], [1, 1], [1, 1], [1, 1], [3, 3]),
         ([1, 9, 1, 40], [5, 1], [1, 1], [1, 1], [0, 0], [5, 1]),
         ([2, 8, 5, 5], [5, 3], [2, 2], [1, 1], [2, 2], [4, 4]),
         ([1, 6, 6, 3], [2, 3], [1, 1], [1, 2], [1, 2], [6, 6]),

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 struct Target {
     triple: &'static str,
     file: &'static str,
+    /// For the compiler. Nothing unwinds, hence no tables for it.
     flags: &'static str,
     /// Cargo's variable for the linker and what it is unless the caller set it; none where the machine's own does.
     linker: Option<[&'static str; 2]>,
@@ -25,7 +26,7 @@ const TARGETS: [Target; 3] = [
     Target {
         triple: "x86_64-unknown-linux-gnu",
         file: "libdunlin.so",
-        flags: "-Clink-arg=-Wl,--no-undefined",
+        flags: "-Cforce-unwind-tables=no -Clink-arg=-Wl,--no-undefined",
         linker: None,
         compressed: false,
         goals: [Some(700_000), Some(350_000)],
@@ -34,7 +35,7 @@ const TARGETS: [Target; 3] = [
         triple: "aarch64-unknown-linux-gnu",
         file: "libdunlin.so",
         // Pages of 16 kB, the largest that Android has: with 64 kB up to as much of the file is padding.
-        flags: "-Clink-arg=-Wl,--no-undefined -Clink-arg=-Wl,-z,max-page-size=16384",
+        flags: "-Cforce-unwind-tables=no -Clink-arg=-Wl,--no-undefined -Clink-arg=-Wl,-z,max-page-size=16384",
         linker: Some(["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"]),
         compressed: false,
         goals: [Some(700_000), Some(350_000)],

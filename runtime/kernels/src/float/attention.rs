@@ -18,6 +18,8 @@ const ROWS: usize = 16;
 const COLUMNS: usize = 16;
 /// Keys whose exponentials are computed together.
 const PAIR: usize = 2;
+/// Keys and queries that the portable body takes together; on x86 it is the reference alone.
+const PORTABLE_TILE: usize = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
 
 /// `softmax(q k' * scale + mask) v` for each head of each sequence.
 ///
@@ -64,7 +66,7 @@ multiversion! {
     /// # Panics
     /// When a slice is shorter than the sizes demand.
     pub fn attention(sizes: &Attention<'_>, operands: [&[f32]; 3], y: &mut [f32], scratch: &mut [f32]) {
-        any: attention_body::<Portable<16>, 1, 2>,
+        any: attention_body::<Portable<16>, 1, PORTABLE_TILE>,
         avx2: attention_body::<Ymm<false>, 2, 4>,
         avx512: attention_body::<Zmm<false>, 1, 8>,
     }

@@ -216,7 +216,7 @@ impl<'a> Input<'a> {
 multiversion! {
     /// All windows' sums of the products with a panel.
     fn panel_conv(geometry: &Geometry, input: Input<'_>, panel: Panel<'_>, finish: Finish<'_>, columns: Columns<'_>) {
-        any: conv_body::<4, 8>, avx2: conv_body::<6, 16>, avx512: conv_body::<8, 32>,
+        any: conv_body::<4, 8>, avx2: conv_body::<6, 16>,
     }
 }
 
@@ -282,7 +282,7 @@ fn tile<const MR: usize, const NR: usize>(
 multiversion! {
     /// Convolution with one filter per channel, weights `[kh, kw, channels]`.
     fn depthwise(geometry: &Geometry, x: &[f32], weights: &[f32], finish: Finish<'_>, y: &mut [f32]) {
-        any: depthwise_body::<16>, avx2: depthwise_body::<32>, avx512: depthwise_body::<64>,
+        any: depthwise_body::<16>, avx2: depthwise_body::<32>,
     }
 }
 

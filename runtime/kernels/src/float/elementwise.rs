@@ -33,7 +33,7 @@ fn map_in_place_body<T: Copy, F: Fn(T) -> T>(x: &mut [T], f: F) {
 multiversion! {
     /// `y[i] = f(a[i], b[i])`, up to the shortest of the three.
     pub fn zip<T: Copy, R: Copy, F: Fn(T, T) -> R>(a: &[T], b: &[T], y: &mut [R], f: F) {
-        zip_body
+        any: zip_body, avx2: zip_body,
     }
 }
 

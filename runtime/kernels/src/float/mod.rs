@@ -27,6 +27,9 @@ mod tile;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_variables))]
 mod winograd;
 
+/// Whether portable bodies with vectors of their own are what the reference runs and no more: then they needn't be fast, but small.
+const PORTABLE_IS_REFERENCE: bool = cfg!(any(target_arch = "aarch64", target_arch = "x86_64"));
+
 /// Partial sums of a reduction over contiguous elements.
 pub const LANES: usize = 16;
 
@@ -40,7 +43,7 @@ pub enum Fusion {
 }
 
 /// Declares a function with an `Isa` as its first argument that calls one of three `#[inline(always)]` bodies
-/// (or one body), compiled for that instruction set.
+/// (or one body), compiled for that instruction set. Two where the longest vectors gain nothing: what waits for memory, or is seldom run.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident $(<$($g:ident: $bound:path),+>)? ($($arg:ident: $ty:ty),+ $(,)?) $(-> $ret:ty)? {
         $body:expr
@@ -48,6 +51,24 @@ macro_rules! multiversion {
         multiversion! {
             $(#[$meta])* $vis fn $name $(<$($g: $bound),+>)? ($($arg: $ty),+) $(-> $ret)? {
                 any: $body, avx2: $body, avx512: $body,
+            }
+        }
+    };
+    ($(#[$meta:meta])* $vis:vis fn $name:ident $(<$($g:ident: $bound:path),+>)? ($($arg:ident: $ty:ty),+ $(,)?) $(-> $ret:ty)? {
+        any: $any:expr, avx2: $avx2:expr,
+    }) => {
+        $(#[$meta])*
+        $vis fn $name $(<$($g: $bound),+>)? (isa: $crate::Isa, $($arg: $ty),+) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,f16c")]
+            fn avx2 $(<$($g: $bound),+>)? ($($arg: $ty),+) $(-> $ret)? {
+                $avx2($($arg),+)
+            }
+            match isa.kind() {
+                // SAFETY: an `Isa` of this kind exists only where its detection found these features.
+                #[cfg(target_arch = "x86_64")]
+                $crate::IsaKind::Avx2 | $crate::IsaKind::AvxVnni | $crate::IsaKind::Avx512Vnni => unsafe { avx2($($arg),+) },
+                _ => $any($($arg),+),
             }
         }
     };

@@ -10,9 +10,9 @@ use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
 use super::panels::{CHANNELS, Panels, packed_len};
 use super::rows::{Block, Rows, Table};
-use super::simd::{Portable, Vector, Weight};
+use super::simd::{Portable, Vector, Weight, widen_to};
 use super::tile::{Columns, Runs, tile};
-use super::{Fusion, fusable, winograd};
+use super::{Fusion, PORTABLE_IS_REFERENCE, fusable, winograd};
 use crate::Isa;
 #[cfg(target_arch = "aarch64")]
 use crate::arch::Quad;
@@ -60,7 +60,7 @@ impl Packed {
     /// The kernel's name, with the tile that most products are cut into.
     pub fn name(&self, op: &'static str) -> KernelName {
         let (rows, channels) = match self.isa.kind() {
-            IsaKind::Reference => (2, CHANNELS),
+            IsaKind::Reference => (PORTABLE_ROWS, CHANNELS),
             IsaKind::Avx512Vnni => (8, 2 * CHANNELS),
             _ => (6, CHANNELS),
         };
@@ -179,12 +179,7 @@ impl Packed {
         at_least("scratch of 32 bits", Some(rows.scratch()), u32::MAX as usize)?;
         // SAFETY: an `Isa` is proof of its features. The callers have checked that x holds what the rows reach, and
         // `Panels` that the weights fit; y, bias and scratch have been checked above.
-        unsafe {
-            match panels.weights() {
-                Matrix::F32(weights) => blocks(self.isa, self.fusion, work, x, weights, y, scratch),
-                Matrix::F16(weights) => blocks(self.isa, self.fusion, work, x, weights, y, scratch),
-            }
-        }
+        unsafe { blocks(self.isa, self.fusion, work, x, y, scratch) };
         Ok(())
     }
 }
@@ -222,25 +217,28 @@ fusable! {
     ///
     /// # Safety
     /// The slices have the lengths that `work` demands; those of x and the scratch memory are what its rows reach and need.
-    unsafe fn blocks<W: Weight>(work: &Work<'_>, x: &[f32], weights: &[W], y: &mut [f32], scratch: &mut [f32]) {
-        any: blocks_body::<Portable<4>, W, 2, 4, 2, 4>,
-        avx2: blocks_body::<Ymm<false>, W, 6, 2, 1, 8>,
-        avx2_fused: blocks_body::<Ymm<true>, W, 6, 2, 1, 8>,
-        avx512_fused: blocks_body::<Zmm<true>, W, 8, 2, 1, 8>,
-        neon: blocks_body::<Quad<false>, W, 6, 4, 2, 8>,
-        neon_fused: blocks_body::<Quad<true>, W, 6, 4, 2, 8>,
+    unsafe fn blocks(work: &Work<'_>, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        any: blocks_body::<Portable<4>, PORTABLE_ROWS, 4, PORTABLE_HALF, 4>,
+        avx2: blocks_body::<Ymm<false>, 6, 2, 1, 8>,
+        avx2_fused: blocks_body::<Ymm<true>, 6, 2, 1, 8>,
+        avx512_fused: blocks_body::<Zmm<true>, 8, 2, 1, 8>,
+        neon: blocks_body::<Quad<false>, 6, 4, 2, 8>,
+        neon_fused: blocks_body::<Quad<true>, 6, 4, 2, 8>,
     }
 }
+
+/// Most rows of a tile of the portable body, and vectors of its half panels, which the reference does without.
+const PORTABLE_ROWS: usize = if PORTABLE_IS_REFERENCE { 1 } else { 2 };
+const PORTABLE_HALF: usize = if PORTABLE_IS_REFERENCE { 4 } else { 2 };
 
 /// Tiles have up to `MR` rows and `NV` vectors of columns or, where no more are left, `HV`; single rows `GV`.
 ///
 /// # Safety
 /// As for [`blocks`], and the CPU has V's instruction set.
 #[inline(always)]
-unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, const HV: usize, const GV: usize>(
+unsafe fn blocks_body<V: Vector, const MR: usize, const NV: usize, const HV: usize, const GV: usize>(
     work: &Work<'_>,
     x: &[f32],
-    weights: &[W],
     y: &mut [f32],
     scratch: &mut [f32],
 ) {
@@ -262,7 +260,7 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
             let width = (n - column).min(vectors * V::LEN);
             let bias = bias_of(&work.finish, column, width);
             let columns = Columns {
-                weights: weights.as_ptr().wrapping_add(column / CHANNELS * panel),
+                weights: Place::of(work.panels.weights(), column / CHANNELS * panel),
                 panel,
                 bias: bias.as_ptr(),
                 lo: work.finish.lo,
@@ -274,15 +272,56 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
             // SAFETY: the block's offsets are valid for its tiles, the panels for the group's vectors, and the
             // results for the tiles' rows and `width` columns; there is room for a group of `NV` vectors.
             unsafe {
-                match vectors {
-                    _ if single && vectors == GV => singles::<V, W, GV>(&block, columns),
-                    _ if single && vectors == HV => singles::<V, W, HV>(&block, columns),
-                    _ if single => singles::<V, W, NV>(&block, columns),
-                    _ if vectors == HV => tiles::<V, MR, HV>(&block, columns.widened::<V>(HV, room)),
-                    _ => tiles::<V, MR, NV>(&block, columns.widened::<V>(NV, room)),
+                match columns.weights {
+                    Place::F32(weights) if single => {
+                        singles::<V, f32, NV, HV, GV>(&block, vectors, columns.with(weights))
+                    }
+                    Place::F16(weights) if single => {
+                        singles::<V, u16, NV, HV, GV>(&block, vectors, columns.with(weights))
+                    }
+                    weights => {
+                        let columns = columns.with(weights.widened::<V>(vectors, panel, room));
+                        match vectors {
+                            _ if vectors == HV => tiles::<V, MR, HV>(&block, columns),
+                            _ => tiles::<V, MR, NV>(&block, columns),
+                        }
+                    }
                 }
             }
             column += vectors * V::LEN;
+        }
+    }
+}
+
+/// Where the first panel of some columns lies.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    F32(*const f32),
+    F16(*const u16),
+}
+
+impl Place {
+    fn of(weights: Matrix<'_>, first: usize) -> Self {
+        match weights {
+            Matrix::F32(weights) => Self::F32(weights.as_ptr().wrapping_add(first)),
+            Matrix::F16(weights) => Self::F16(weights.as_ptr().wrapping_add(first)),
+        }
+    }
+
+    /// Weights of f32, which lie in `room` if they had to be widened.
+    ///
+    /// # Safety
+    /// - The CPU has V's instruction set.
+    /// - The columns are those of `vectors` vectors, for whose panels of `panel` elements there is room.
+    #[inline(always)]
+    unsafe fn widened<V: Vector>(self, vectors: usize, panel: usize, room: *mut f32) -> *const f32 {
+        match self {
+            Self::F32(weights) => weights,
+            // SAFETY: the caller's promise.
+            Self::F16(weights) => unsafe {
+                widen_to::<V>(weights, (vectors * V::LEN).div_ceil(CHANNELS) * panel, room);
+                room
+            },
         }
     }
 }
@@ -292,10 +331,20 @@ unsafe fn blocks_body<V: Vector, W: Weight, const MR: usize, const NV: usize, co
 /// # Safety
 /// As for [`tile`], for each of the rows.
 #[inline(always)]
-unsafe fn singles<V: Vector, W: Weight, const NV: usize>(block: &Block<'_>, mut columns: Columns<W>) {
+unsafe fn singles<V: Vector, W: Weight, const NV: usize, const HV: usize, const GV: usize>(
+    block: &Block<'_>,
+    vectors: usize,
+    mut columns: Columns<*const W>,
+) {
     for entry in block.tiles() {
         // SAFETY: the caller's promise.
-        unsafe { tile::<V, W, 1, NV>(&entry.runs, &columns) };
+        unsafe {
+            match vectors {
+                _ if vectors == GV => tile::<V, W, 1, GV>(&entry.runs, &columns),
+                _ if vectors == HV => tile::<V, W, 1, HV>(&entry.runs, &columns),
+                _ => tile::<V, W, 1, NV>(&entry.runs, &columns),
+            }
+        }
         columns.y = columns.y.wrapping_add(columns.stride);
     }
 }
@@ -305,7 +354,7 @@ unsafe fn singles<V: Vector, W: Weight, const NV: usize>(block: &Block<'_>, mut 
 /// # Safety
 /// As for [`tile`], for each of the tiles, which have no more than MR rows, and no fewer than the least that `Table` is told.
 #[inline(always)]
-unsafe fn tiles<V: Vector, const MR: usize, const NV: usize>(block: &Block<'_>, mut columns: Columns<f32>) {
+unsafe fn tiles<V: Vector, const MR: usize, const NV: usize>(block: &Block<'_>, mut columns: Columns<*const f32>) {
     for entry in block.tiles() {
         // SAFETY: the caller's promise.
         unsafe { tile_of::<V, MR, NV>(entry.rows, &entry.runs, &columns) };
@@ -321,13 +370,17 @@ const LEAST_ROWS: usize = 4;
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-unsafe fn tile_of<V: Vector, const MR: usize, const NV: usize>(rows: usize, runs: &Runs, columns: &Columns<f32>) {
+unsafe fn tile_of<V: Vector, const MR: usize, const NV: usize>(
+    rows: usize,
+    runs: &Runs,
+    columns: &Columns<*const f32>,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         match rows {
             1 if MR < LEAST_ROWS => tile::<V, f32, 1, NV>(runs, columns),
-            2 if MR < LEAST_ROWS => tile::<V, f32, 2, NV>(runs, columns),
-            3 if MR < LEAST_ROWS => tile::<V, f32, 3, NV>(runs, columns),
+            2 if MR < LEAST_ROWS && MR >= 2 => tile::<V, f32, 2, NV>(runs, columns),
+            3 if MR < LEAST_ROWS && MR >= 3 => tile::<V, f32, 3, NV>(runs, columns),
             4 if MR >= 4 => tile::<V, f32, 4, NV>(runs, columns),
             5 if MR >= 5 => tile::<V, f32, 5, NV>(runs, columns),
             6 if MR >= 6 => tile::<V, f32, 6, NV>(runs, columns),

@@ -54,7 +54,7 @@ fn norms(p: f32, geometry: &Geometry, x: &[f32], y: &mut [f32]) {
 multiversion! {
     /// `y = f(.. f(f(first, tap), tap) ..)` over the taps inside the tensor, in order.
     fn folded<F: Fn(f32, f32) -> f32>(geometry: &Geometry, x: &[f32], y: &mut [f32], first: f32, f: F) {
-        folded_body
+        any: folded_body, avx2: folded_body,
     }
 }
 

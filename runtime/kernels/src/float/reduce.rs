@@ -45,7 +45,7 @@ impl Fold {
 multiversion! {
     /// The fold of contiguous elements.
     pub fn fold(x: &[f32], fold: Fold) -> f32 {
-        fold_body
+        any: fold_body, avx2: fold_body,
     }
 }
 
@@ -92,7 +92,7 @@ fn widen<const N: usize>(low: &mut [f32; N], high: &mut [f32; N], x: &[f32; N]) 
 multiversion! {
     /// `acc[i] = join(acc[i], x[i])`: one step of folds that lie side by side.
     pub fn fold_into(acc: &mut [f32], x: &[f32], fold: Fold) {
-        fold_into_body
+        any: fold_into_body, avx2: fold_into_body,
     }
 }
 
@@ -118,7 +118,7 @@ fn step(acc: &mut [f32], x: &[f32], f: impl Fn(f32, f32) -> f32) {
 multiversion! {
     /// Sum of `e^(x - shift)`.
     pub fn sum_exp(x: &[f32], shift: f32) -> f32 {
-        sum_exp_body
+        any: sum_exp_body, avx2: sum_exp_body,
     }
 }
 
@@ -130,7 +130,7 @@ fn sum_exp_body(x: &[f32], shift: f32) -> f32 {
 multiversion! {
     /// `acc[i] += e^(x[i] - shift[i])`.
     pub fn sum_exp_into(acc: &mut [f32], x: &[f32], shift: &[f32]) {
-        sum_exp_into_body
+        any: sum_exp_into_body, avx2: sum_exp_into_body,
     }
 }
 

@@ -58,13 +58,6 @@ pub(crate) trait Weight: Copy {
     /// # Safety
     /// As for the methods of [`Vector`].
     unsafe fn load<V: Vector>(from: *const Self) -> V;
-
-    /// The first `len` weights, a multiple of V's elements, as f32: where they lie, or copied to `room`.
-    ///
-    /// # Safety
-    /// - The CPU has V's instruction set.
-    /// - There are as many weights, and so much room where they aren't f32.
-    unsafe fn widen<V: Vector>(from: *const Self, len: usize, room: *mut f32) -> *const f32;
 }
 
 impl Weight for f32 {
@@ -72,11 +65,6 @@ impl Weight for f32 {
     unsafe fn load<V: Vector>(from: *const Self) -> V {
         // SAFETY: the caller's promise.
         unsafe { V::load(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn widen<V: Vector>(from: *const Self, _: usize, _: *mut f32) -> *const f32 {
-        from
     }
 }
 
@@ -86,14 +74,18 @@ impl Weight for u16 {
         // SAFETY: the caller's promise.
         unsafe { V::load_half(from) }
     }
+}
 
-    #[inline(always)]
-    unsafe fn widen<V: Vector>(from: *const Self, len: usize, room: *mut f32) -> *const f32 {
-        for i in (0..len).step_by(V::LEN) {
-            // SAFETY: the caller's promise.
-            unsafe { V::load_half(from.add(i)).store(room.add(i)) };
-        }
-        room
+/// Writes f16 weights as f32.
+///
+/// # Safety
+/// - The CPU has V's instruction set.
+/// - There are `len` weights, a multiple of V's elements, and so much room.
+#[inline(always)]
+pub(crate) unsafe fn widen_to<V: Vector>(from: *const u16, len: usize, room: *mut f32) {
+    for i in (0..len).step_by(V::LEN) {
+        // SAFETY: the caller's promise.
+        unsafe { V::load_half(from.add(i)).store(room.add(i)) };
     }
 }
 

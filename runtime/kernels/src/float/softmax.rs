@@ -29,7 +29,7 @@ fn rows_body(x: &[f32], y: &mut [f32], n: usize, log: bool) {
 multiversion! {
     /// As [`rows`], along the middle axis of `[outer, n, inner]`; `outer` follows from the lengths.
     pub fn strided(x: &[f32], y: &mut [f32], n: usize, inner: usize, log: bool) {
-        strided_body
+        any: strided_body, avx2: strided_body,
     }
 }
 

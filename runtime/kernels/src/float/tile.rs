@@ -30,8 +30,8 @@ pub(super) struct Runs {
 /// The columns of a tile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns<W> {
-    /// The first panel.
-    pub weights: *const W,
+    /// Where the first panel lies.
+    pub weights: W,
     /// Elements of a panel.
     pub panel: usize,
     /// Bias, as long as the tile's vectors.
@@ -48,18 +48,11 @@ pub(super) struct Columns<W> {
     pub width: usize,
 }
 
-impl<W: Weight> Columns<W> {
-    /// The same with weights of f32, which lie in `room` if they had to be widened.
-    ///
-    /// # Safety
-    /// - The CPU has V's instruction set.
-    /// - The columns are those of `vectors` vectors, for whose panels there is room.
+impl<W> Columns<W> {
+    /// The same with other weights.
     #[inline(always)]
-    pub(super) unsafe fn widened<V: Vector>(self, vectors: usize, room: *mut f32) -> Columns<f32> {
-        let Self { weights, panel, bias, lo, hi, y, stride, width } = self;
-        let len = (vectors * V::LEN).div_ceil(CHANNELS) * panel;
-        // SAFETY: the caller's promise.
-        let weights = unsafe { W::widen::<V>(weights, len, room) };
+    pub(super) fn with<T>(self, weights: *const T) -> Columns<*const T> {
+        let Self { panel, bias, lo, hi, y, stride, width, .. } = self;
         Columns { weights, panel, bias, lo, hi, y, stride, width }
     }
 }
@@ -70,7 +63,10 @@ impl<W: Weight> Columns<W> {
 /// - The CPU has V's instruction set.
 /// - The offsets and what they lead to are valid for MR rows; the panels, bias and results for the tile's columns.
 #[inline(always)]
-pub(super) unsafe fn tile<V: Vector, W: Weight, const MR: usize, const NV: usize>(runs: &Runs, columns: &Columns<W>) {
+pub(super) unsafe fn tile<V: Vector, W: Weight, const MR: usize, const NV: usize>(
+    runs: &Runs,
+    columns: &Columns<*const W>,
+) {
     // SAFETY: the caller's promise: run `i` meets the weights from depth `i * len` on.
     unsafe {
         let mut sums = [[V::splat(0.0); NV]; MR];

@@ -2,10 +2,8 @@
 
 use core::cmp::Ordering;
 
-use bytemuck::Pod;
-
 use crate::error::RunError;
-use crate::exec::walk::{around, elements, elements_mut, scratch_of};
+use crate::exec::walk::{around, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::tensor::DType;
 
@@ -61,27 +59,26 @@ impl Order {
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
         match x.dtype {
-            DType::F32 => self.tops(x, [values, indices], scratch, |a: &f32, b| floats(*a, *b)),
-            DType::I32 => self.tops(x, [values, indices], scratch, i32::cmp),
-            DType::I8 => self.tops(x, [values, indices], scratch, i8::cmp),
-            _ => self.tops(x, [values, indices], scratch, u8::cmp),
+            DType::F32 => self.tops(x, [values, indices], scratch, &by(x.f32s()?, |a, b| floats(*a, *b))),
+            DType::I32 => self.tops(x, [values, indices], scratch, &by(x.i32s()?, Ord::cmp)),
+            DType::I8 => self.tops(x, [values, indices], scratch, &by(x.i8s()?, Ord::cmp)),
+            _ => self.tops(x, [values, indices], scratch, &by(x.bytes, Ord::cmp)),
         }
     }
 
-    fn tops<T: Pod>(
+    fn tops(
         self,
         x: &View<'_>,
         [values, indices]: [&mut ViewMut<'_>; 2],
         scratch: &mut [u8],
-        compare: impl Fn(&T, &T) -> Ordering,
+        compare: &dyn Fn(usize, usize) -> Ordering,
     ) -> Result<(), RunError> {
         let [outer, len, inner] = around(&x.shape, self.axis)?;
         let [_, k, _] = around(&values.shape, self.axis)?;
-        let x = elements::<T>(x.bytes)?;
-        let (values, indices) = (elements_mut::<T>(values.bytes)?, indices.i32s()?);
+        let (indices, size) = (indices.i32s()?, x.dtype.size());
         let order = scratch_of::<u32>(scratch, len)?;
         for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-            let at = |index: u32| &x[(o * len + index as usize) * inner + i];
+            let at = |index: u32| (o * len + index as usize) * inner + i;
             order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
             let before = |a: u32, b: u32| {
                 let order = compare(at(a), at(b));
@@ -90,12 +87,17 @@ impl Order {
             bring_forward(order, k, &before);
             for (rank, &index) in order[..k].iter().enumerate() {
                 let to = (o * k + rank) * inner + i;
-                values[to] = *at(index);
+                values.bytes[to * size..][..size].copy_from_slice(&x.bytes[at(index) * size..][..size]);
                 indices[to] = index as i32;
             }
         }
         Ok(())
     }
+}
+
+/// Compares the elements at two places.
+fn by<T>(elements: &[T], compare: impl Fn(&T, &T) -> Ordering) -> impl Fn(usize, usize) -> Ordering {
+    move |a, b| compare(&elements[a], &elements[b])
 }
 
 /// Brings the first `k` to the front, in order.

@@ -128,14 +128,15 @@ fn exponentials(walk: Walk<2>, x: &[f32], y: &mut [f32], top: &[f32], isa: Isa) 
 }
 
 fn integers(kind: ReduceKind, walk: Walk<2>, count: usize, x: &[i32], y: &mut [i32]) {
-    match kind {
-        ReduceKind::Max => each(walk, x, y, i32::MIN, i32::max),
-        ReduceKind::Min => each(walk, x, y, i32::MAX, i32::min),
-        ReduceKind::Prod => each(walk, x, y, 1, i32::wrapping_mul),
-        ReduceKind::L1 => each(walk, x, y, 0, |acc: i32, v: i32| acc.wrapping_add(v.wrapping_abs())),
-        ReduceKind::SumSquare => each(walk, x, y, 0, |acc: i32, v: i32| acc.wrapping_add(v.wrapping_mul(v))),
-        _ => each(walk, x, y, 0, i32::wrapping_add),
-    }
+    let (identity, step): (i32, fn(i32, i32) -> i32) = match kind {
+        ReduceKind::Max => (i32::MIN, i32::max),
+        ReduceKind::Min => (i32::MAX, i32::min),
+        ReduceKind::Prod => (1, i32::wrapping_mul),
+        ReduceKind::L1 => (0, |acc, v| acc.wrapping_add(v.wrapping_abs())),
+        ReduceKind::SumSquare => (0, |acc, v| acc.wrapping_add(v.wrapping_mul(v))),
+        _ => (0, i32::wrapping_add),
+    };
+    each(walk, x, y, identity, step);
     if kind == ReduceKind::Mean {
         y.iter_mut().for_each(|y| *y = y.checked_div(count as i32).unwrap_or(0));
     }

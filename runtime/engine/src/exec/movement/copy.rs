@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 
+use super::copied;
 use crate::error::RunError;
 use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, row_major};
 use crate::exec::{View, ViewMut};
@@ -9,7 +10,7 @@ use crate::op::infer::movement::slice_span;
 use crate::tensor::{Ints, MAX_RANK};
 use dunlin_kernels::{Isa, interleave3, interleave4};
 
-pub(super) fn transpose<T: Pod>(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+pub(super) fn transpose(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let strides = x.shape.strides();
     let mut steps: Steps = [0; MAX_RANK];
     for (step, &axis) in steps.iter_mut().zip(perm.iter()) {
@@ -18,7 +19,7 @@ pub(super) fn transpose<T: Pod>(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut Vie
     if pixels(isa, &steps, x, y)? {
         return Ok(());
     }
-    strided::<T>(&steps, 0, x, y)
+    strided(&steps, 0, x, y)
 }
 
 /// Whether this was an image of three or four byte channels that became pixels, which has kernels of its own.
@@ -40,15 +41,11 @@ fn pixels(isa: Isa, steps: &Steps, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<
     Ok(true)
 }
 
-pub(super) fn expand<T: Pod>(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    strided::<T>(&broadcast_steps(&x.shape, &y.shape), 0, x, y)
+pub(super) fn expand(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    strided(&broadcast_steps(&x.shape, &y.shape), 0, x, y)
 }
 
-pub(super) fn slice<T: Pod>(
-    [starts, ends, steps]: [&Ints; 3],
-    x: &View<'_>,
-    y: &mut ViewMut<'_>,
-) -> Result<(), RunError> {
+pub(super) fn slice([starts, ends, steps]: [&Ints; 3], x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let strides = x.shape.strides();
     let mut walked: Steps = [0; MAX_RANK];
     let mut start = 0;
@@ -59,16 +56,24 @@ pub(super) fn slice<T: Pod>(
         // Where one element is taken the step leads nowhere, and may be too large to multiply.
         walked[axis] = if len > 1 { strides[axis] as isize * steps[axis] as isize } else { 0 };
     }
-    strided::<T>(&walked, start, x, y)
+    strided(&walked, start, x, y)
 }
 
 /// The first elements along an axis, as many as y has room for.
-pub(super) fn slice_like<T: Pod>(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    strided::<T>(&row_major(&x.shape), 0, x, y)
+pub(super) fn slice_like(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    strided(&row_major(&x.shape), 0, x, y)
 }
 
 /// Fills y in order from the elements of x that `steps` lead to.
-fn strided<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+fn strided(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    match y.dtype.size() {
+        1 => strided_of::<u8>(steps, start, x, y),
+        2 => strided_of::<u16>(steps, start, x, y),
+        _ => strided_of::<u32>(steps, start, x, y),
+    }
+}
+
+fn strided_of<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let (x, shape) = (elements::<T>(x.bytes)?, y.shape);
     let y = elements_mut::<T>(y.bytes)?;
     if y.is_empty() {
@@ -147,17 +152,16 @@ pub(super) fn concat(axis: usize, parts: &[View<'_>], y: &mut ViewMut<'_>) -> Re
     Ok(())
 }
 
-pub(super) fn triangle<T: Pod>(upper: bool, k: i32, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+pub(super) fn triangle(upper: bool, k: i32, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let rank = x.shape.rank();
     let rows = rank.checked_sub(2).map(|axis| x.shape.dim(axis)).ok_or(RunError::Plan)?;
-    let columns = x.shape.last();
-    let (x, y) = (elements::<T>(x.bytes)?, elements_mut::<T>(y.bytes)?);
-    y.copy_from_slice(x);
-    for (index, row) in y.chunks_exact_mut(columns.max(1)).enumerate() {
+    let (columns, size) = (x.shape.last(), x.dtype.size());
+    copied(x, y)?;
+    for (index, row) in y.bytes.chunks_exact_mut((columns * size).max(1)).enumerate() {
         // The diagonal's column in this row; the upper triangle begins there, the lower ends there.
         let diagonal = (index % rows) as i64 + i64::from(k);
-        let edge = (if upper { diagonal } else { diagonal + 1 }).clamp(0, columns as i64) as usize;
-        if upper { row[..edge].fill(T::zeroed()) } else { row[edge..].fill(T::zeroed()) }
+        let edge = (if upper { diagonal } else { diagonal + 1 }).clamp(0, columns as i64) as usize * size;
+        if upper { row[..edge].fill(0) } else { row[edge..].fill(0) }
     }
     Ok(())
 }

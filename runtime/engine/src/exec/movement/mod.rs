@@ -8,13 +8,10 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 
-use bytemuck::Pod;
-
-use super::walk::{around, elements, elements_mut};
+use super::walk::around;
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::Op;
-use dunlin_kernels::Isa;
 
 /// Carries out what gives elements another order, leaves some out, repeats or converts them.
 pub(crate) fn lay_out(
@@ -29,24 +26,13 @@ pub(crate) fn lay_out(
     match (*op, inputs) {
         (Op::Concat { axis }, parts) => copy::concat(axis as usize, parts, y),
         (Op::Cast { .. }, [x]) => cast::run(x, y),
-        _ => match y.dtype.size() {
-            1 => laid_out::<u8>(op, inputs, y, isa),
-            2 => laid_out::<u16>(op, inputs, y, isa),
-            _ => laid_out::<u32>(op, inputs, y, isa),
-        },
-    }
-}
-
-/// Operators for which an element is no more than its size.
-fn laid_out<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>, isa: Isa) -> Result<(), RunError> {
-    match (*op, inputs) {
-        (Op::Transpose { perm }, [x]) => copy::transpose::<T>(isa, &perm, x, y),
-        (Op::Slice { starts, ends, steps }, [x]) => copy::slice::<T>([&starts, &ends, &steps], x, y),
-        (Op::SliceLike { .. }, [x, _]) => copy::slice_like::<T>(x, y),
-        (Op::Expand { .. }, [x]) => copy::expand::<T>(x, y),
-        (Op::Tile { .. }, [x]) => pad::tile::<T>(x, y),
-        (Op::Pad { before, mode, value, .. }, [x]) => pad::pad::<T>(&before, mode, value, x, y),
-        (Op::Trilu { upper, k }, [x]) => copy::triangle::<T>(upper, k, x, y),
+        (Op::Transpose { perm }, [x]) => copy::transpose(isa, &perm, x, y),
+        (Op::Slice { starts, ends, steps }, [x]) => copy::slice([&starts, &ends, &steps], x, y),
+        (Op::SliceLike { .. }, [x, _]) => copy::slice_like(x, y),
+        (Op::Expand { .. }, [x]) => copy::expand(x, y),
+        (Op::Tile { .. }, [x]) => pad::tile(x, y),
+        (Op::Pad { before, mode, value, .. }, [x]) => pad::pad(&before, mode, value, x, y),
+        (Op::Trilu { upper, k }, [x]) => copy::triangle(upper, k, x, y),
         _ => Err(RunError::Plan),
     }
 }
@@ -72,21 +58,12 @@ pub(crate) fn index(
             copied(data, y)?;
             scatter::nd(kind, [index, updates], y)
         }
-        _ => match y.dtype.size() {
-            1 => indexed::<u8>(op, inputs, y),
-            2 => indexed::<u16>(op, inputs, y),
-            _ => indexed::<u32>(op, inputs, y),
+        (Op::GatherElements { axis }, [x, index]) => match y.dtype.size() {
+            1 => gather::each::<u8>(axis as usize, x, index, y),
+            2 => gather::each::<u16>(axis as usize, x, index, y),
+            _ => gather::each::<u32>(axis as usize, x, index, y),
         },
-    }
-}
-
-/// As [`laid_out`].
-fn indexed<T: Pod>(op: &Op, inputs: &[View<'_>], y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    match (*op, inputs) {
-        (Op::GatherElements { axis }, [x, index]) => gather::each::<T>(axis as usize, x, index, y),
-        (Op::OneHot { axis, depth }, [index, values]) => {
-            one_hot::<T>(axis as usize, depth as usize, [index, values], y)
-        }
+        (Op::OneHot { axis, depth }, [index, values]) => one_hot(axis as usize, depth as usize, [index, values], y),
         _ => Err(RunError::Plan),
     }
 }
@@ -101,20 +78,24 @@ pub(super) fn copied(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> 
 }
 
 /// Indices outside of `-depth..depth` are off everywhere.
-fn one_hot<T: Pod>(
-    axis: usize,
-    depth: usize,
-    [index, values]: [&View<'_>; 2],
-    y: &mut ViewMut<'_>,
-) -> Result<(), RunError> {
-    let &[off, on] = elements::<T>(values.bytes)? else { return Err(RunError::Plan) };
+fn one_hot(axis: usize, depth: usize, [index, values]: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let size = y.dtype.size();
+    let (off, on) = values.bytes.split_at_checked(size).ok_or(RunError::Plan)?;
     let [_, _, inner] = around(&y.shape, axis)?;
-    let y = elements_mut::<T>(y.bytes)?;
-    y.fill(off);
+    repeat(off, y.bytes);
     for (at, &index) in index.i32s()?.iter().enumerate() {
         if let Ok(hot) = super::walk::resolve(index, depth) {
-            y[(at / inner * depth + hot) * inner + at % inner] = on;
+            let to = (at / inner * depth + hot) * inner + at % inner;
+            y.bytes[to * size..][..size].copy_from_slice(on);
         }
     }
     Ok(())
+}
+
+/// Fills y with copies of an element.
+fn repeat(element: &[u8], y: &mut [u8]) {
+    match element {
+        [first, rest @ ..] if rest.iter().all(|byte| byte == first) => y.fill(*first),
+        _ => y.chunks_exact_mut(element.len().max(1)).for_each(|y| y.copy_from_slice(element)),
+    }
 }

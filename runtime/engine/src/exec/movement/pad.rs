@@ -1,63 +1,61 @@
 //! Results whose rows are made of several pieces of the operand: padding and repetition.
 
-use bytemuck::Pod;
-
+use super::repeat;
 use crate::error::RunError;
-use crate::exec::walk::{Indices, elements, elements_mut};
+use crate::exec::walk::Indices;
 use crate::exec::{View, ViewMut};
 use crate::op::PadMode;
 use crate::tensor::{DType, Ints, Shape};
 
 /// `before` elements precede each axis, as many as the result has room for follow.
-pub(super) fn pad<T: Pod>(
-    before: &Ints,
-    mode: PadMode,
-    value: f32,
-    x: &View<'_>,
-    y: &mut ViewMut<'_>,
-) -> Result<(), RunError> {
-    let value: T = constant(y.dtype, value);
+pub(super) fn pad(before: &Ints, mode: PadMode, value: f32, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+    let size = y.dtype.size();
+    let value = &constant(y.dtype, value)[..size];
+    let first = last(before);
     let from = |axis: usize, at: usize| source(mode, x.shape.dim(axis), at as i64 - i64::from(before[axis]));
-    by_rows(x, y, from, |y, line: Option<&[T]>| {
-        // Most rows are whole: only other axes are padded.
-        match line {
-            None => return y.fill(value),
-            Some(line) if line.len() == y.len() && last(before) == 0 => return y.copy_from_slice(line),
-            Some(_) => {}
-        }
-        for (at, slot) in y.iter_mut().enumerate() {
-            let picked = line.and_then(|line: &[T]| line.get(source(mode, line.len(), at as i64 - last(before))?));
-            *slot = *picked.unwrap_or(&value);
+    by_rows(x, y, &from, &|y, line| {
+        let Some(line) = line else { return repeat(value, y) };
+        let [len, columns] = [line.len() / size, y.len() / size];
+        // What the row has of the line lies together.
+        let start = first.clamp(0, columns as i64);
+        let end = (first + len as i64).clamp(start, columns as i64) as usize;
+        let (inside, start) = ((start - first) as usize * size, start as usize);
+        y[start * size..end * size].copy_from_slice(&line[inside..][..(end - start) * size]);
+        for at in (0..start).chain(end..columns) {
+            let picked = source(mode, len, at as i64 - first).map_or(value, |at| &line[at * size..][..size]);
+            y[at * size..][..size].copy_from_slice(picked);
         }
     })
 }
 
-pub(super) fn tile<T: Pod>(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+pub(super) fn tile(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let from = |axis: usize, at: usize| Some(at % x.shape.dim(axis).max(1));
-    by_rows(x, y, from, |y, line: Option<&[T]>| {
+    by_rows(x, y, &from, &|y, line| {
         let line = line.unwrap_or_default();
         y.chunks_exact_mut(line.len().max(1)).for_each(|y| y.copy_from_slice(line));
     })
 }
 
-/// Fills each row of y from the row of x that `from` leads to, axis by axis; `None` is outside of x.
-fn by_rows<T: Pod>(
+/// Fills a row of the result from one of the operand.
+type Fill<'f> = &'f dyn Fn(&mut [u8], Option<&[u8]>);
+
+/// Fills the bytes of each row of y from those of the row of x that `from` leads to, axis by axis; `None` is outside of x.
+fn by_rows(
     x: &View<'_>,
     y: &mut ViewMut<'_>,
-    from: impl Fn(usize, usize) -> Option<usize>,
-    fill: impl Fn(&mut [T], Option<&[T]>),
+    from: &dyn Fn(usize, usize) -> Option<usize>,
+    fill: Fill<'_>,
 ) -> Result<(), RunError> {
-    let (shape, out) = (x.shape, y.shape);
-    let (x, y) = (elements::<T>(x.bytes)?, elements_mut::<T>(y.bytes)?);
+    let (shape, out, size) = (x.shape, y.shape, y.dtype.size());
     if out.count() == 0 {
         return Ok(());
     }
-    let strides = shape.strides();
+    let (strides, len) = (shape.strides(), shape.last() * size);
     let rows: Shape = out.leading(out.rank().saturating_sub(1));
-    for (indices, y) in Indices::new(rows).zip(y.chunks_exact_mut(out.last())) {
+    for (indices, y) in Indices::new(rows).zip(y.bytes.chunks_exact_mut(out.last() * size)) {
         let start =
             (0..rows.rank()).try_fold(0, |start, axis| Some(start + from(axis, indices[axis])? * strides[axis]));
-        fill(y, start.and_then(|start| x.get(start..start + shape.last())));
+        fill(y, start.and_then(|start| x.bytes.get(start * size..)?.get(..len)));
     }
     Ok(())
 }
@@ -87,15 +85,14 @@ fn source(mode: PadMode, len: usize, at: i64) -> Option<usize> {
     Some(inside as usize)
 }
 
-/// A number as an element: `T` has the type's size.
-fn constant<T: Pod>(dtype: DType, value: f32) -> T {
-    let word = match dtype {
+/// A number as an element, which is the first bytes.
+fn constant(dtype: DType, value: f32) -> [u8; 4] {
+    match dtype {
         DType::F32 => value.to_le_bytes(),
         DType::F16 => u32::from(half::f16::from_f32(value).to_bits()).to_le_bytes(),
         DType::I32 => (value as i32).to_le_bytes(),
         DType::U8 => [value as u8; 4],
         DType::I8 => [value as i8 as u8; 4],
         DType::Bool => [u8::from(value != 0.0); 4],
-    };
-    bytemuck::pod_read_unaligned(&word[..size_of::<T>()])
+    }
 }

@@ -36,24 +36,29 @@ enum Place {
 }
 
 fn by_type(kind: ScatterKind, place: Place, operands: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    use ScatterKind as S;
-    match (kind, y.dtype) {
-        (S::Set, dtype) => match dtype.size() {
-            1 => place.put(operands, y, |_: u8, new| new),
-            2 => place.put(operands, y, |_: u16, new| new),
-            _ => place.put(operands, y, |_: u32, new| new),
-        },
-        (_, DType::F32) => place.put(operands, y, reals(kind)),
-        (_, DType::F16) => {
+    match y.dtype {
+        DType::F32 => {
             let join = reals(kind);
-            place.put(operands, y, |old, new| {
-                f16::from_f32(join(f16::from_bits(old).to_f32(), f16::from_bits(new).to_f32())).to_bits()
+            place.put(operands, y, &|old, new| join(f32::from_bits(old), f32::from_bits(new)).to_bits())
+        }
+        DType::F16 => {
+            let join = reals(kind);
+            place.put(operands, y, &|old, new| match kind {
+                ScatterKind::Set => new,
+                _ => f16::from_f32(join(f16::from_bits(old).to_f32(), f16::from_bits(new).to_f32())).to_bits(),
             })
         }
-        (_, DType::I32) => place.put(operands, y, whole(kind)),
-        (_, DType::I8) => place.put(operands, y, |old: i8, new: i8| whole(kind)(old.into(), new.into()) as i8),
-        (_, DType::U8 | DType::Bool) => {
-            place.put(operands, y, |old: u8, new: u8| whole(kind)(old.into(), new.into()) as u8)
+        DType::I32 => {
+            let join = whole(kind);
+            place.put(operands, y, &|old: u32, new| join(old as i32, new as i32) as u32)
+        }
+        DType::I8 => {
+            let join = whole(kind);
+            place.put(operands, y, &|old: u8, new| join((old as i8).into(), (new as i8).into()) as u8)
+        }
+        DType::U8 | DType::Bool => {
+            let join = whole(kind);
+            place.put(operands, y, &|old: u8, new| join(old.into(), new.into()) as u8)
         }
     }
 }
@@ -83,7 +88,7 @@ impl Place {
         self,
         [index, updates]: [&View<'_>; 2],
         y: &mut ViewMut<'_>,
-        join: impl Fn(T, T) -> T,
+        join: &dyn Fn(T, T) -> T,
     ) -> Result<(), RunError> {
         let shape = y.shape;
         let (updates, y) = (typed::<T>(updates.bytes)?, elements_mut::<T>(y.bytes)?);

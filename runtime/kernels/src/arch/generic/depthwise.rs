@@ -58,7 +58,7 @@ pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
 }
 
 /// Bytes of scratch for these windows with a body for many channels.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only a set of x86 has such a body"))]
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn wide_scratch_len(wide: Wide, taps: &Taps<'_>) -> usize {
     wide.len(taps.shape().run) + ALIGN + scratch_len(taps)
 }

@@ -139,6 +139,7 @@ impl Wide {
 }
 
 /// Bytes of [`Wide::prepared_len`].
+#[cfg(target_arch = "x86_64")]
 pub(crate) const fn prepared_len<S: Simd>() -> usize {
     size_of::<Prepared<S, 4>>()
 }
@@ -147,6 +148,7 @@ pub(crate) const fn prepared_len<S: Simd>() -> usize {
 ///
 /// # Safety
 /// The CPU has the instruction set; there is room for [`Wide::len`] bytes.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) unsafe fn prepare_wide<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, to: *mut u8) {
     for group in 0..job.channels / Wide::CHANNELS {
@@ -162,6 +164,7 @@ pub(crate) unsafe fn prepare_wide<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, 
 ///
 /// # Safety
 /// As for [`lines`]; `made` is what [`prepare_wide`] has made.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, made: *const u8) -> usize {
     let groups = job.channels / Wide::CHANNELS;

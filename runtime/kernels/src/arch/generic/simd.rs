@@ -186,6 +186,7 @@ impl<S: Simd> Quanta<S> {
     }
 
     /// What vectors are narrowed to.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn bounds(&self) -> &Bounds<S::I32> {
         &self.bounds

@@ -211,7 +211,7 @@ impl Watch {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use super::*;
     use alloc::vec;

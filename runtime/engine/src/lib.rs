@@ -35,6 +35,8 @@ pub use artifact::Artifact;
 pub use classifier::{Classifier, Scores};
 #[cfg(feature = "std")]
 pub use dunlin_kernels::Helper;
+#[cfg(all(feature = "abort", not(feature = "std"), any(unix, target_family = "wasm")))]
+pub use dunlin_kernels::abort;
 pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind};
 pub use family::Family;
 pub use model::{Limits, ModelError};

@@ -22,6 +22,8 @@ extern crate std;
 
 extern crate alloc;
 
+#[cfg(all(feature = "abort", not(feature = "std"), any(unix, target_family = "wasm")))]
+mod abort;
 mod aligned;
 mod arch;
 mod conv;
@@ -43,6 +45,8 @@ mod taps;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod trial;
 
+#[cfg(all(feature = "abort", not(feature = "std"), any(unix, target_family = "wasm")))]
+pub use abort::abort;
 pub use aligned::AlignedBytes;
 pub use conv::{Conv, ConvInput};
 pub use depthwise::{Depthwise, DepthwiseInput};

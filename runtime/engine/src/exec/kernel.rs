@@ -445,3 +445,35 @@ fn counted_taps(window: &Window, axis: usize, output: usize, len: usize, padded:
     let counted = if padded { 0..before + len + after } else { before..before + len };
     (0..kernel).filter(|tap| counted.contains(&(output * stride + tap * dilation))).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Clamp;
+    use crate::tensor::Shape;
+
+    /// The kernel of a product with one channel, 4 deep.
+    fn picked(scale: f32) -> KernelLabel {
+        let info = |dtype, dims: &[usize]| Info { dtype, shape: Shape::new(dims).expect("a small shape") };
+        let (panels, bias, scale) = ([0; 64], 7_i32.to_le_bytes(), scale.to_le_bytes());
+        let quant = Some(Quant { scale: 1.0, zero: 0 });
+        let operands = [
+            Operand { info: info(DType::U8, &[1, 4]), quant, constant: None },
+            Operand { info: info(DType::I8, &[64]), quant: None, constant: Some(&panels) },
+            Operand { info: info(DType::I32, &[1]), quant: None, constant: Some(&bias) },
+            Operand { info: info(DType::F32, &[1]), quant: None, constant: Some(&scale) },
+        ];
+        let results = [Operand { info: info(DType::U8, &[1, 1]), quant, constant: None }];
+        let op = Op::QGemm { n: 1, epilogue: Epilogue::Requant, clamp: Clamp { lo: 0, hi: 255 } };
+        Kernel::select(&op, &operands, &results, Isa::best(), Fusion::Never).expect("a sound product").label(&op)
+    }
+
+    #[test]
+    fn scales_that_a_sum_could_exceed_an_integer_with_take_the_reference() {
+        use alloc::string::ToString;
+        assert!(picked(0.01).to_string().ends_with(&Isa::best().to_string()));
+        for scale in [1e30, f32::NAN, f32::INFINITY] {
+            assert!(picked(scale).to_string().ends_with("/reference"), "{scale}");
+        }
+    }
+}

@@ -32,11 +32,11 @@ impl Geometry {
     }
 
     /// The first tap of a window that lies inside along an axis, and how many do: they are neighbours.
-    #[inline(always)]
     pub(super) fn taps_inside(&self, axis: usize, window: usize) -> [usize; 2] {
-        let inside = |tap: &usize| self.tap(axis, window, *tap).is_some();
-        let first = (0..self.kernel[axis]).find(inside).unwrap_or(0);
-        [first, (first..self.kernel[axis]).take_while(inside).count()]
+        let (start, pad, step) = (window * self.stride[axis], self.pads[axis], self.dilation[axis].max(1));
+        let beyond = |border: usize| border.saturating_sub(start).div_ceil(step).min(self.kernel[axis]);
+        let (first, end) = (beyond(pad), beyond(pad + self.input[axis + 1]));
+        [first, end - first]
     }
 
     /// The stride along rows of windows of 3 by 3 neighbouring taps: 1 or 2. 0 for all others.

@@ -2,7 +2,7 @@
 
 use core::array;
 
-use super::gemm::{Columns, Finish, Matrix, PANEL, Panel, accumulate};
+use super::gemm::{Columns, Finish, Matrix, PANEL, PORTABLE_ROWS, Panel, accumulate};
 use super::multiversion;
 use crate::Isa;
 
@@ -216,7 +216,7 @@ impl<'a> Input<'a> {
 multiversion! {
     /// All windows' sums of the products with a panel.
     fn panel_conv(geometry: &Geometry, input: Input<'_>, panel: Panel<'_>, finish: Finish<'_>, columns: Columns<'_>) {
-        any: conv_body::<4, 8>, avx2: conv_body::<6, 16>,
+        any: conv_body::<PORTABLE_ROWS, 8>, avx2: conv_body::<6, 16>,
     }
 }
 

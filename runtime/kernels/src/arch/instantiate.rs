@@ -1,26 +1,21 @@
 //! Wraps the generic bodies in functions with an instruction set's features.
 
-/// Tables of tiles, one function for each number of rows; rows are followed by the sets of sums that they are split over.
+/// Tables of tiles, for some numbers of rows from 1 up; rows are followed by the sets of sums that they are split over.
 macro_rules! family {
     ($simd:ty, $features:literal, $panels:literal, [$($rows:literal: $sets:literal),* $(,)?]) => {
-        $crate::arch::generic::gemm::Family {
-            requant: &[$({
-                #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, epilogue: &TileRequant, out: *mut u8, tiles: usize) {
-                    // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { requant_tiles::<$simd, $rows, $panels, $sets>(tile, epilogue, out, tiles) }
-                }
-                tile as RequantTile
-            }),*],
-            sum: &[$({
-                #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, out: *mut i32, tiles: usize) {
-                    // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { sum_tiles::<$simd, $rows, $panels, $sets>(tile, out, tiles) }
-                }
-                tile as SumTile
-            }),*],
-        }
+        &[$({
+            #[target_feature(enable = $features)]
+            unsafe fn requant(tile: &Tile, epilogue: &TileRequant, out: *mut u8, tiles: usize) {
+                // SAFETY: the caller's promise; the features are enabled.
+                unsafe { requant_tiles::<$simd, $rows, $panels, $sets>(tile, epilogue, out, tiles) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn sum(tile: &Tile, out: *mut i32, tiles: usize) {
+                // SAFETY: the caller's promise; the features are enabled.
+                unsafe { sum_tiles::<$simd, $rows, $panels, $sets>(tile, out, tiles) }
+            }
+            $crate::arch::generic::gemm::Height { rows: $rows, requant, sum }
+        }),*]
     };
 }
 

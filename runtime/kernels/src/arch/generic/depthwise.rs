@@ -278,7 +278,7 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
             let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
             *real = S::mul_f32(S::to_f32(acc), scale);
         }
-        let bytes = quanta.requantize::<false>(reals);
+        let bytes = quanta.requantize(reals);
         for p in 0..P {
             S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, p, len);
         }

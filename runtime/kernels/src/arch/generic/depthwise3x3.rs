@@ -60,7 +60,7 @@ pub(crate) trait Layout<S: Simd, const P: usize> {
     ///
     /// # Safety
     /// The places are valid for `len` bytes.
-    unsafe fn store<const PLAIN: bool>(
+    unsafe fn store(
         quanta: &Quanta<S>,
         reals: &[[S::F32; P]; 4],
         points: usize,
@@ -85,7 +85,7 @@ impl<S: Simd> Layout<S, 1> for Single {
     }
 
     #[inline(always)]
-    unsafe fn store<const PLAIN: bool>(
+    unsafe fn store(
         quanta: &Quanta<S>,
         reals: &[[S::F32; 1]; 4],
         points: usize,
@@ -94,7 +94,7 @@ impl<S: Simd> Layout<S, 1> for Single {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let bytes = quanta.requantize::<PLAIN>([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
+            let bytes = quanta.requantize([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
             for i in 0..points {
                 S::store_u8(place(i), bytes, i, len);
             }
@@ -381,11 +381,7 @@ unsafe fn tile<
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let place = |i: usize| job.out.add((i / COLS * job.points + i % COLS) * job.channels).add(at);
-        if quanta.is_plain() {
-            L::store::<true>(&quanta, &reals, LINES * COLS, place, len);
-        } else {
-            L::store::<false>(&quanta, &reals, LINES * COLS, place, len);
-        }
+        L::store(&quanta, &reals, LINES * COLS, place, len);
     }
 }
 

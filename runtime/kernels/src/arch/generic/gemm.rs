@@ -37,9 +37,14 @@ impl Form {
     /// Bytes as they are.
     pub(crate) const PLAIN: Self = Self { expanded: 1, expand: copy };
 
-    /// Whether activations are used where they lie.
+    /// Whether activations are used where they lie, if they are whole groups.
     pub(crate) const fn in_place(self) -> bool {
         self.expanded == 1
+    }
+
+    /// Whether rows of `len` activations are used where they lie.
+    const fn takes(self, len: usize) -> bool {
+        self.in_place() && len.is_multiple_of(GROUP)
     }
 
     /// Copies `len` activations into this form.
@@ -98,8 +103,7 @@ pub(crate) struct Height {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub segments: &'a [*const u8],
-    /// Activations of a segment, with those that stand against weights of padding; a multiple of 4, unless there is
-    /// only one and rows aren't expanded.
+    /// Activations of a segment, with those that stand against weights of padding: a multiple of 4.
     pub segment_len: usize,
     /// Activations of a segment without them.
     pub counted: usize,
@@ -149,12 +153,12 @@ impl Tiles {
         })
     }
 
-    /// Bytes of scratch for rows that have to be expanded, `m` of `len` activations.
+    /// Bytes of scratch for rows that have to be copied, `m` of `len` activations.
     pub(crate) fn scratch_len(&self, m: usize, len: usize) -> usize {
-        if self.form.in_place() { 0 } else { self.form.block(m, len) * self.form.row_len(len) }
+        if self.form.takes(len) { 0 } else { self.form.block(m, len) * self.form.row_len(len) }
     }
 
-    /// Calls `product` with all rows, or with some at a time that have been expanded, and the first of them.
+    /// Calls `product` with all rows, or with some at a time that have been copied, and the first of them.
     ///
     /// # Safety
     /// The CPU has the instruction set; `m` rows of `len` activations, `lda` bytes apart, are valid from `a` on.
@@ -166,7 +170,7 @@ impl Tiles {
         scratch: &mut [u8],
         mut product: impl FnMut(Rows<'_>, usize),
     ) {
-        if self.form.in_place() {
+        if self.form.takes(len) {
             return product(Rows { segments: &[a], segment_len: len, counted: len, lda, m }, 0);
         }
         let row_len = self.form.row_len(len);
@@ -486,7 +490,6 @@ fn tile(rows: Rows<'_>, first: usize, panels: &Panels<'_>, block: Block, ldo: us
         segment_count: rows.segments.len(),
         offset: first * rows.lda,
         groups: rows.segment_len / GROUP,
-        rest: rows.segment_len % GROUP,
         lda: rows.lda,
         weights: panels.weights()[block.channel / PANEL * panel_len..].as_ptr(),
         panel_len,

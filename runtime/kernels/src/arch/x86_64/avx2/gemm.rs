@@ -55,7 +55,6 @@ type Halves = [__m256i; 4];
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn row<const NP: usize, const KU: usize>(tile: &Tile, init: [[__m256i; 2]; NP]) -> [[__m256i; 2]; NP] {
-    debug_assert_eq!(tile.rest, 0, "expanded rows are whole groups");
     let mut sets = [[[_mm256_setzero_si256(); 4]; NP]; KU];
     let mut weights = tile.weights;
     // SAFETY: the caller's promise; the weights advance by one group for each group of the row.

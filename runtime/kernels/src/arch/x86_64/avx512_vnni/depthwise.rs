@@ -67,7 +67,7 @@ impl Layout<Zmm, 4> for Interleaved {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-    unsafe fn store<const PLAIN: bool>(
+    unsafe fn store(
         quanta: &Quanta<Zmm>,
         reals: &[[__m512; 4]; 4],
         points: usize,
@@ -78,7 +78,7 @@ impl Layout<Zmm, 4> for Interleaved {
             // SAFETY: the caller's promise of 64 bytes.
             unsafe {
                 let q = [Zmm::round(reals[0]), Zmm::round(reals[1]), Zmm::round(reals[2]), Zmm::round(reals[3])];
-                _mm512_storeu_si512(place(i).cast(), pack::<PLAIN>(q, quanta.bounds()));
+                _mm512_storeu_si512(place(i).cast(), pack(q, quanta.bounds()));
             }
         }
     }

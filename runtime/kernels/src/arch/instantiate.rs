@@ -67,7 +67,7 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m, channels| {
+                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, &|out, m, channels| {
                     finish_dynamic::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
@@ -84,7 +84,7 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m, channels| {
+                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, &|out, m, channels| {
                     finish_raw::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }

@@ -135,8 +135,8 @@ impl Job<'_> {
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
-        for oy in (0..oh).step_by(2) {
-            let (first, last) = (taps.rows_of(oy), taps.rows_of((oy + 1).min(oh - 1)));
+        for oy in (0..oh).step_by(2).map(|oy| oy.min(oh - 2)) {
+            let (first, last) = (taps.rows_of(oy), taps.rows_of(oy + 1));
             let second = [last[1], last[2]];
             let mut rows = [first[0], first[1], first[2], second[0], second[1]];
             rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
@@ -145,7 +145,6 @@ impl Job<'_> {
                 first: 0,
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
-                lines: (oh - oy).min(2),
                 points: ow,
                 channels: shape.run,
                 weights: panels.weights().as_ptr(),

@@ -321,14 +321,13 @@ impl Cut<'_> {
     ///
     /// # Safety
     /// As for [`Cut::gemm_requant`].
-    #[inline(always)]
     pub(crate) unsafe fn gemm_sums(
         &self,
         input: &GemmInput<'_>,
         out: &mut [i32],
         ldo: usize,
         scratch: &mut [u8],
-        mut finish: impl FnMut(&mut [i32], usize, Range<usize>),
+        finish: Finish<'_>,
     ) {
         let GemmInput { a, m, lda, panels, w_zero } = input;
         // SAFETY: the caller's promise; row `first` of `out` is valid.
@@ -370,23 +369,16 @@ impl Cut<'_> {
 pub(crate) unsafe fn finish_dynamic<S: Simd>(
     epilogue: &Dynamic<'_>,
     out: &mut [i32],
-    [m, ldo]: [usize; 2],
+    extents: [usize; 2],
     channels: Range<usize>,
 ) {
-    for first in channels.clone().step_by(PANEL) {
-        let len = (channels.end - first).min(PANEL);
-        // SAFETY: there are `len` channels from `first` on, in the epilogue's slices and in each chunk.
-        unsafe {
-            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
-            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+    // SAFETY: the caller's promise; there are `len` channels from `first` on.
+    unsafe {
+        centre::<S, _>(epilogue.a_zero, epilogue.wsum, out, extents, channels, |first, len| {
             let scale = S::mul_f32(S::splat_f32(epilogue.a_scale), S::load_f32(epilogue.scale[first..].as_ptr(), len));
             let bias = S::load_f32(epilogue.bias[first..].as_ptr(), len);
-            for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
-                let centred = S::sub(S::load_i32(chunk[..len].as_ptr(), len), zeros);
-                let real = S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias);
-                S::store_f32(chunk.as_mut_ptr().cast(), real, len);
-            }
-        }
+            move |centred, to| S::store_f32(to.cast(), S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias), len)
+        });
     }
 }
 
@@ -398,22 +390,47 @@ pub(crate) unsafe fn finish_dynamic<S: Simd>(
 pub(crate) unsafe fn finish_raw<S: Simd>(
     epilogue: &Raw<'_>,
     out: &mut [i32],
+    extents: [usize; 2],
+    channels: Range<usize>,
+) {
+    // SAFETY: as in `finish_dynamic`.
+    unsafe {
+        centre::<S, _>(epilogue.a_zero, epilogue.wsum, out, extents, channels, |_, len| {
+            move |centred, to| S::store_i32(to, centred, len)
+        });
+    }
+}
+
+/// Takes the part of the input's zero point from sums of `channels` in `m` rows, `ldo` apart. What `panel` gives for the channels of a
+/// panel, the first and how many, writes each row of them.
+///
+/// # Safety
+/// The CPU has the instruction set, `wsum` has an entry for each channel, and what `panel` gives writes no more than its channels.
+#[inline(always)]
+unsafe fn centre<S: Simd, W: Fn(S::I32, *mut i32)>(
+    a_zero: u8,
+    wsum: &[i32],
+    out: &mut [i32],
     [m, ldo]: [usize; 2],
     channels: Range<usize>,
+    panel: impl Fn(usize, usize) -> W,
 ) {
     for first in channels.clone().step_by(PANEL) {
         let len = (channels.end - first).min(PANEL);
-        // SAFETY: as in `finish_dynamic`.
+        let write = panel(first, len);
+        // SAFETY: there are `len` channels from `first` on, in `wsum` and in each chunk.
         unsafe {
-            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
-            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+            let zeros = S::mul(S::load_i32(wsum[first..].as_ptr(), len), S::splat_i32(i32::from(a_zero)));
             for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
-                let sums = S::load_i32(chunk[..len].as_ptr(), len);
-                S::store_i32(chunk.as_mut_ptr(), S::sub(sums, zeros), len);
+                let chunk = &mut chunk[..len];
+                write(S::sub(S::load_i32(chunk.as_ptr(), len), zeros), chunk.as_mut_ptr());
             }
         }
     }
 }
+
+/// See [`Cut::gemm_sums`].
+type Finish<'a> = &'a dyn Fn(&mut [i32], usize, Range<usize>);
 
 /// Neighbouring panels.
 #[derive(Clone, Copy)]

@@ -67,14 +67,8 @@ impl Layout<Zmm, 4> for Interleaved {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-    unsafe fn store(
-        quanta: &Quanta<Zmm>,
-        reals: &[[__m512; 4]; 4],
-        points: usize,
-        place: impl Fn(usize) -> *mut u8,
-        _: usize,
-    ) {
-        for (i, reals) in reals.iter().enumerate().take(points) {
+    unsafe fn store(quanta: &Quanta<Zmm>, reals: &[[__m512; 4]; 4], place: impl Fn(usize) -> *mut u8, _: usize) {
+        for (i, reals) in reals.iter().enumerate() {
             // SAFETY: the caller's promise of 64 bytes.
             unsafe {
                 let q = [Zmm::round(reals[0]), Zmm::round(reals[1]), Zmm::round(reals[2]), Zmm::round(reals[3])];

@@ -25,8 +25,8 @@ pub(crate) struct Lines3x3<'a> {
     /// Output points of a line, two at least.
     pub points: usize,
     pub channels: usize,
-    /// The first channel to compute.
-    pub first: usize,
+    /// The channels to compute: the first one, and the one after the last.
+    pub range: [usize; 2],
     /// Panels of three groups.
     pub weights: *const i8,
     /// Zero points of the weights, one per channel; empty if all are 0.
@@ -67,7 +67,7 @@ pub(crate) trait Layout<S: Simd, const P: usize> {
 }
 
 /// One panel as it is.
-struct Single;
+pub(crate) struct Single;
 
 impl<S: Simd> Layout<S, 1> for Single {
     #[inline(always)]
@@ -93,83 +93,69 @@ impl<S: Simd> Layout<S, 1> for Single {
     }
 }
 
+/// How an instruction set computes so many channels at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Body3x3 {
+    pub channels: usize,
+    /// Bytes of what so many channels need besides activations, which is made once for all lines of an image.
+    pub prepared_len: usize,
+    /// Makes it for all channels, one after the other from an address on that is a multiple of [`ALIGN`].
+    pub prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
+    /// Computes the lines with what was made.
+    pub lines: unsafe fn(&Lines3x3<'_>, *const u8),
+}
+
+/// Where what a body makes begins.
+pub(crate) const ALIGN: usize = 64;
+
+impl Body3x3 {
+    /// Bytes that are made for so many channels.
+    pub(crate) const fn len(&self, channels: usize) -> usize {
+        channels.div_ceil(self.channels) * self.prepared_len
+    }
+}
+
+/// Bytes of [`Body3x3::prepared_len`].
+pub(crate) const fn prepared_len<S: Simd, const P: usize>() -> usize {
+    size_of::<Prepared<S, P>>()
+}
+
+/// See [`Body3x3::prepare`]. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+///
+/// # Safety
+/// The CPU has the instruction set; there is room for [`Body3x3::len`] bytes.
+#[inline(always)]
+pub(crate) unsafe fn prepare<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    made: *mut u8,
+) {
+    let mut made = made.cast::<Prepared<S, P>>();
+    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
+        // SAFETY: the caller's promise.
+        unsafe { made.write(prepared::<S, L, P, ZEROS>(job, channel)) };
+        made = made.wrapping_add(1);
+    }
+}
+
+/// See [`Body3x3::lines`].
+///
 /// # Safety
 /// The CPU has the instruction set; input lines are valid for all windows, channels rounded up to whole panels, and `out`
-/// for the lines.
+/// for the lines; `made` is what [`prepare`] has made.
 #[inline(always)]
-pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
-    for channel in (job.first..job.channels).step_by(PANEL) {
+pub(crate) unsafe fn lines<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    made: *const u8,
+) {
+    let mut made = made.cast::<Prepared<S, P>>();
+    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let made = prepared::<S, Single, 1, ZEROS>(job, channel);
-            strided::<S, Single, 1, ZEROS>(job, &made, channel);
-        }
+        unsafe { strided::<S, L, P, ZEROS>(job, &*made, channel) };
+        made = made.wrapping_add(1);
     }
 }
 
-/// Four panels at a time: how an instruction set computes as many channels of an image as that goes for.
-#[derive(Clone, Copy)]
-pub(crate) struct Wide {
-    /// Bytes of what four panels need besides activations, to be made once for all lines of an image.
-    pub prepared_len: usize,
-    /// Makes it, one after the other from an address on that is a multiple of 64. The weights have no zero points: with them there are
-    /// twice as many sums, for which there are too few registers.
-    pub prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
-    /// As [`lines`], with what was made; gives the first channel that is left.
-    pub lines: unsafe fn(&Lines3x3<'_>, *const u8) -> usize,
-}
-
-impl Wide {
-    /// Channels of four panels.
-    const CHANNELS: usize = 4 * PANEL;
-
-    /// Bytes to be made for an image.
-    pub(crate) const fn len(self, channels: usize) -> usize {
-        channels / Self::CHANNELS * self.prepared_len
-    }
-}
-
-/// Bytes of [`Wide::prepared_len`].
-#[cfg(target_arch = "x86_64")]
-pub(crate) const fn prepared_len<S: Simd>() -> usize {
-    size_of::<Prepared<S, 4>>()
-}
-
-/// See [`Wide::prepare`].
-///
-/// # Safety
-/// The CPU has the instruction set; there is room for [`Wide::len`] bytes.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) unsafe fn prepare_wide<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, to: *mut u8) {
-    for group in 0..job.channels / Wide::CHANNELS {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let prepared = prepared::<S, L, 4, false>(job, group * Wide::CHANNELS);
-            to.cast::<Prepared<S, 4>>().add(group).write(prepared);
-        }
-    }
-}
-
-/// See [`Wide::lines`].
-///
-/// # Safety
-/// As for [`lines`]; `made` is what [`prepare_wide`] has made.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, made: *const u8) -> usize {
-    let groups = job.channels / Wide::CHANNELS;
-    for group in 0..groups {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let made = &*made.cast::<Prepared<S, 4>>().add(group);
-            strided::<S, L, 4, false>(job, made, group * Wide::CHANNELS);
-        }
-    }
-    groups * Wide::CHANNELS
-}
-
-/// The P panels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+/// The P panels from `channel` on.
 ///
 /// # Safety
 /// As for [`lines`].
@@ -207,11 +193,10 @@ unsafe fn panels<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, 
     unsafe {
         let last = (job.points - 2) * job.channels;
         let mut at = 0;
-        while at < last {
-            tile::<S, L, P, STRIDE, ZEROS>(job, prepared, at, len);
+        for _ in 0..job.points.div_ceil(2) {
+            tile::<S, L, P, STRIDE, ZEROS>(job, prepared, at.min(last), len);
             at += 2 * job.channels;
         }
-        tile::<S, L, P, STRIDE, ZEROS>(job, prepared, last, len);
     }
 }
 
@@ -230,7 +215,7 @@ struct Prepared<S: Simd, const P: usize> {
 }
 
 /// # Safety
-/// As for [`lines`].
+/// As for [`prepare`].
 #[inline(always)]
 unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,

@@ -215,7 +215,7 @@ impl<'a> Part<'a> {
     }
 
     /// The window of any size at a column.
-    #[inline(never)]
+    #[inline(always)]
     fn window(&self, lines: &Lines, column: usize) -> Window {
         let geometry = self.layer.geometry;
         let [left, columns] = geometry.taps_inside(1, column);
@@ -312,6 +312,10 @@ impl<'a> Part<'a> {
             while channel + M * V::LEN <= self.len {
                 self.sum::<V, M, true>(&window, channel, y);
                 channel += M * V::LEN;
+            }
+            while M > 1 && channel + V::LEN <= self.len {
+                self.sum::<V, 1, true>(&window, channel, y);
+                channel += V::LEN;
             }
             while channel < self.len {
                 self.sum::<T, 1, false>(&window, channel, y);

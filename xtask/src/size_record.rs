@@ -40,7 +40,7 @@ const TARGETS: [Target; 3] = [
         // Pages of 16 kB, the largest that Android has: with 64 kB up to as much of the file is padding.
         flags: &[
             "-Cforce-unwind-tables=no",
-            "-Clink-args=-Wl,-T,benches/size/no-tables.ld,-z,pack-relative-relocs,-z,max-page-size=16384,--no-undefined",
+            "-Clink-args=-Wl,-T,benches/size/no-tables.ld,-z,max-page-size=16384,--no-undefined",
         ],
         linker: Some(["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"]),
         compressed: false,

@@ -8,6 +8,7 @@ mod pool;
 use core::arch::x86_64::*;
 
 use crate::arch::generic::simd::{Bounds, Simd};
+use crate::arch::generic::tile::Tile;
 
 pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
@@ -75,6 +76,15 @@ impl Simd for Zmm {
         // In each 128 bits the packs leave 4 channels of each vector.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         _mm512_permutexvar_epi32(order, bytes)
+    }
+
+    #[inline(always)]
+    unsafe fn products<const MR: usize, const NP: usize, const KU: usize>(
+        tile: &Tile,
+        init: [[__m512i; NP]; MR],
+    ) -> [[__m512i; NP]; MR] {
+        // SAFETY: the caller's promise.
+        unsafe { gemm::products::<MR, NP, KU>(tile, init) }
     }
 
     zmm! {

@@ -151,6 +151,10 @@ impl Simd for Zmm {
             // SAFETY: the caller's promise of `len` bytes.
             unsafe { _mm256_mask_storeu_epi8(to.cast(), u32::MAX >> (32 - len), value) }
         }
+        fn store_four(to: *mut u8, bytes: __m512i, len: usize) -> () {
+            // SAFETY: the caller's promise of `len` bytes.
+            unsafe { _mm512_mask_storeu_epi8(to.cast(), u64::MAX >> (64 - len), bytes) }
+        }
         fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
         fn sub(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
         fn mul(a: __m512i, b: __m512i) -> __m512i { _mm512_mullo_epi32(a, b) }

@@ -18,6 +18,8 @@ const ROWS: usize = 16;
 const COLUMNS: usize = 16;
 /// Keys whose exponentials are computed together.
 const PAIR: usize = 2;
+/// Most keys that are scored together, a multiple of all numbers of them: there is room for whole tiles of scores.
+const MOST_KEYS: usize = 8;
 /// Keys and queries that the portable body takes together; on x86 it is the reference alone.
 const PORTABLE_TILE: usize = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
 
@@ -56,7 +58,7 @@ pub struct Mask<'a> {
 
 /// Elements of scratch that [`attention`] needs.
 pub const fn scratch_len(keys: usize, depth: usize, width: usize) -> usize {
-    (keys + depth) * ROWS + keys * (depth + width)
+    (keys.next_multiple_of(MOST_KEYS) + depth) * ROWS + keys * (depth + width.next_multiple_of(COLUMNS))
 }
 
 multiversion! {
@@ -83,25 +85,28 @@ fn attention_body<V: Vector, const W: usize, const TILE: usize>(
 ) {
     let &Attention { batch, heads, queries, keys, depth, width, .. } = sizes;
     let (scaled, rest) = scratch.split_at_mut(depth * ROWS);
-    let (scores, rest) = rest.split_at_mut(keys * ROWS);
-    let (k_rows, v_rows) = rest[..keys * (depth + width)].split_at_mut(keys * depth);
+    let (scores, rest) = rest.split_at_mut(keys.next_multiple_of(MOST_KEYS) * ROWS);
+    let (k_rows, rest) = rest.split_at_mut(keys * depth);
+    let v_rows = &mut rest[..keys * width.next_multiple_of(COLUMNS)];
     let (scaled, scores) = (scaled.as_chunks_mut::<ROWS>().0, scores.as_chunks_mut::<ROWS>().0);
     for (sequence, head) in (0..batch).flat_map(|sequence| (0..heads).map(move |head| (sequence, head))) {
         let k = Head { rows: &k[sequence * keys * heads * depth..], first: head * depth, stride: heads * depth };
         let v = Head { rows: &v[sequence * keys * heads * width..], first: head * width, stride: heads * width };
-        let (k, v) = (k.gathered(depth, k_rows), v.gathered(width, v_rows));
+        let (k, v) = (k.gathered(depth, depth, k_rows), v.gathered(width, width.next_multiple_of(COLUMNS), v_rows));
         for query in (0..queries).step_by(ROWS) {
             let rows = (queries - query).min(ROWS);
             let row = sequence * queries + query;
             let q = Head { rows: &q[row * heads * depth..], first: head * depth, stride: heads * depth };
             turn(&q, rows, sizes.scale, scaled);
-            score::<V, W, TILE>(scaled, k, scores);
+            score::<V, W, TILE>(scaled, k, keys, scores);
+            let (present, absent) = scores.split_at_mut(keys);
             if let Some(mask) = &sizes.mask {
-                mask.add([sequence, head, query], rows, scores);
+                mask.add([sequence, head, query], rows, present);
             }
-            let totals = exponentiate(scores);
+            absent.fill([f32::NEG_INFINITY; ROWS]);
+            let totals = exponentiate(&mut scores[..keys.next_multiple_of(PAIR)]);
             let y = &mut y[row * heads * width + head * width..];
-            average::<V, W, TILE>(scores, &totals, v, [rows, heads * width], y);
+            average::<V, W, TILE>(&scores[..keys], &totals, v, width, [rows, heads * width], y);
         }
     }
 }
@@ -120,11 +125,14 @@ impl<'a> Head<'a> {
         &self.rows[row * self.stride + self.first..][..len]
     }
 
-    /// The rows one after the other: at the stride of a matrix they would push each other out of the cache.
+    /// The rows one after the other, with zeros after their `len` elements: at the stride of a matrix they would push each other out of
+    /// the cache.
     #[inline(always)]
-    fn gathered<'b>(&self, columns: usize, room: &'b mut [f32]) -> Rows<'b> {
+    fn gathered<'b>(&self, len: usize, columns: usize, room: &'b mut [f32]) -> Rows<'b> {
         for (row, to) in room.chunks_exact_mut(columns.max(1)).enumerate() {
-            to.copy_from_slice(self.row(row, columns));
+            let (to, rest) = to.split_at_mut(len);
+            to.copy_from_slice(self.row(row, len));
+            rest.fill(0.0);
         }
         Rows { elements: room, columns }
     }
@@ -158,20 +166,17 @@ fn turn(q: &Head<'_>, rows: usize, scale: f32, scaled: &mut [[f32; ROWS]]) {
     }
 }
 
-/// Each key's products with the block's queries.
+/// Each key's products with the block's queries, and those of the last key again in what is left of the last tile.
 #[inline(always)]
 fn score<V: Vector, const W: usize, const TILE: usize>(
     scaled: &[[f32; ROWS]],
     k: Rows<'_>,
+    keys: usize,
     scores: &mut [[f32; ROWS]],
 ) {
-    let (tiles, rest) = scores.as_chunks_mut::<TILE>();
-    let done = tiles.len() * TILE;
-    for (tile, scores) in tiles.iter_mut().enumerate() {
-        *scores = products::<V, W, TILE>(scaled, array::from_fn(|i| k.row(tile * TILE + i)));
-    }
-    for (i, score) in rest.iter_mut().enumerate() {
-        [*score] = products::<V, W, 1>(scaled, [k.row(done + i)]);
+    const { assert!(MOST_KEYS.is_multiple_of(TILE)) };
+    for (tile, scores) in scores.as_chunks_mut::<TILE>().0.iter_mut().enumerate().take(keys.div_ceil(TILE)) {
+        *scores = products::<V, W, TILE>(scaled, array::from_fn(|i| k.row((tile * TILE + i).min(keys - 1))));
     }
 }
 
@@ -240,7 +245,7 @@ impl Mask<'_> {
     }
 }
 
-/// `e^(score - the query's largest)`; returns each query's sum.
+/// `e^(score - the query's largest)` for an even number of keys; returns each query's sum.
 #[inline(always)]
 fn exponentiate(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
     let mut tops = [f32::NEG_INFINITY; ROWS];
@@ -249,47 +254,41 @@ fn exponentiate(scores: &mut [[f32; ROWS]]) -> [f32; ROWS] {
         tops.iter_mut().zip(scores).for_each(|(top, &score)| *top = if score > *top { score } else { *top });
     }
     let mut totals = [0.0; ROWS];
-    let (pairs, rest) = scores.as_chunks_mut::<PAIR>();
-    let step = |scores: &mut [[f32; ROWS]], totals: &mut [f32; ROWS]| {
-        for scores in scores {
-            totals.iter_mut().zip(scores).for_each(|(total, &mut e)| *total += e);
-        }
-    };
-    for pair in pairs {
+    for pair in scores.as_chunks_mut::<PAIR>().0 {
         let scores = pair.as_flattened_mut();
         for (scores, tops) in scores.chunks_exact_mut(ROWS).zip([&tops; PAIR]) {
             scores.iter_mut().zip(tops).for_each(|(score, &top)| *score -= top);
         }
         let scores: &mut [f32; PAIR * ROWS] = scores.try_into().expect("a pair");
         *scores = math::exps(*scores);
-        step(pair, &mut totals);
+        for scores in pair {
+            totals.iter_mut().zip(scores).for_each(|(total, &mut e)| *total += e);
+        }
     }
-    for row in rest.iter_mut() {
-        row.iter_mut().zip(&tops).for_each(|(score, &top)| *score -= top);
-        *row = math::exps(*row);
-    }
-    step(rest, &mut totals);
     totals
 }
 
-/// The averages of v's rows, weighted by `scores`, of the first `rows` queries into rows of y that lie `stride` apart.
+/// The averages of v's rows, weighted by `scores`, of the first `rows` queries: `width` elements of rows of y that lie `stride` apart.
 #[inline(always)]
 fn average<V: Vector, const W: usize, const TILE: usize>(
     scores: &[[f32; ROWS]],
     totals: &[f32; ROWS],
     v: Rows<'_>,
+    width: usize,
     [rows, stride]: [usize; 2],
     y: &mut [f32],
 ) {
-    let whole = v.columns - v.columns % COLUMNS;
     for row in (0..rows).step_by(TILE) {
-        for column in (0..whole).step_by(COLUMNS) {
+        for column in (0..width).step_by(COLUMNS) {
             let sums = weighted::<V, W, TILE>(scores, row, v, column);
-            store(&sums, totals, [row, rows], column, stride, y);
-        }
-        for column in whole..v.columns {
-            let sums = weighted_column::<TILE>(scores, row, v, column);
-            store(&sums, totals, [row, rows], column, stride, y);
+            for (row, sums) in (row..rows).zip(&sums) {
+                let averages = sums.map(|sum| sum / totals[row]);
+                let y = &mut y[row * stride + column..];
+                match y.first_chunk_mut() {
+                    Some(y) if width - column >= COLUMNS => *y = averages,
+                    _ => y[..width - column].copy_from_slice(&averages[..width - column]),
+                }
+            }
         }
     }
 }
@@ -308,39 +307,6 @@ fn weighted<V: Vector, const W: usize, const TILE: usize>(
         sums.add(array::from_fn(|i| weights[i]), v[column..].first_chunk().expect("a whole step of columns"));
     }
     sums.elements()
-}
-
-/// The sums of one column for each query of a tile.
-#[inline(always)]
-fn weighted_column<const TILE: usize>(
-    scores: &[[f32; ROWS]],
-    row: usize,
-    v: Rows<'_>,
-    column: usize,
-) -> [[f32; 1]; TILE] {
-    let mut sums = [[0.0]; TILE];
-    for (v, scores) in v.elements.chunks_exact(v.columns).zip(scores) {
-        for ([sum], &weight) in sums.iter_mut().zip(&scores[row..][..TILE]) {
-            *sum += weight * v[column];
-        }
-    }
-    sums
-}
-
-/// Writes the rows of a tile that are there.
-#[inline(always)]
-fn store<const N: usize>(
-    sums: &[[f32; N]],
-    totals: &[f32; ROWS],
-    [row, rows]: [usize; 2],
-    column: usize,
-    stride: usize,
-    y: &mut [f32],
-) {
-    for (row, sums) in (row..rows).zip(sums) {
-        let y = &mut y[row * stride + column..][..N];
-        y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = sum / totals[row]);
-    }
 }
 
 #[cfg(test)]

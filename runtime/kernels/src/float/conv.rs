@@ -2,7 +2,7 @@
 
 use core::array;
 
-use super::gemm::{Columns, Finish, Matrix, PANEL, Panel, accumulate};
+use super::gemm::{Columns, Finish, Matrix, PANEL, PORTABLE_ROWS, Panel, accumulate};
 use super::multiversion;
 use crate::Isa;
 
@@ -32,11 +32,16 @@ impl Geometry {
     }
 
     /// The first tap of a window that lies inside along an axis, and how many do: they are neighbours.
-    #[inline(always)]
     pub(super) fn taps_inside(&self, axis: usize, window: usize) -> [usize; 2] {
-        let inside = |tap: &usize| self.tap(axis, window, *tap).is_some();
-        let first = (0..self.kernel[axis]).find(inside).unwrap_or(0);
-        [first, (first..self.kernel[axis]).take_while(inside).count()]
+        let (start, pad, step) = (window * self.stride[axis], self.pads[axis], self.dilation[axis].max(1));
+        let beyond = |border: usize| {
+            let distance = border.saturating_sub(start);
+            // Division takes longer than all else here.
+            let taps = if step == 1 { distance } else { distance.div_ceil(step) };
+            taps.min(self.kernel[axis])
+        };
+        let (first, end) = (beyond(pad), beyond(pad + self.input[axis + 1]));
+        [first, end - first]
     }
 
     /// The stride along rows of windows of 3 by 3 neighbouring taps: 1 or 2. 0 for all others.
@@ -216,7 +221,7 @@ impl<'a> Input<'a> {
 multiversion! {
     /// All windows' sums of the products with a panel.
     fn panel_conv(geometry: &Geometry, input: Input<'_>, panel: Panel<'_>, finish: Finish<'_>, columns: Columns<'_>) {
-        any: conv_body::<4, 8>, avx2: conv_body::<6, 16>,
+        any: conv_body::<PORTABLE_ROWS, 8>, avx2: conv_body::<6, 16>,
     }
 }
 

@@ -9,7 +9,7 @@ use super::conv::Geometry;
 use super::gemm::{Finish, Matrix};
 use super::panels::{CHANNELS, Panels};
 use super::simd::{Portable, Vector, widen};
-use super::{Fusion, fusable};
+use super::{Fusion, PORTABLE_IS_REFERENCE, fusable};
 use crate::Isa;
 #[cfg(target_arch = "aarch64")]
 use crate::arch::Quad;
@@ -19,16 +19,14 @@ use crate::error::{ShapeError, at_least, exactly};
 use crate::isa::IsaKind;
 use crate::name::{KernelName, Tile};
 
-/// Most windows that are worked on together.
+/// Most windows that are worked on together, and rows and columns of their taps.
 const WINDOWS: usize = 4;
-
-/// Most columns of pixels under them, at most two apart.
-const MOST_COLUMNS: usize = (WINDOWS - 1) * 2 + 3;
+const TAPS: usize = 3;
 
 /// Channels of a part: some panels.
 const BLOCK: usize = 8 * CHANNELS;
 
-/// What is read in the padding.
+/// The bias where there is none.
 static ZEROS: [f32; BLOCK] = [0.0; BLOCK];
 
 /// A picked kernel of depthwise convolutions.
@@ -94,8 +92,9 @@ impl Depthwise {
             }
         };
         let layer = Layer { geometry, weights, finish };
+        let isa = if channels < CHANNELS { self.isa.halved() } else { self.isa };
         // SAFETY: an `Isa` is proof of its features, and the lengths have been checked above.
-        unsafe { images(self.isa, self.fusion, &layer, x, y) };
+        unsafe { images(isa, self.fusion, &layer, x, y) };
         Ok(())
     }
 }
@@ -110,38 +109,49 @@ struct Layer<'a> {
 }
 
 fusable! {
-    /// All windows of all images.
+    /// All windows of all images. Only what is run often slides.
     ///
     /// # Safety
     /// x, y, weights and bias are as long as the geometry demands.
     unsafe fn images(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
-        any: images_body::<Portable<4>, Portable<4>>,
-        avx2: images_body::<Ymm<false>, Ymm<false>>,
-        avx2_fused: images_body::<Ymm<true>, Ymm<true>>,
-        avx512_fused: images_body::<Zmm<true>, Ymm<true>>,
-        neon: images_body::<Quad<false>, Quad<false>>,
-        neon_fused: images_body::<Quad<true>, Quad<true>>,
+        any: images_body::<Portable<4>, Portable<1>, 1, { !PORTABLE_IS_REFERENCE }>,
+        avx2: images_body::<Ymm<false>, Ymm<false>, 4, false>,
+        avx2_fused: images_body::<Ymm<true>, Ymm<true>, 4, true>,
+        avx512_fused: images_body::<Zmm<true>, Zmm<true>, 4, true>,
+        neon: images_body::<Quad<false>, Portable<1>, 4, false>,
+        neon_fused: images_body::<Quad<true>, Portable<1>, 4, true>,
     }
 }
 
-/// Vectors are V; H where there are too few channels for V.
+/// Vectors are V, and T for the channels that are left; M of them are worked on together where windows come one by one, as all do unless
+/// `SLIDES`.
 ///
 /// # Safety
-/// As for [`images`], and the CPU has the instruction sets of V and H.
+/// As for [`images`], and the CPU has the instruction sets of V and T.
 #[inline(always)]
-unsafe fn images_body<V: Vector, H: Vector>(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
+unsafe fn images_body<V: Vector, T: Vector, const M: usize, const SLIDES: bool>(
+    layer: &Layer<'_>,
+    x: &[f32],
+    y: &mut [f32],
+) {
     let geometry = layer.geometry;
     let [images, _, _, channels] = geometry.input;
+    let stride = if SLIDES { geometry.slide() } else { 0 };
     for first in (0..channels).step_by(BLOCK) {
-        let part = Part { layer, first, len: (channels - first).min(BLOCK) };
+        let part = Part::new(layer, first);
         for (image, row) in (0..images).flat_map(|image| (0..geometry.output[0]).map(move |row| (image, row))) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                match geometry.slide() {
-                    1 => sliding_row::<V, H, 1>(&part, [image, row], x, y),
-                    2 => sliding_row::<V, H, 2>(&part, [image, row], x, y),
-                    _ => any_row::<V, H>(&part, [image, row], x, y),
-                }
+            let lines = part.lines(image, row, x);
+            let mut column = 0;
+            while column < geometry.output[1] {
+                let y = y.as_mut_ptr().wrapping_add(part.result([image, row, column]));
+                // SAFETY: the caller's promise.
+                column += unsafe {
+                    match (stride, geometry.output[1] - column) {
+                        (0, _) | (_, 1) => part.one_window::<V, T, M>(&lines, column, y),
+                        (1, left) => part.windows::<V, T, 1>(&lines, column, left.min(WINDOWS), y),
+                        (_, left) => part.windows::<V, T, 2>(&lines, column, left.min(WINDOWS), y),
+                    }
+                };
             }
         }
     }
@@ -155,9 +165,18 @@ struct Part<'a> {
     first: usize,
     /// How many.
     len: usize,
+    /// Their bias.
+    bias: *const f32,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// The channels from `first` on.
+    #[inline(always)]
+    fn new(layer: &'a Layer<'a>, first: usize) -> Self {
+        let bias = layer.finish.bias.map_or(ZEROS.as_ptr(), |bias| bias.as_ptr().wrapping_add(first));
+        Self { layer, first, len: (layer.geometry.input[3] - first).min(BLOCK), bias }
+    }
+
     /// The weights of a tap, for the channels from `channel` of the part on.
     #[inline(always)]
     fn weights(&self, channel: usize, tap: usize) -> *const f32 {
@@ -173,207 +192,232 @@ impl Part<'_> {
         ((image * geometry.output[0] + row) * geometry.output[1] + column) * geometry.input[3] + self.first
     }
 
-    /// Adds the bias, clamps and writes.
+    /// The lines under a row of windows that lie in the image.
+    #[inline(never)]
+    fn lines(&self, image: usize, row: usize, x: &[f32]) -> Lines {
+        let geometry = self.layer.geometry;
+        let [top, count] = geometry.taps_inside(0, row);
+        let start = geometry.tap(0, row, top).map_or(0, |line| geometry.pixel(image, line, 0));
+        let step = geometry.dilation[0] * geometry.input[2] * geometry.input[3];
+        Lines { x: x.as_ptr().wrapping_add(start + self.first), step, top, count }
+    }
+
+    /// Some neighbouring windows of 3 by 3 taps, from one on.
+    #[inline(always)]
+    fn group(&self, lines: &Lines, [window, stride]: [usize; 2], count: usize) -> Group {
+        let [_, _, width, channels] = self.layer.geometry.input;
+        let (start, pad, columns) = (window * stride, self.layer.geometry.pads[1], columns(stride));
+        let beyond = |border: usize| border.saturating_sub(start).min(columns);
+        let (first, end) = (beyond(pad), beyond(pad + width));
+        let inside = (1_u32 << end) - (1 << first);
+        let x = lines.x.wrapping_add(start.wrapping_sub(pad).wrapping_mul(channels));
+        Group { lines: Lines { x, ..*lines }, inside, count, within: count == WINDOWS && end - first == columns }
+    }
+
+    /// The window of any size at a column.
+    #[inline(always)]
+    fn window(&self, lines: &Lines, column: usize) -> Window {
+        let geometry = self.layer.geometry;
+        let [left, columns] = geometry.taps_inside(1, column);
+        let at = geometry.tap(1, column, left).unwrap_or(0);
+        Window { lines: Lines { x: lines.x.wrapping_add(at * geometry.input[3]), ..*lines }, left, columns }
+    }
+
+    /// Computes `count` neighbouring windows of 3 by 3 taps, S columns apart, from a column on. Gives their number.
     ///
     /// # Safety
-    /// The CPU has V's instruction set, and the channels from `channel` on, as many as V has elements, are the part's.
+    /// The CPU has the instruction sets of V and T, the lines are those of such windows, and y has room for the windows' results.
     #[inline(always)]
-    unsafe fn finish<V: Vector>(&self, sum: V, channel: usize, y: *mut f32) {
-        let Finish { bias, lo, hi } = self.layer.finish;
-        // SAFETY: the caller's promise; there is a bias for each channel.
+    unsafe fn windows<V: Vector, T: Vector, const S: usize>(
+        &self,
+        lines: &Lines,
+        column: usize,
+        count: usize,
+        y: *mut f32,
+    ) -> usize {
+        let group = self.group(lines, [column, S], count);
+        let mut channel = 0;
+        // SAFETY: the caller's promise; each vector lies within the part's channels.
         unsafe {
-            let bias = match bias {
-                Some(bias) => V::load(bias.as_ptr().add(self.first + channel)),
-                None => V::splat(0.0),
-            };
-            sum.add(bias).clamp(V::splat(lo), V::splat(hi)).store(y.add(channel));
-        }
-    }
-}
-
-/// A row of windows of 3 by 3 taps, S columns apart.
-///
-/// # Safety
-/// As for [`images_body`].
-#[inline(always)]
-unsafe fn sliding_row<V: Vector, H: Vector, const S: usize>(
-    part: &Part<'_>,
-    [image, row]: [usize; 2],
-    x: &[f32],
-    y: &mut [f32],
-) {
-    let geometry = part.layer.geometry;
-    let lines = array::from_fn(|ky| {
-        let line = geometry.tap(0, row, ky)?;
-        Some(x.as_ptr().wrapping_add(geometry.pixel(image, line, 0) + part.first))
-    });
-    let mut column = 0;
-    while column < geometry.output[1] {
-        let y = y.as_mut_ptr().wrapping_add(part.result([image, row, column]));
-        let left = (column * S).wrapping_sub(geometry.pads[1]);
-        // SAFETY: the lines are the image's, and the windows' results are y's.
-        unsafe {
-            column += match geometry.output[1] - column {
-                1 => sliding::<V, H, 1, S>(part, &lines, left, y),
-                2 | 3 => sliding::<V, H, 2, S>(part, &lines, left, y),
-                _ => sliding::<V, H, 4, S>(part, &lines, left, y),
-            };
-        }
-    }
-}
-
-/// N windows of 3 by 3 taps, S columns apart, the first of which begins at column `left`, if that is no padding. What they share is
-/// read once; taps in the padding read zeros. Gives N.
-///
-/// # Safety
-/// - The CPU has the instruction sets of V and H.
-/// - The lines are as wide as the image, and y has room for the N windows' results.
-#[inline(always)]
-unsafe fn sliding<V: Vector, H: Vector, const N: usize, const S: usize>(
-    part: &Part<'_>,
-    lines: &[Option<*const f32>; 3],
-    left: usize,
-    y: *mut f32,
-) -> usize {
-    let [_, _, width, channels] = part.layer.geometry.input;
-    let columns = (N - 1) * S + 3;
-    let inside = left < width && width - left >= columns;
-    let mut pixels = [[ZEROS.as_ptr(); MOST_COLUMNS]; 3];
-    for (pixels, line) in pixels.iter_mut().zip(lines) {
-        let Some(line) = line else { continue };
-        let start = line.wrapping_add(left.wrapping_mul(channels));
-        for (column, pixel) in pixels.iter_mut().enumerate().take(columns) {
-            if inside || left.wrapping_add(column) < width {
-                *pixel = start.wrapping_add(column * channels);
+            while channel + V::LEN <= self.len {
+                match group.within {
+                    true => self.slide::<V, S, WITHIN>(&group, channel, y),
+                    false => self.slide::<V, S, EDGE>(&group, channel, y),
+                }
+                channel += V::LEN;
+            }
+            while channel < self.len {
+                self.slide::<T, S, REST>(&group, channel, y);
+                channel += T::LEN;
             }
         }
+        count
     }
-    let mut channel = 0;
-    // SAFETY: each vector lies within the part's channels, which are as many as there are zeros, or fewer.
-    unsafe {
-        while channel + V::LEN <= part.len {
-            slide::<V, N, S>(part, &pixels, channel, y);
-            channel += V::LEN;
-        }
-        while channel + H::LEN <= part.len {
-            slide::<H, N, S>(part, &pixels, channel, y);
-            channel += H::LEN;
-        }
-        while channel < part.len {
-            slide::<Portable<1>, N, S>(part, &pixels, channel, y);
-            channel += 1;
-        }
-    }
-    N
-}
 
-/// What [`sliding`] does for a vector of channels. A window's taps are met from left to right.
-///
-/// # Safety
-/// As for [`sliding`], for the channels from `channel` on.
-#[inline(always)]
-unsafe fn slide<V: Vector, const N: usize, const S: usize>(
-    part: &Part<'_>,
-    pixels: &[[*const f32; MOST_COLUMNS]; 3],
-    channel: usize,
-    y: *mut f32,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = [V::splat(0.0); N];
-        let w = part.weights(channel, 0);
-        for (ky, pixels) in pixels.iter().enumerate() {
-            let weights: [V; 3] = array::from_fn(|kx| V::load(w.add((ky * 3 + kx) * CHANNELS)));
-            for (column, pixel) in pixels.iter().enumerate().take((N - 1) * S + 3) {
-                let x = V::load(pixel.add(channel));
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    if (i * S..i * S + 3).contains(&column) {
-                        *sum = sum.add_product(x, weights[column - i * S]);
+    /// What [`windows`](Self::windows) does for a vector of channels. A window's taps are met from left to right.
+    ///
+    /// # Safety
+    /// As for `windows`, for the channels from `channel` on.
+    #[inline(always)]
+    unsafe fn slide<V: Vector, const S: usize, const CASE: usize>(&self, group: &Group, channel: usize, y: *mut f32) {
+        let channels = self.layer.geometry.input[3];
+        let some = self.len - channel;
+        let mut x = group.lines.x.wrapping_add(channel);
+        let mut w = self.weights(channel, group.lines.top * TAPS);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [V::splat(0.0); WINDOWS];
+            for _ in 0..group.lines.count {
+                let weights: [V; TAPS] = array::from_fn(|kx| V::load(w.add(kx * CHANNELS)));
+                for column in 0..columns(S) {
+                    let x = match CASE {
+                        WITHIN => V::load(x.add(column * channels)),
+                        _ if group.inside & 1 << column == 0 => V::splat(0.0),
+                        EDGE => V::load(x.add(column * channels)),
+                        _ => V::load_some(x.add(column * channels), some),
+                    };
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        if (i * S..i * S + TAPS).contains(&column) {
+                            *sum = sum.add_product(x, weights[column - i * S]);
+                        }
                     }
+                }
+                x = x.wrapping_add(group.lines.step);
+                w = w.wrapping_add(TAPS * CHANNELS);
+            }
+            let count = if CASE == WITHIN { WINDOWS } else { group.count };
+            for (i, sum) in sums.into_iter().enumerate() {
+                if i < count {
+                    self.finish(sum, channel, some, CASE != REST, y.wrapping_add(i * channels));
                 }
             }
         }
-        for (i, sum) in sums.into_iter().enumerate() {
-            part.finish(sum, channel, y.add(i * part.layer.geometry.input[3]));
+    }
+
+    /// Computes the window of any size at a column, taps in the padding left out. Gives 1, the number of windows.
+    ///
+    /// # Safety
+    /// The CPU has the instruction sets of V and T, the lines are those of the window, and y has room for its results.
+    #[inline(always)]
+    unsafe fn one_window<V: Vector, T: Vector, const M: usize>(
+        &self,
+        lines: &Lines,
+        column: usize,
+        y: *mut f32,
+    ) -> usize {
+        let window = self.window(lines, column);
+        let mut channel = 0;
+        // SAFETY: the caller's promise; each vector lies within the part's channels.
+        unsafe {
+            while channel + M * V::LEN <= self.len {
+                self.sum::<V, M, true>(&window, channel, y);
+                channel += M * V::LEN;
+            }
+            while M > 1 && channel + V::LEN <= self.len {
+                self.sum::<V, 1, true>(&window, channel, y);
+                channel += V::LEN;
+            }
+            while channel < self.len {
+                self.sum::<T, 1, false>(&window, channel, y);
+                channel += T::LEN;
+            }
+        }
+        1
+    }
+
+    /// Computes a window for M vectors of channels or, unless `WHOLE`, those of one vector that are left.
+    ///
+    /// # Safety
+    /// - The CPU has V's instruction set.
+    /// - The taps lie in the image and the results in y, for the channels from `channel` on.
+    #[inline(always)]
+    unsafe fn sum<V: Vector, const M: usize, const WHOLE: bool>(&self, window: &Window, channel: usize, y: *mut f32) {
+        let geometry = self.layer.geometry;
+        let step = geometry.dilation[1] * geometry.input[3];
+        let some = self.len - channel;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [V::splat(0.0); M];
+            for ky in 0..window.lines.count {
+                let tap = (window.lines.top + ky) * geometry.kernel[1] + window.left;
+                let w: [*const f32; M] = array::from_fn(|v| self.weights(channel + v * V::LEN, tap));
+                let x = window.lines.x.wrapping_add(ky * window.lines.step + channel);
+                for kx in 0..window.columns {
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let x = x.add(kx * step + v * V::LEN);
+                        let x = if WHOLE { V::load(x) } else { V::load_some(x, some) };
+                        *sum = sum.add_product(x, V::load(w[v].add(kx * CHANNELS)));
+                    }
+                }
+            }
+            for (v, sum) in sums.into_iter().enumerate() {
+                self.finish(sum, channel + v * V::LEN, some, WHOLE, y);
+            }
+        }
+    }
+
+    /// Adds the bias, clamps and writes all elements or, unless `whole`, the first `some`.
+    ///
+    /// # Safety
+    /// The CPU has V's instruction set, and so many channels from `channel` on are the part's.
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, sum: V, channel: usize, some: usize, whole: bool, y: *mut f32) {
+        let Finish { lo, hi, .. } = self.layer.finish;
+        // SAFETY: the caller's promise; there is a bias for each channel.
+        unsafe {
+            let bias = self.bias.add(channel);
+            let bias = if whole { V::load(bias) } else { V::load_some(bias, some) };
+            let (result, y) = (sum.add(bias).clamp(V::splat(lo), V::splat(hi)), y.add(channel));
+            if whole { result.store(y) } else { result.store_some(y, some) }
         }
     }
 }
 
-/// A row of windows of any size: one after the other, taps in the padding left out.
-///
-/// # Safety
-/// As for [`images_body`].
-#[inline(always)]
-unsafe fn any_row<V: Vector, H: Vector>(part: &Part<'_>, [image, row]: [usize; 2], x: &[f32], y: &mut [f32]) {
-    let geometry = part.layer.geometry;
-    let [top, rows] = geometry.taps_inside(0, row);
-    for column in 0..geometry.output[1] {
-        let [left, columns] = geometry.taps_inside(1, column);
-        let start = match (geometry.tap(0, row, top), geometry.tap(1, column, left)) {
-            (Some(line), Some(at)) => geometry.pixel(image, line, at) + part.first,
-            _ => 0,
-        };
-        let window = Window { x: x.as_ptr().wrapping_add(start), first: [top, left], taps: [rows, columns] };
-        let y = y.as_mut_ptr().wrapping_add(part.result([image, row, column]));
-        let mut channel = 0;
-        // SAFETY: the window's taps lie in the image, its results in y, and each vector within the part's channels.
-        unsafe {
-            while channel + 4 * V::LEN <= part.len {
-                one_window::<V, 4>(part, &window, channel, y);
-                channel += 4 * V::LEN;
-            }
-            while channel + H::LEN <= part.len {
-                one_window::<H, 1>(part, &window, channel, y);
-                channel += H::LEN;
-            }
-            while channel < part.len {
-                one_window::<Portable<1>, 1>(part, &window, channel, y);
-                channel += 1;
-            }
-        }
-    }
+/// Where the lines under a row of windows lie.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    /// The first of them that is in the image, at the part's first channel.
+    x: *const f32,
+    /// Elements from one to the next.
+    step: usize,
+    /// The row of taps that it is under.
+    top: usize,
+    /// How many are in the image.
+    count: usize,
+}
+
+/// Some neighbouring windows of 3 by 3 taps.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    /// The lines from the first window's left on, which may be padding.
+    lines: Lines,
+    /// A bit for each column under the windows: whether it is in the image.
+    inside: u32,
+    /// How many windows.
+    count: usize,
+    /// Whether there are as many as can be, and all columns are in the image.
+    within: bool,
 }
 
 /// The taps of a window that lie in the image.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    /// The first of them, at the part's first channel.
-    x: *const f32,
-    /// Its row and column in the window.
-    first: [usize; 2],
-    /// Rows and columns of them.
-    taps: [usize; 2],
+    /// The lines from the first of them on.
+    lines: Lines,
+    /// The column of taps that is under.
+    left: usize,
+    /// Columns of them.
+    columns: usize,
 }
 
-/// Computes a window for M vectors of channels.
-///
-/// # Safety
-/// - The CPU has V's instruction set.
-/// - The taps lie in the image and the results in y, for the channels from `channel` on.
-#[inline(always)]
-unsafe fn one_window<V: Vector, const M: usize>(part: &Part<'_>, window: &Window, channel: usize, y: *mut f32) {
-    let geometry = part.layer.geometry;
-    let [_, _, width, channels] = geometry.input;
-    let [line, step] = [geometry.dilation[0] * width * channels, geometry.dilation[1] * channels];
-    let ([top, left], [rows, columns]) = (window.first, window.taps);
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = [V::splat(0.0); M];
-        for ky in 0..rows {
-            let tap = (top + ky) * geometry.kernel[1] + left;
-            let w: [*const f32; M] = array::from_fn(|v| part.weights(channel + v * V::LEN, tap));
-            let x = window.x.wrapping_add(ky * line + channel);
-            for kx in 0..columns {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let x = V::load(x.add(kx * step + v * V::LEN));
-                    *sum = sum.add_product(x, V::load(w[v].add(kx * CHANNELS)));
-                }
-            }
-        }
-        for (v, sum) in sums.into_iter().enumerate() {
-            part.finish(sum, channel + v * V::LEN, y);
-        }
-    }
+/// How windows are worked on together: all of them, within the image; as many as there are, at its edge; so, with some channels of a vector.
+const WITHIN: usize = 0;
+const EDGE: usize = 1;
+const REST: usize = 2;
+
+/// Columns under so many windows.
+const fn columns(stride: usize) -> usize {
+    (WINDOWS - 1) * stride + TAPS
 }
 
 #[cfg(test)]

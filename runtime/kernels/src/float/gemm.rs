@@ -7,13 +7,15 @@
 
 use core::array;
 
-use half::f16;
-
+use super::simd::widen;
 use super::{math, multiversion};
 use crate::Isa;
 
 /// Columns that are worked on together.
 pub const PANEL: usize = 32;
+
+/// Rows that the portable bodies take together; on x86 they are the reference alone.
+pub(super) const PORTABLE_ROWS: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
 
 /// The second factor of a product: weights, or another activation.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +125,7 @@ pub(super) struct Panel<'a> {
 
 impl<'a> Panel<'a> {
     /// The panel whose element at row i and column j lies at `origin + i * step[0] + j * step[1]`.
+    #[inline(never)]
     pub(super) fn of(
         b: Matrix<'a>,
         origin: usize,
@@ -135,7 +138,7 @@ impl<'a> Panel<'a> {
                 Self { elements: b.get(origin..).unwrap_or_default(), stride: step[0], k, width }
             }
             Matrix::F32(b) => Self::copied(b, origin, step, [k, width], scratch, |v| v),
-            Matrix::F16(b) => Self::copied(b, origin, step, [k, width], scratch, |v| f16::from_bits(v).to_f32()),
+            Matrix::F16(b) => Self::copied(b, origin, step, [k, width], scratch, widen),
         }
     }
 
@@ -182,7 +185,7 @@ impl Finish<'_> {
 multiversion! {
     /// Rows of `a` times a panel, into the columns at the start of each row of `y`.
     fn panel_product(a: &[f32], m: usize, panel: Panel<'_>, finish: Finish<'_>, columns: Columns<'_>) {
-        any: product_body::<4, 8>, avx2: product_body::<6, 16>, avx512: product_body::<8, 32>,
+        any: product_body::<PORTABLE_ROWS, 8>, avx2: product_body::<6, 16>, avx512: product_body::<8, 32>,
     }
 }
 
@@ -247,6 +250,7 @@ mod tests {
     use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
+    use half::f16;
 
     fn ramp(len: usize, seed: usize) -> Vec<f32> {
         (0..len).map(|i| (((i + seed) * 37 % 101) as f32 - 50.0) / 64.0).collect()

@@ -218,12 +218,12 @@ fusable! {
     /// # Safety
     /// The slices have the lengths that `work` demands; those of x and the scratch memory are what its rows reach and need.
     unsafe fn blocks(work: &Work<'_>, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        any: blocks_body::<Portable<4>, PORTABLE_ROWS, 4, PORTABLE_HALF, 4>,
-        avx2: blocks_body::<Ymm<false>, 6, 2, 1, 8>,
-        avx2_fused: blocks_body::<Ymm<true>, 6, 2, 1, 8>,
-        avx512_fused: blocks_body::<Zmm<true>, 8, 2, 1, 8>,
-        neon: blocks_body::<Quad<false>, 6, 4, 2, 8>,
-        neon_fused: blocks_body::<Quad<true>, 6, 4, 2, 8>,
+        any: blocks_body::<Portable<4>, PORTABLE_ROWS, 4, PORTABLE_HALF, 4, true>,
+        avx2: blocks_body::<Ymm<false>, 6, 2, 2, 2, false>,
+        avx2_fused: blocks_body::<Ymm<true>, 6, 2, 1, 8, true>,
+        avx512_fused: blocks_body::<Zmm<true>, 8, 2, 1, 8, true>,
+        neon: blocks_body::<Quad<false>, 6, 4, 4, 4, false>,
+        neon_fused: blocks_body::<Quad<true>, 6, 4, 2, 8, true>,
     }
 }
 
@@ -231,12 +231,20 @@ fusable! {
 const PORTABLE_ROWS: usize = if PORTABLE_IS_REFERENCE { 1 } else { 2 };
 const PORTABLE_HALF: usize = if PORTABLE_IS_REFERENCE { 4 } else { 2 };
 
-/// Tiles have up to `MR` rows and `NV` vectors of columns or, where no more are left, `HV`; single rows `GV`.
+/// Tiles have up to `MR` rows and `NV` vectors of columns or, where no more are left, `HV`; single rows `GV`. `EACH` number of rows
+/// has code of its own with `NV` vectors; else, as with `HV`, fewer rows take the time of `MR`.
 ///
 /// # Safety
 /// As for [`blocks`], and the CPU has V's instruction set.
 #[inline(always)]
-unsafe fn blocks_body<V: Vector, const MR: usize, const NV: usize, const HV: usize, const GV: usize>(
+unsafe fn blocks_body<
+    V: Vector,
+    const MR: usize,
+    const NV: usize,
+    const HV: usize,
+    const GV: usize,
+    const EACH: bool,
+>(
     work: &Work<'_>,
     x: &[f32],
     y: &mut [f32],
@@ -248,13 +256,13 @@ unsafe fn blocks_body<V: Vector, const MR: usize, const NV: usize, const HV: usi
     let (scratch, room) = scratch.split_at_mut(work.rows.scratch());
     let room = room.as_mut_ptr();
     let mut table = Table::new(work.rows, work.m, [MR, least], scratch);
-    let single = table.is_single();
+    let single = MR == 1 || table.is_single();
     while let Some(block) = table.next_block(x) {
         let mut column = 0;
         while column < n {
             let vectors = match n - column {
                 _ if single && padded - column >= GV * V::LEN => GV,
-                left if left <= HV * V::LEN => HV,
+                left if left <= HV * V::LEN && !(single && panel_is_whole::<V, NV>()) => HV,
                 _ => NV,
             };
             let width = (n - column).min(vectors * V::LEN);
@@ -282,8 +290,8 @@ unsafe fn blocks_body<V: Vector, const MR: usize, const NV: usize, const HV: usi
                     weights => {
                         let columns = columns.with(weights.widened::<V>(vectors, panel, room));
                         match vectors {
-                            _ if vectors == HV => tiles::<V, MR, HV>(&block, columns),
-                            _ => tiles::<V, MR, NV>(&block, columns),
+                            _ if HV == NV || vectors == NV => tiles::<V, MR, NV, EACH>(&block, columns),
+                            _ => tiles::<V, MR, HV, false>(&block, columns),
                         }
                     }
                 }
@@ -326,6 +334,11 @@ impl Place {
     }
 }
 
+/// Whether so many vectors are no more than a panel: then they may be read whatever the number of columns.
+const fn panel_is_whole<V: Vector, const NV: usize>() -> bool {
+    NV * V::LEN <= CHANNELS
+}
+
 /// A group of columns of a block's rows, one by one: each weight is read once, as it is stored.
 ///
 /// # Safety
@@ -340,9 +353,11 @@ unsafe fn singles<V: Vector, W: Weight, const NV: usize, const HV: usize, const 
         // SAFETY: the caller's promise.
         unsafe {
             match vectors {
-                _ if vectors == GV => tile::<V, W, 1, GV>(&entry.runs, &columns),
-                _ if vectors == HV => tile::<V, W, 1, HV>(&entry.runs, &columns),
-                _ => tile::<V, W, 1, NV>(&entry.runs, &columns),
+                _ if GV == NV && HV == NV || vectors == GV => tile::<V, W, 1, GV>(1, &entry.runs, &columns),
+                _ if HV == NV || panel_is_whole::<V, NV>() || vectors == NV => {
+                    tile::<V, W, 1, NV>(1, &entry.runs, &columns)
+                }
+                _ => tile::<V, W, 1, HV>(1, &entry.runs, &columns),
             }
         }
         columns.y = columns.y.wrapping_add(columns.stride);
@@ -354,10 +369,18 @@ unsafe fn singles<V: Vector, W: Weight, const NV: usize, const HV: usize, const 
 /// # Safety
 /// As for [`tile`], for each of the tiles, which have no more than MR rows, and no fewer than the least that `Table` is told.
 #[inline(always)]
-unsafe fn tiles<V: Vector, const MR: usize, const NV: usize>(block: &Block<'_>, mut columns: Columns<*const f32>) {
+unsafe fn tiles<V: Vector, const MR: usize, const NV: usize, const EACH: bool>(
+    block: &Block<'_>,
+    mut columns: Columns<*const f32>,
+) {
     for entry in block.tiles() {
         // SAFETY: the caller's promise.
-        unsafe { tile_of::<V, MR, NV>(entry.rows, &entry.runs, &columns) };
+        unsafe {
+            match EACH {
+                true => tile_of::<V, MR, NV>(entry.rows, &entry.runs, &columns),
+                false => tile::<V, f32, MR, NV>(entry.rows, &entry.runs, &columns),
+            }
+        }
         columns.y = columns.y.wrapping_add(entry.rows * columns.stride);
     }
 }
@@ -378,14 +401,14 @@ unsafe fn tile_of<V: Vector, const MR: usize, const NV: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         match rows {
-            1 if MR < LEAST_ROWS => tile::<V, f32, 1, NV>(runs, columns),
-            2 if MR < LEAST_ROWS && MR >= 2 => tile::<V, f32, 2, NV>(runs, columns),
-            3 if MR < LEAST_ROWS && MR >= 3 => tile::<V, f32, 3, NV>(runs, columns),
-            4 if MR >= 4 => tile::<V, f32, 4, NV>(runs, columns),
-            5 if MR >= 5 => tile::<V, f32, 5, NV>(runs, columns),
-            6 if MR >= 6 => tile::<V, f32, 6, NV>(runs, columns),
-            7 if MR >= 7 => tile::<V, f32, 7, NV>(runs, columns),
-            8 if MR >= 8 => tile::<V, f32, 8, NV>(runs, columns),
+            1 if MR < LEAST_ROWS => tile::<V, f32, 1, NV>(1, runs, columns),
+            2 if MR < LEAST_ROWS && MR >= 2 => tile::<V, f32, 2, NV>(2, runs, columns),
+            3 if MR < LEAST_ROWS && MR >= 3 => tile::<V, f32, 3, NV>(3, runs, columns),
+            4 if MR >= 4 => tile::<V, f32, 4, NV>(4, runs, columns),
+            5 if MR >= 5 => tile::<V, f32, 5, NV>(5, runs, columns),
+            6 if MR >= 6 => tile::<V, f32, 6, NV>(6, runs, columns),
+            7 if MR >= 7 => tile::<V, f32, 7, NV>(7, runs, columns),
+            8 if MR >= 8 => tile::<V, f32, 8, NV>(8, runs, columns),
             _ => unreachable!("rows are cut into tiles of up to MR rows"),
         }
     }

@@ -239,6 +239,7 @@ impl<'a> Table<'a> {
     }
 
     /// Works out `lines` for the current place.
+    #[inline(never)]
     fn find_lines(&mut self, geometry: &Geometry) {
         let ([image, row, _], pitch) = (self.place, geometry.pitch());
         let copied = self.rows.copies();

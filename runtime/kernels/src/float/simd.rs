@@ -11,6 +11,8 @@ const LONGEST: usize = 16;
 pub(crate) trait Vector: Copy {
     /// Elements.
     const LEN: usize;
+    /// Whether some elements are written as fast as all.
+    const MASKED: bool = false;
 
     /// One value in all elements.
     unsafe fn splat(value: f32) -> Self;
@@ -20,22 +22,28 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_half(from: *const u16) -> Self;
     /// Writes.
     unsafe fn store(self, to: *mut f32);
-    /// Reads the first `len` elements, or all; the rest are zeros. The pointer is valid for no more than these.
+    /// Reads the first `len` elements, or all, or the only one; the rest are zeros. The pointer is valid for no more than these.
     #[inline(always)]
     unsafe fn load_some(from: *const f32, len: usize) -> Self {
         let mut elements = [0.0_f32; LONGEST];
         // SAFETY: the caller's promise, and no vector is longer.
         unsafe {
+            if Self::LEN == 1 {
+                return Self::load(from);
+            }
             core::ptr::copy_nonoverlapping(from, elements.as_mut_ptr(), len.min(Self::LEN));
             Self::load(elements.as_ptr())
         }
     }
-    /// Writes the first `len` elements, or all. The pointer is valid for no more than these.
+    /// Writes the first `len` elements, or all, or the only one. The pointer is valid for no more than these.
     #[inline(always)]
     unsafe fn store_some(self, to: *mut f32, len: usize) {
         let mut elements = [0.0_f32; LONGEST];
         // SAFETY: the caller's promise, and no vector is longer.
         unsafe {
+            if Self::LEN == 1 {
+                return self.store(to);
+            }
             self.store(elements.as_mut_ptr());
             core::ptr::copy_nonoverlapping(elements.as_ptr(), to, len.min(Self::LEN));
         }

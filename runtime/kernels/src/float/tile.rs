@@ -1,6 +1,6 @@
 //! The innermost product of float matrices.
 //!
-//! A tile is MR rows by NV vectors of columns. Its sums stay in registers while the depth runs from first to last, so
+//! A tile is up to MR rows by NV vectors of columns. Its sums stay in registers while the depth runs from first to last, so
 //! that each sum has one order whatever the tile. Rows are read where they lie, in runs: pieces of equal length, each at an
 //! offset of its own for every row, as the taps of a convolution's window are.
 
@@ -19,7 +19,7 @@ pub(super) struct Runs {
     pub base: *const f32,
     /// What is read instead at [`PAD`]: `len` zeros.
     pub zeros: *const f32,
-    /// Offsets, `[count][MR]`.
+    /// Offsets, `[count][rows]`.
     pub offsets: *const u32,
     /// Runs of each row.
     pub count: usize,
@@ -57,28 +57,30 @@ impl<W> Columns<W> {
     }
 }
 
-/// Computes and writes a tile.
+/// Computes and writes a tile of `rows` rows, no more than MR: the last of them again where there are fewer.
 ///
 /// # Safety
 /// - The CPU has V's instruction set.
-/// - The offsets and what they lead to are valid for MR rows; the panels, bias and results for the tile's columns.
+/// - There is a row. The offsets and what they lead to are valid for `rows` rows; the panels, bias and results for the tile's columns.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, W: Weight, const MR: usize, const NV: usize>(
+    rows: usize,
     runs: &Runs,
     columns: &Columns<*const W>,
 ) {
+    let last = rows - 1;
     // SAFETY: the caller's promise: run `i` meets the weights from depth `i * len` on.
     unsafe {
         let mut sums = [[V::splat(0.0); NV]; MR];
         for run in 0..runs.count {
-            let rows: [*const f32; MR] = array::from_fn(|r| {
-                let offset = *runs.offsets.add(run * MR + r);
+            let from: [*const f32; MR] = array::from_fn(|r| {
+                let offset = *runs.offsets.add(run * rows + r.min(last));
                 if offset == PAD { runs.zeros } else { runs.base.add(offset as usize) }
             });
             let weights = columns.weights.add(run * runs.len * CHANNELS);
-            sums = products::<V, W, MR, NV>(sums, rows, runs.len, weights, columns.panel);
+            sums = products::<V, W, MR, NV>(sums, from, runs.len, weights, columns.panel);
         }
-        finish(sums, columns);
+        finish(sums, last, columns);
     }
 }
 
@@ -113,26 +115,36 @@ pub(super) unsafe fn products<V: Vector, W: Weight, const MR: usize, const NV: u
     sums
 }
 
-/// Adds the bias, clamps, and writes.
+/// Adds the bias, clamps, and writes the rows up to the `last`.
 ///
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-unsafe fn finish<V: Vector, W, const MR: usize, const NV: usize>(sums: [[V; NV]; MR], columns: &Columns<W>) {
+unsafe fn finish<V: Vector, W, const MR: usize, const NV: usize>(
+    mut sums: [[V; NV]; MR],
+    last: usize,
+    columns: &Columns<W>,
+) {
+    let &Columns { y, stride, width, .. } = columns;
     // SAFETY: the caller's promise.
     unsafe {
         let (lo, hi) = (V::splat(columns.lo), V::splat(columns.hi));
-        let whole = columns.width == NV * V::LEN;
-        for (r, sums) in sums.into_iter().enumerate() {
-            let y = columns.y.add(r * columns.stride);
-            for (v, sum) in sums.into_iter().enumerate() {
+        let whole = width == NV * V::LEN;
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let y = y.add(r.min(last) * stride);
+            for (v, sum) in sums.iter_mut().enumerate() {
                 let column = v * V::LEN;
-                let result = sum.add(V::load(columns.bias.add(column))).clamp(lo, hi);
-                if whole {
-                    result.store(y.add(column));
-                } else {
-                    result.store_some(y.wrapping_add(column), columns.width.saturating_sub(column));
+                *sum = sum.add(V::load(columns.bias.add(column))).clamp(lo, hi);
+                if V::MASKED {
+                    sum.store_some(y.wrapping_add(column), width.saturating_sub(column));
+                } else if whole {
+                    sum.store(y.add(column));
                 }
+            }
+        }
+        if !V::MASKED && !whole {
+            for (r, sums) in sums.iter().enumerate().take(last + 1) {
+                core::ptr::copy_nonoverlapping(sums.as_ptr().cast(), y.add(r * stride), width);
             }
         }
     }

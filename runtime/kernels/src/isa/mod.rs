@@ -150,6 +150,15 @@ impl Isa {
         }
     }
 
+    /// The set with vectors of half the length where there is one: what has AVX512 has AVX2.
+    pub(crate) const fn halved(self) -> Self {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => Self { level: Level::Avx2 },
+            _ => self,
+        }
+    }
+
     pub(crate) const fn level(self) -> Level {
         self.level
     }

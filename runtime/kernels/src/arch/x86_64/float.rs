@@ -14,11 +14,12 @@ pub(crate) struct Zmm<const FUSED: bool>(__m512);
 
 /// The methods of a vector, from the intrinsics that they are.
 macro_rules! vector {
-    ($name:ident, $len:literal, $features:literal, $fused:literal,
+    ($name:ident, $len:literal, $masked:literal, $features:literal, $fused:literal,
         $splat:ident, $load:ident, $half:expr, $store:ident,
         $load_some:expr, $store_some:expr, $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident) => {
         impl<const FUSED: bool> Vector for $name<FUSED> {
             const LEN: usize = $len;
+            const MASKED: bool = $masked;
 
             #[inline]
             #[target_feature(enable = $features)]
@@ -102,6 +103,7 @@ macro_rules! vector {
 vector!(
     Ymm,
     8,
+    false,
     "avx2,f16c",
     "avx2,f16c,fma",
     _mm256_set1_ps,
@@ -121,6 +123,7 @@ vector!(
 vector!(
     Zmm,
     16,
+    true,
     "avx512f",
     "avx512f",
     _mm512_set1_ps,

@@ -5,7 +5,11 @@
 //! line of the window of the first pixel and, with `(0, w0, w1, w2)`, of the second; and each of two output
 //! lines needs it with other weights. So two by two outputs take 4 quads and 12 dot products instead of 12
 //! and 12. At stride 2 each output point has quads of its own, and two output lines share one of five.
+//!
+//! Single lines and points at the end have bodies of their own. Where code is to be [`COMPACT`] they are computed with a neighbour
+//! that isn't there, from pixels that are, and written over it.
 
+use super::COMPACT;
 use super::simd::{Quanta, Simd};
 use crate::epilogue::Requant;
 use crate::panel::{GROUP, PANEL};
@@ -56,7 +60,8 @@ pub(crate) trait Layout<S: Simd, const P: usize> {
     /// # Safety
     /// `16 * P` bytes are valid from each.
     unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; P];
-    /// Requantizes the channels of up to four points and writes the first `len` of them to where each point goes.
+    /// Requantizes the channels of up to four points and writes the first `len` of them to where each point goes; where two go to one
+    /// place, the first stays.
     ///
     /// # Safety
     /// The places are valid for `len` bytes.
@@ -95,7 +100,7 @@ impl<S: Simd> Layout<S, 1> for Single {
         // SAFETY: the caller's promise.
         unsafe {
             let bytes = quanta.requantize::<PLAIN>([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
-            for i in 0..points {
+            for i in (0..points).rev() {
                 S::store_u8(place(i), bytes, i, len);
             }
         }
@@ -198,10 +203,10 @@ unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
         let len = (job.channels - channel).min(P * PANEL);
         let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
         match (job.lines, job.stride) {
-            (2, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, prepared, len),
-            (_, 1) => panels::<S, L, P, 1, 1, ZEROS>(job, prepared, len),
-            (2, _) => panels::<S, L, P, 2, 2, ZEROS>(job, prepared, len),
-            (_, _) => panels::<S, L, P, 1, 2, ZEROS>(job, prepared, len),
+            (1, 1) if !COMPACT => panels::<S, L, P, 1, 1, ZEROS>(job, prepared, len),
+            (1, _) if !COMPACT => panels::<S, L, P, 1, 2, ZEROS>(job, prepared, len),
+            (_, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, prepared, len),
+            (_, _) => panels::<S, L, P, 2, 2, ZEROS>(job, prepared, len),
         }
     }
 }
@@ -223,13 +228,12 @@ unsafe fn panels<
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut at = 0;
-        for _ in 0..job.points / 2 {
-            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, at, len);
-            at += 2 * job.channels;
+        let pairs = if COMPACT { job.points.div_ceil(2) } else { job.points / 2 };
+        for pair in 0..pairs {
+            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, 2 * pair, len);
         }
-        if job.points % 2 == 1 {
-            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, at, len);
+        if !COMPACT && job.points % 2 == 1 {
+            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, 2 * pairs, len);
         }
     }
 }
@@ -337,7 +341,7 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
 type Sums<S, const P: usize, const COLS: usize, const LINES: usize> = [[[<S as Simd>::Acc; P]; COLS]; LINES];
 
 /// # Safety
-/// As for [`lines`]; COLS points from the offset `at` in the output on, 1 or 2, and `len` channels.
+/// As for [`lines`]; COLS points from `point` on, 1 or 2, and `len` channels.
 #[inline(always)]
 unsafe fn tile<
     S: Simd,
@@ -350,9 +354,11 @@ unsafe fn tile<
 >(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
-    at: usize,
+    point: usize,
     len: usize,
 ) {
+    let [lines, cols] = if COMPACT { [job.lines, (job.points - point).min(COLS)] } else { [LINES, COLS] };
+    let at = point * job.channels;
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums: Sums<S, P, COLS, LINES> = [[[S::start(prepared.bias[0]); P]; COLS]; LINES];
@@ -363,11 +369,11 @@ unsafe fn tile<
             }
         }
         // One after the other and no loop, which the compiler would unroll for some instruction sets only.
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, at, &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, at, &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, at, &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, at, &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, [at, cols], &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, [at, cols], &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [at, cols], &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [at, cols], &mut sums, &mut counts);
+        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [at, cols], &mut sums, &mut counts);
         let mut reals = [prepared.scale; 4];
         for (i, reals) in reals.iter_mut().enumerate().take(LINES * COLS) {
             let (line, col) = (i / COLS, i % COLS);
@@ -380,8 +386,11 @@ unsafe fn tile<
             }
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
-        let place = |i: usize| job.out.add((i / COLS * job.points + i % COLS) * job.channels).add(at);
-        if quanta.is_plain() {
+        let place = |i: usize| {
+            let (line, col) = ((i / COLS).min(lines - 1), (i % COLS).min(cols - 1));
+            job.out.add((line * job.points + col) * job.channels).add(at)
+        };
+        if quanta.is_plain() && !COMPACT {
             L::store::<true>(&quanta, &reals, LINES * COLS, place, len);
         } else {
             L::store::<false>(&quanta, &reals, LINES * COLS, place, len);
@@ -406,7 +415,7 @@ unsafe fn input_line<
 >(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
-    at: usize,
+    [at, cols]: [usize; 2],
     sums: &mut Sums<S, P, COLS, LINES>,
     counts: &mut Sums<S, P, COLS, LINES>,
 ) {
@@ -416,7 +425,7 @@ unsafe fn input_line<
     // SAFETY: the caller's promise.
     unsafe {
         let from = job.starts[Y].add(at * STRIDE);
-        let quads = quads::<S, L, P, COLS, STRIDE>(from, job.channels);
+        let quads = quads::<S, L, P, COLS, STRIDE>(from, job.channels, cols);
         for (line, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
             let Some(ky) = Y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
             for (col, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
@@ -432,8 +441,8 @@ unsafe fn input_line<
     }
 }
 
-/// For each output point the four pixels from its first on; at stride 1 only the first of them counts. Where the fourth
-/// has no weight it is not read, because it may lie after the line.
+/// For each output point, of which `cols` are there, the four pixels from its first on; at stride 1 only the first of them counts.
+/// Where the fourth has no weight it is not read, because it may lie after the line.
 ///
 /// # Safety
 /// The pixels are valid for P panels of channels each.
@@ -441,16 +450,17 @@ unsafe fn input_line<
 unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const COLS: usize, const STRIDE: usize>(
     from: *const u8,
     channels: usize,
+    cols: usize,
 ) -> [[S::Quads; P]; COLS] {
     // SAFETY: the caller's promise.
     unsafe {
         if STRIDE == 1 {
-            let last = if COLS == 2 { from.add(3 * channels) } else { from };
+            let last = if cols == 2 { from.add(3 * channels) } else { from };
             return [L::quads([from, from.add(channels), from.add(2 * channels), last]); COLS];
         }
         let mut quads = [L::quads([from, from.add(channels), from.add(2 * channels), from]); COLS];
         for (col, quads) in quads.iter_mut().enumerate().skip(1) {
-            let from = from.add(col * STRIDE * channels);
+            let from = from.add(col.min(cols - 1) * STRIDE * channels);
             *quads = L::quads([from, from.add(channels), from.add(2 * channels), from]);
         }
         quads

@@ -47,7 +47,7 @@ impl Reduction<'_, '_> {
     /// Over the operand's elements, with the place of the result that each belongs to.
     fn walk(&self) -> Result<Walk<2>, RunError> {
         let shape = self.x.shape;
-        let reduced = reduced(shape, &self.axes).ok_or(RunError::Plan)?;
+        let reduced = reduced(&shape, &self.axes).ok_or(RunError::Plan)?;
         let mut steps: Steps = [0; MAX_RANK];
         let mut step = 1;
         for axis in (0..shape.rank()).rev() {

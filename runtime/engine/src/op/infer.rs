@@ -52,7 +52,8 @@ pub(crate) enum Misfit {
 }
 
 impl Misfit {
-    fn named(self, op: &'static str, operands: &[Info]) -> InferError {
+    /// The error that names the operator.
+    pub(crate) fn named(self, op: &'static str, operands: &[Info]) -> InferError {
         let operands = Operands(operands);
         match self {
             Self::Arity => InferError::Arity { op, found: operands.len() },

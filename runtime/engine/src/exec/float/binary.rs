@@ -122,8 +122,8 @@ impl Call<'_, '_> {
     /// Gives `f` equally long runs of elements of these sizes, the operands' and the result's.
     fn rows(self, [size, result_size]: [usize; 2], f: RowFn<'_>) -> Result<(), RunError> {
         let Self { a, b, y, .. } = self;
-        let steps = [broadcast_steps(&a.shape, &y.shape), broadcast_steps(&b.shape, &y.shape), row_major(&y.shape)];
-        let walk = Walk::new(&y.shape, steps.each_ref(), [0; 3]);
+        let (of_a, of_b) = (broadcast_steps(&a.shape, &y.shape), broadcast_steps(&b.shape, &y.shape));
+        let walk = Walk::new(&y.shape, &[&of_a, &of_b, &row_major(&y.shape)], 0);
         let (len, [step_a, step_b, _]) = walk.row();
         let single = [step_a == 0, step_b == 0];
         let [len_a, len_b] = single.map(|single| if single { size } else { len * size });

@@ -267,12 +267,12 @@ fn multiply(
         return Ok(());
     }
     let batch = out.leading(batch_rank);
-    let steps =
-        [broadcast_steps(&a.shape.leading(a_batch), &batch), broadcast_steps(&b.shape.leading(b_batch), &batch)];
-    let walk = Walk::new(&batch, steps.each_ref(), [0; 2]);
-    let (len, [step_a, step_b]) = walk.row();
+    let of_a = broadcast_steps(&a.shape.leading(a_batch), &batch);
+    let of_b = broadcast_steps(&b.shape.leading(b_batch), &batch);
+    let walk = Walk::new(&batch, &[&of_a, &of_b], 0);
+    let (len, [step_a, step_b, _]) = walk.row();
     let mut results = y_all.chunks_exact_mut((m * n).max(1));
-    for [from_a, from_b] in walk {
+    for [from_a, from_b, _] in walk {
         for (i, y) in (0..len).zip(&mut results) {
             let (a, b) = (from_a + i * step_a as usize, from_b + i * step_b as usize);
             product.b = match b_all {
@@ -329,7 +329,7 @@ fn chosen<T: bytemuck::Pod>(
     y: &mut ViewMut<'_>,
 ) -> Result<(), RunError> {
     let [c, a, b] = [condition, operands[0], operands[1]].map(|view| broadcast_steps(&view.shape, &y.shape));
-    let walk = Walk::new(&y.shape, [&c, &a, &b], [0; 3]);
+    let walk = Walk::new(&y.shape, &[&c, &a, &b], 0);
     let (len, steps) = walk.row();
     let [a, b] = [elements::<T>(operands[0].bytes)?, elements::<T>(operands[1].bytes)?];
     let mut rows = super::walk::elements_mut::<T>(y.bytes)?.chunks_exact_mut(len.max(1));

@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use crate::error::RunError;
 use crate::exec::walk::{around, scratch_of};
 use crate::exec::{View, ViewMut};
-use crate::tensor::DType;
+use crate::tensor::{DType, Shape};
 
 /// Which elements of an axis come first.
 #[derive(Clone, Copy, Debug)]
@@ -19,28 +19,17 @@ pub(super) struct Order {
 impl Order {
     /// Index of the first element; of equals the first or the last.
     pub(super) fn arg(self, last: bool, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-        match x.dtype {
-            DType::F32 => self.args(last, x.f32s()?, x, y, |a, b| floats(*a, *b)),
-            DType::I32 => self.args(last, x.i32s()?, x, y, Ord::cmp),
-            DType::I8 => self.args(last, x.i8s()?, x, y, Ord::cmp),
-            _ => self.args(last, x.bytes, x, y, Ord::cmp),
-        }
+        let y = y.i32s()?;
+        compared(x, &mut |compare| self.args(last, &x.shape, y, compare))
     }
 
-    fn args<T>(
-        self,
-        last: bool,
-        elements: &[T],
-        x: &View<'_>,
-        y: &mut ViewMut<'_>,
-        compare: impl Fn(&T, &T) -> Ordering,
-    ) -> Result<(), RunError> {
-        let [_, len, inner] = around(&x.shape, self.axis)?;
-        for (i, slot) in y.i32s()?.iter_mut().enumerate() {
+    fn args(self, last: bool, shape: &Shape, y: &mut [i32], compare: Compare<'_>) -> Result<(), RunError> {
+        let [_, len, inner] = around(shape, self.axis)?;
+        for (i, slot) in y.iter_mut().enumerate() {
             let base = i / inner * len * inner + i % inner;
             let mut best = 0;
             for candidate in 1..len {
-                let order = compare(&elements[base + candidate * inner], &elements[base + best * inner]);
+                let order = compare(base + candidate * inner, base + best * inner);
                 let order = if self.largest { order } else { order.reverse() };
                 if order == Ordering::Greater || (last && order == Ordering::Equal) {
                     best = candidate;
@@ -58,12 +47,7 @@ impl Order {
         [values, indices]: [&mut ViewMut<'_>; 2],
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
-        match x.dtype {
-            DType::F32 => self.tops(x, [values, indices], scratch, &by(x.f32s()?, |a, b| floats(*a, *b))),
-            DType::I32 => self.tops(x, [values, indices], scratch, &by(x.i32s()?, Ord::cmp)),
-            DType::I8 => self.tops(x, [values, indices], scratch, &by(x.i8s()?, Ord::cmp)),
-            _ => self.tops(x, [values, indices], scratch, &by(x.bytes, Ord::cmp)),
-        }
+        compared(x, &mut |compare| self.tops(x, [&mut *values, &mut *indices], scratch, compare))
     }
 
     fn tops(
@@ -71,7 +55,7 @@ impl Order {
         x: &View<'_>,
         [values, indices]: [&mut ViewMut<'_>; 2],
         scratch: &mut [u8],
-        compare: &dyn Fn(usize, usize) -> Ordering,
+        compare: Compare<'_>,
     ) -> Result<(), RunError> {
         let [outer, len, inner] = around(&x.shape, self.axis)?;
         let [_, k, _] = around(&values.shape, self.axis)?;
@@ -96,8 +80,25 @@ impl Order {
 }
 
 /// Compares the elements at two places.
-fn by<T>(elements: &[T], compare: impl Fn(&T, &T) -> Ordering) -> impl Fn(usize, usize) -> Ordering {
-    move |a, b| compare(&elements[a], &elements[b])
+type Compare<'f> = &'f dyn Fn(usize, usize) -> Ordering;
+
+/// Gives `f` what compares elements of the type of x.
+fn compared(x: &View<'_>, f: &mut dyn FnMut(Compare<'_>) -> Result<(), RunError>) -> Result<(), RunError> {
+    match x.dtype {
+        DType::F32 => {
+            let x = x.f32s()?;
+            f(&|a, b| floats(x[a], x[b]))
+        }
+        DType::I32 => {
+            let x = x.i32s()?;
+            f(&|a, b| x[a].cmp(&x[b]))
+        }
+        DType::I8 => {
+            let x = x.i8s()?;
+            f(&|a, b| x[a].cmp(&x[b]))
+        }
+        _ => f(&|a, b| x.bytes[a].cmp(&x.bytes[b])),
+    }
 }
 
 /// Brings the first `k` to the front, in order.

@@ -58,11 +58,7 @@ pub(crate) fn index(
             copied(data, y)?;
             scatter::nd(kind, [index, updates], y)
         }
-        (Op::GatherElements { axis }, [x, index]) => match y.dtype.size() {
-            1 => gather::each::<u8>(axis as usize, x, index, y),
-            2 => gather::each::<u16>(axis as usize, x, index, y),
-            _ => gather::each::<u32>(axis as usize, x, index, y),
-        },
+        (Op::GatherElements { axis }, [x, index]) => gather::each(axis as usize, x, index, y),
         (Op::OneHot { axis, depth }, [index, values]) => one_hot(axis as usize, depth as usize, [index, values], y),
         _ => Err(RunError::Plan),
     }

@@ -1,12 +1,11 @@
 //! Elements put where index tensors say, in the order of the updates.
 
-use bytemuck::Pod;
 use dunlin_kernels::float::math;
 use half::f16;
 
 use super::gather::Tuples;
 use crate::error::RunError;
-use crate::exec::walk::{Walk, around, elements as typed, elements_mut, resolve, row_major};
+use crate::exec::walk::{Walk, around, resolve, row_major};
 use crate::exec::{View, ViewMut};
 use crate::op::ScatterKind;
 use crate::tensor::DType;
@@ -36,32 +35,22 @@ enum Place {
 }
 
 fn by_type(kind: ScatterKind, place: Place, operands: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    match y.dtype {
-        DType::F32 => {
-            let join = reals(kind);
-            place.put(operands, y, &|old, new| join(f32::from_bits(old), f32::from_bits(new)).to_bits())
-        }
-        DType::F16 => {
-            let join = reals(kind);
-            place.put(operands, y, &|old, new| match kind {
-                ScatterKind::Set => new,
-                _ => f16::from_f32(join(f16::from_bits(old).to_f32(), f16::from_bits(new).to_f32())).to_bits(),
-            })
-        }
-        DType::I32 => {
-            let join = whole(kind);
-            place.put(operands, y, &|old: u32, new| join(old as i32, new as i32) as u32)
-        }
-        DType::I8 => {
-            let join = whole(kind);
-            place.put(operands, y, &|old: u8, new| join((old as i8).into(), (new as i8).into()) as u8)
-        }
-        DType::U8 | DType::Bool => {
-            let join = whole(kind);
-            place.put(operands, y, &|old: u8, new| join(old.into(), new.into()) as u8)
-        }
-    }
+    let (real, whole) = (reals(kind), whole(kind));
+    let join: Join<'_> = match (y.dtype, kind) {
+        (_, ScatterKind::Set) => &|_, new| new,
+        (DType::F32, _) => &|old, new| real(f32::from_bits(old), f32::from_bits(new)).to_bits(),
+        (DType::F16, _) => &|old, new| {
+            let [old, new] = [old, new].map(|bits| f16::from_bits(bits as u16).to_f32());
+            f16::from_f32(real(old, new)).to_bits().into()
+        },
+        (DType::I8, _) => &|old, new| whole((old as i8).into(), (new as i8).into()) as u32,
+        (DType::I32 | DType::U8 | DType::Bool, _) => &|old, new| whole(old as i32, new as i32) as u32,
+    };
+    place.put(operands, y, join)
 }
+
+/// What becomes of an element and its update, both in the low bits.
+type Join<'f> = &'f dyn Fn(u32, u32) -> u32;
 
 fn reals(kind: ScatterKind) -> fn(f32, f32) -> f32 {
     match kind {
@@ -84,38 +73,39 @@ fn whole(kind: ScatterKind) -> fn(i32, i32) -> i32 {
 }
 
 impl Place {
-    fn put<T: Pod>(
-        self,
-        [index, updates]: [&View<'_>; 2],
-        y: &mut ViewMut<'_>,
-        join: &dyn Fn(T, T) -> T,
-    ) -> Result<(), RunError> {
-        let shape = y.shape;
-        let (updates, y) = (typed::<T>(updates.bytes)?, elements_mut::<T>(y.bytes)?);
+    fn put(self, [index, updates]: [&View<'_>; 2], y: &mut ViewMut<'_>, join: Join<'_>) -> Result<(), RunError> {
+        let (shape, size) = (y.shape, y.dtype.size());
+        let mut updates = updates.bytes.chunks_exact(size);
+        let mut put = |at: usize, new: &[u8]| {
+            let old = &mut y.bytes[at * size..][..size];
+            old.copy_from_slice(&join(word(old), word(new)).to_le_bytes()[..size]);
+        };
         match self {
             Self::Along(axis) => {
                 let [_, len, stride] = around(&shape, axis)?;
                 let mut steps = row_major(&shape);
                 steps[axis] = 0;
-                let walk = Walk::new(&index.shape, [&steps], [0]);
-                let (row, [step]) = walk.row();
-                for ([at], (picks, new)) in walk.zip(index.i32s()?.chunks(row.max(1)).zip(updates.chunks(row.max(1)))) {
-                    for (i, (&pick, &new)) in picks.iter().zip(new).enumerate() {
-                        let old = &mut y[at + i * step as usize + resolve(pick, len)? * stride];
-                        *old = join(*old, new);
+                let walk = Walk::new(&index.shape, &[&steps], 0);
+                let (row, [step, ..]) = walk.row();
+                for ([at, ..], picks) in walk.zip(index.i32s()?.chunks(row.max(1))) {
+                    for ((i, &pick), new) in picks.iter().enumerate().zip(&mut updates) {
+                        put(at + i * step as usize + resolve(pick, len)? * stride, new);
                     }
                 }
             }
             Self::Tuples => {
                 let tuples = Tuples::of(0, &shape, index)?;
-                for (tuple, new) in updates.chunks_exact(tuples.inner.max(1)).enumerate() {
+                for tuple in 0..updates.len() / tuples.inner.max(1) {
                     let at = tuples.offset(tuple)?;
-                    for (old, &new) in y[at..].iter_mut().zip(new) {
-                        *old = join(*old, new);
-                    }
+                    updates.by_ref().take(tuples.inner).enumerate().for_each(|(i, new)| put(at + i, new));
                 }
             }
         }
         Ok(())
     }
+}
+
+/// An element's bytes as the low ones of a word.
+fn word(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte))
 }

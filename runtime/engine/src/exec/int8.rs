@@ -3,6 +3,7 @@
 use super::movement::copied;
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
+use crate::exec::walk::{part, part_mut};
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::{MAX_RANK, Shape};
@@ -238,7 +239,7 @@ fn conv(
     for (x, out) in inputs[0].bytes.chunks_exact(image).zip(output.bytes.chunks_exact_mut(result)) {
         for group in 0..groups {
             let panels =
-                Panels::new(&panels[group * panel_len..][..panel_len], n, taps.depth()).map_err(|_| RunError::Plan)?;
+                Panels::new(part(panels, group * panel_len, panel_len), n, taps.depth()).map_err(|_| RunError::Plan)?;
             let w_zero = weight_zeros(inputs, 6, group * n, n)?;
             let input = ConvInput { input: &x[group * run..], zero: *a_zero, taps, panels, w_zero };
             let epilogue = requant(&inputs[4..], group * n, n, *zero, *clamp)?;
@@ -347,18 +348,18 @@ fn matmul(
     let constant = (k as i32).wrapping_mul(i32::from(b_zero) - 128);
     for (index, batch) in batches(&a.shape, &b.shape, &output.shape).enumerate() {
         let [at, bt] = batch;
-        pack_u8_panels(&b.bytes[bt * k * n..][..k * n], n, k, false, packed).map_err(|_| RunError::Plan)?;
+        pack_u8_panels(part(b.bytes, bt * k * n, k * n), n, k, false, packed).map_err(|_| RunError::Plan)?;
         let panels = Panels::new(packed, n, k).map_err(|_| RunError::Plan)?;
-        let input = GemmInput { a: &a.bytes[at * m * k..][..m * k], m, lda: k, panels, w_zero };
+        let input = GemmInput { a: part(a.bytes, at * m * k, m * k), m, lda: k, panels, w_zero };
         column_sums(packed, n, k, bias);
         if *raw {
             bias.iter_mut().for_each(|sum| *sum = sum.wrapping_sub(constant));
-            let out = &mut output.i32s()?[index * m * n..][..m * n];
+            let out = part_mut(output.i32s()?, index * m * n, m * n);
             kernel.run(input, Raw { a_zero, wsum: bias }, out, n, scratch)?;
         } else {
             bias.iter_mut().for_each(|sum| *sum = i32::from(a_zero).wrapping_mul(constant.wrapping_sub(*sum)));
             let epilogue = Requant { bias, scale, zero: params.zero, lo: clamp.lo, hi: clamp.hi };
-            kernel.run(input, epilogue, &mut output.bytes[index * m * n..][..m * n], n, scratch)?;
+            kernel.run(input, epilogue, part_mut(output.bytes, index * m * n, m * n), n, scratch)?;
         }
     }
     Ok(())
@@ -368,8 +369,8 @@ fn matmul(
 fn column_sums(packed: &[i8], n: usize, k: usize, sums: &mut [i32]) {
     let panel_len = k.div_ceil(4) * 4 * PANEL;
     for (column, sum) in sums.iter_mut().enumerate().take(n) {
-        let panel = &packed[column / PANEL * panel_len..][..panel_len];
-        let groups = panel.chunks_exact(4 * PANEL).map(|group| &group[column % PANEL * 4..][..4]);
+        let panel = part(packed, column / PANEL * panel_len, panel_len);
+        let groups = panel.chunks_exact(4 * PANEL).map(|group| part(group, column % PANEL * 4, 4));
         *sum = groups.flatten().map(|&w| i32::from(w)).sum();
     }
 }
@@ -448,7 +449,7 @@ fn stretched<'a>(x: &View<'a>, shape: &Shape, row: usize, room: &'a mut [u8]) ->
         }
     }
     if x.shape.last() == shape.last() {
-        return &x.bytes[at..][..shape.last()];
+        return part(x.bytes, at, shape.last());
     }
     room.fill(x.bytes[at]);
     room

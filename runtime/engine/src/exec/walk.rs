@@ -174,6 +174,16 @@ pub(crate) fn resolve(index: i32, len: usize) -> Result<usize, RunError> {
     usize::try_from(at).ok().filter(|&at| at < len).ok_or(RunError::Index { index, len })
 }
 
+/// `len` elements from `start` on. One place for all such checks, because each that stands by itself is code and data of its own.
+pub(crate) fn part<T>(elements: &[T], start: usize, len: usize) -> &[T] {
+    &elements[start..][..len]
+}
+
+/// [`part`] to write.
+pub(crate) fn part_mut<T>(elements: &mut [T], start: usize, len: usize) -> &mut [T] {
+    &mut elements[start..][..len]
+}
+
 /// Bytes as elements.
 pub(crate) fn elements<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Result<&[T], RunError> {
     bytemuck::try_cast_slice(bytes).map_err(|_| RunError::Plan)

@@ -7,7 +7,7 @@ use dunlin_kernels::Isa;
 use dunlin_kernels::float::{elementwise, math};
 
 use crate::error::RunError;
-use crate::exec::walk::{Walk, broadcast_steps, elements, elements_mut, row_major};
+use crate::exec::walk::{Walk, broadcast_steps, elements, elements_mut, part, part_mut, row_major};
 use crate::exec::{View, ViewMut};
 use crate::op::BinaryKind;
 use crate::tensor::DType;
@@ -128,8 +128,8 @@ impl Call<'_, '_> {
         let single = [step_a == 0, step_b == 0];
         let [len_a, len_b] = single.map(|single| if single { size } else { len * size });
         for [at_a, at_b, at_y] in walk {
-            let rows = [&a.bytes[at_a * size..][..len_a], &b.bytes[at_b * size..][..len_b]];
-            let y = &mut y.bytes[at_y * result_size..][..len * result_size];
+            let rows = [part(a.bytes, at_a * size, len_a), part(b.bytes, at_b * size, len_b)];
+            let y = part_mut(y.bytes, at_y * result_size, len * result_size);
             if single == [false; 2] {
                 f(rows[0], rows[1], y)?;
             } else {
@@ -165,7 +165,7 @@ fn repeat(
             if single[side] {
                 &bytemuck::bytes_of(&copies[side])[..len]
             } else {
-                &rows[side][chunk * REPEATS * size..][..len]
+                part(rows[side], chunk * REPEATS * size, len)
             }
         };
         f(part(0), part(1), y)?;

@@ -20,7 +20,7 @@ use dunlin_kernels::float::norm::{Affine, layer_norm, local_response};
 use dunlin_kernels::float::pool::{Pool, pool};
 use dunlin_kernels::float::softmax;
 
-use super::walk::{Walk, around, broadcast_steps, elements, resolve, scratch_of};
+use super::walk::{Walk, around, broadcast_steps, elements, part, resolve, scratch_of};
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::infer::Info;
@@ -276,10 +276,10 @@ fn multiply(
         for (i, y) in (0..len).zip(&mut results) {
             let (a, b) = (from_a + i * step_a as usize, from_b + i * step_b as usize);
             product.b = match b_all {
-                Matrix::F32(all) => Matrix::F32(&all[b * n * k..][..n * k]),
-                Matrix::F16(all) => Matrix::F16(&all[b * n * k..][..n * k]),
+                Matrix::F32(all) => Matrix::F32(part(all, b * n * k, n * k)),
+                Matrix::F16(all) => Matrix::F16(part(all, b * n * k, n * k)),
             };
-            gemm::gemm(isa, &product, &a_all[a * m * k..][..m * k], y, scratch);
+            gemm::gemm(isa, &product, part(a_all, a * m * k, m * k), y, scratch);
         }
     }
     Ok(())

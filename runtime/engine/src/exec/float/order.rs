@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 use crate::error::RunError;
-use crate::exec::walk::{around, scratch_of};
+use crate::exec::walk::{around, part, part_mut, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::tensor::{DType, Shape};
 
@@ -71,7 +71,7 @@ impl Order {
             bring_forward(order, k, &before);
             for (rank, &index) in order[..k].iter().enumerate() {
                 let to = (o * k + rank) * inner + i;
-                values.bytes[to * size..][..size].copy_from_slice(&x.bytes[at(index) * size..][..size]);
+                part_mut(values.bytes, to * size, size).copy_from_slice(part(x.bytes, at(index) * size, size));
                 indices[to] = index as i32;
             }
         }

@@ -5,7 +5,7 @@ use dunlin_kernels::float::math;
 use dunlin_kernels::float::reduce::{Fold, fold, fold_into, sum_exp, sum_exp_into};
 
 use crate::error::RunError;
-use crate::exec::walk::{Steps, Walk, around, elements, elements_mut, row_major, scratch_of};
+use crate::exec::walk::{Steps, Walk, around, elements, elements_mut, part, part_mut, row_major, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::op::ReduceKind;
 use crate::op::infer::float::reduced;
@@ -104,11 +104,11 @@ fn folds(walk: Walk, how: Fold, x: &[f32], y: &mut [f32], isa: Isa) {
     y.fill(how.identity());
     let (len, [_, step, _]) = walk.row();
     for [from, to, _] in walk {
-        let row = &x[from..][..len];
+        let row = part(x, from, len);
         if step == 0 {
             y[to] = how.join(y[to], fold(isa, row, how));
         } else {
-            fold_into(isa, &mut y[to..][..len], row, how);
+            fold_into(isa, part_mut(y, to, len), row, how);
         }
     }
 }
@@ -117,11 +117,11 @@ fn exponentials(walk: Walk, x: &[f32], y: &mut [f32], top: &[f32], isa: Isa) {
     y.fill(0.0);
     let (len, [_, step, _]) = walk.row();
     for [from, to, _] in walk {
-        let row = &x[from..][..len];
+        let row = part(x, from, len);
         if step == 0 {
             y[to] += sum_exp(isa, row, top[to]);
         } else {
-            sum_exp_into(isa, &mut y[to..][..len], row, &top[to..][..len]);
+            sum_exp_into(isa, part_mut(y, to, len), row, part(top, to, len));
         }
     }
 }
@@ -145,11 +145,11 @@ fn each<T: Copy>(walk: Walk, x: &[T], y: &mut [T], identity: T, step: impl Fn(T,
     y.fill(identity);
     let (len, [_, stride, _]) = walk.row();
     for [from, to, _] in walk {
-        let row = &x[from..][..len];
+        let row = part(x, from, len);
         if stride == 0 {
             y[to] = row.iter().fold(y[to], |acc, &v| step(acc, v));
         } else {
-            y[to..][..len].iter_mut().zip(row).for_each(|(y, &v)| *y = step(*y, v));
+            part_mut(y, to, len).iter_mut().zip(row).for_each(|(y, &v)| *y = step(*y, v));
         }
     }
 }

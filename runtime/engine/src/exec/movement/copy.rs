@@ -4,7 +4,7 @@ use bytemuck::Pod;
 
 use super::copied;
 use crate::error::RunError;
-use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, row_major};
+use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, part, part_mut, row_major};
 use crate::exec::{View, ViewMut};
 use crate::op::infer::movement::slice_span;
 use crate::tensor::{Ints, MAX_RANK};
@@ -82,7 +82,7 @@ fn strided_of<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut
     let mut walk = Walk::new(&shape, &[steps], start);
     let (len, [step, ..]) = walk.row();
     match step {
-        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.copy_from_slice(&x[at..][..len])),
+        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.copy_from_slice(part(x, at, len))),
         0 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.fill(x[at])),
         _ => match walk.clone().planes() {
             Some((rows, [1, ..])) => {
@@ -128,7 +128,7 @@ fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize
 fn interleave<T: Pod, const C: usize>(x: &[T], at: usize, step: isize, plane: &mut [T]) {
     let (pixels, _) = plane.as_chunks_mut::<C>();
     let planes: [&[T]; C] =
-        core::array::from_fn(|column| &x[at.wrapping_add_signed(column as isize * step)..][..pixels.len()]);
+        core::array::from_fn(|column| part(x, at.wrapping_add_signed(column as isize * step), pixels.len()));
     for (i, pixel) in pixels.iter_mut().enumerate() {
         *pixel = planes.map(|plane| plane[i]);
     }
@@ -145,7 +145,7 @@ pub(super) fn concat(axis: usize, parts: &[View<'_>], y: &mut ViewMut<'_>) -> Re
             continue;
         }
         for (from, to) in part.bytes.chunks_exact(width).zip((0..outer).map(|o| o * row + offset)) {
-            y.bytes[to..][..width].copy_from_slice(from);
+            part_mut(y.bytes, to, width).copy_from_slice(from);
         }
         offset += width;
     }

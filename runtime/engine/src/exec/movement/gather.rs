@@ -1,7 +1,7 @@
 //! Elements picked by index tensors.
 
 use crate::error::RunError;
-use crate::exec::walk::{Walk, around, resolve, row_major};
+use crate::exec::walk::{Walk, around, part, resolve, row_major};
 use crate::exec::{View, ViewMut};
 use crate::tensor::Shape;
 
@@ -17,7 +17,7 @@ pub(super) fn slices(axis: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMu
     for block in (0..outer).map(|o| o * len * width) {
         for (&pick, y) in picks.iter().zip(&mut results) {
             let from = block + resolve(pick, len)? * width;
-            y.copy_from_slice(&x.bytes[from..][..width]);
+            y.copy_from_slice(part(x.bytes, from, width));
         }
     }
     Ok(())
@@ -34,7 +34,7 @@ pub(super) fn each(axis: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMut<
     for ([at, ..], picks) in walk.zip(index.i32s()?.chunks(row.max(1))) {
         for ((i, &pick), y) in picks.iter().enumerate().zip(&mut results) {
             let from = at + i * step as usize + resolve(pick, len)? * stride;
-            y.copy_from_slice(&x.bytes[from * size..][..size]);
+            y.copy_from_slice(part(x.bytes, from * size, size));
         }
     }
     Ok(())
@@ -49,7 +49,7 @@ pub(super) fn nd(batch: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMut<'
     }
     for (tuple, y) in y.bytes.chunks_exact_mut(width).enumerate() {
         let from = tuples.offset(tuple)? * x.dtype.size();
-        y.copy_from_slice(&x.bytes[from..][..width]);
+        y.copy_from_slice(part(x.bytes, from, width));
     }
     Ok(())
 }

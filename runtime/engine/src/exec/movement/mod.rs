@@ -8,7 +8,7 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 
-use super::walk::around;
+use super::walk::{around, part_mut};
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::Op;
@@ -82,7 +82,7 @@ fn one_hot(axis: usize, depth: usize, [index, values]: [&View<'_>; 2], y: &mut V
     for (at, &index) in index.i32s()?.iter().enumerate() {
         if let Ok(hot) = super::walk::resolve(index, depth) {
             let to = (at / inner * depth + hot) * inner + at % inner;
-            y.bytes[to * size..][..size].copy_from_slice(on);
+            part_mut(y.bytes, to * size, size).copy_from_slice(on);
         }
     }
     Ok(())

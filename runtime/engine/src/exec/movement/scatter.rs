@@ -5,7 +5,7 @@ use half::f16;
 
 use super::gather::Tuples;
 use crate::error::RunError;
-use crate::exec::walk::{Walk, around, resolve, row_major};
+use crate::exec::walk::{Walk, around, part_mut, resolve, row_major};
 use crate::exec::{View, ViewMut};
 use crate::op::ScatterKind;
 use crate::tensor::DType;
@@ -77,7 +77,7 @@ impl Place {
         let (shape, size) = (y.shape, y.dtype.size());
         let mut updates = updates.bytes.chunks_exact(size);
         let mut put = |at: usize, new: &[u8]| {
-            let old = &mut y.bytes[at * size..][..size];
+            let old = part_mut(y.bytes, at * size, size);
             old.copy_from_slice(&join(word(old), word(new)).to_le_bytes()[..size]);
         };
         match self {

@@ -157,7 +157,6 @@ impl Kernel {
             Self::Depthwise { kernel, .. } => kernel.scratch_len(),
             Self::Gemm { kernel, .. } => kernel.scratch_len(),
             Self::MatMul { kernel, .. } => int8::matmul_scratch(kernel, operands),
-            Self::Add { .. } | Self::Mul { .. } => int8::binary_scratch(operands, results),
             Self::Softmax { .. } => results.first().map_or(0, |r| 2 * 4 * r.shape.last()),
             _ => 0,
         }

@@ -7,7 +7,8 @@ use dunlin_kernels::Isa;
 use dunlin_kernels::float::{elementwise, math};
 
 use crate::error::RunError;
-use crate::exec::walk::{Walk, broadcast_steps, elements, elements_mut, part, part_mut, row_major};
+use crate::exec::pairs::in_rows;
+use crate::exec::walk::{elements, elements_mut};
 use crate::exec::{View, ViewMut};
 use crate::op::BinaryKind;
 use crate::tensor::DType;
@@ -112,65 +113,12 @@ impl Call<'_, '_> {
 
     /// `y = f(a, b)` for each element, by a loop of its own.
     fn zip<T: Pod, R: Pod>(self, f: impl Fn(T, T) -> R) -> Result<(), RunError> {
-        let isa = self.isa;
-        self.rows([size_of::<T>(), size_of::<R>()], &|a, b, y| {
+        let Self { a, b, y, isa } = self;
+        in_rows([&a, &b], y, &|a, b, y| {
             elementwise::zip(isa, elements::<T>(a)?, elements::<T>(b)?, elements_mut::<R>(y)?, &f);
             Ok(())
         })
     }
-
-    /// Gives `f` equally long runs of elements of these sizes, the operands' and the result's.
-    fn rows(self, [size, result_size]: [usize; 2], f: RowFn<'_>) -> Result<(), RunError> {
-        let Self { a, b, y, .. } = self;
-        let (of_a, of_b) = (broadcast_steps(&a.shape, &y.shape), broadcast_steps(&b.shape, &y.shape));
-        let walk = Walk::new(&y.shape, &[&of_a, &of_b, &row_major(&y.shape)], 0);
-        let (len, [step_a, step_b, _]) = walk.row();
-        let single = [step_a == 0, step_b == 0];
-        let [len_a, len_b] = single.map(|single| if single { size } else { len * size });
-        for [at_a, at_b, at_y] in walk {
-            let rows = [part(a.bytes, at_a * size, len_a), part(b.bytes, at_b * size, len_b)];
-            let y = part_mut(y.bytes, at_y * result_size, len * result_size);
-            if single == [false; 2] {
-                f(rows[0], rows[1], y)?;
-            } else {
-                repeat(f, rows, single, [size, result_size], y)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A function of two equally long runs of elements, as bytes.
-type RowFn<'f> = &'f dyn Fn(&[u8], &[u8], &mut [u8]) -> Result<(), RunError>;
-
-/// Elements that a repeated value is copied to.
-const REPEATS: usize = 64;
-
-/// Calls `f` where one operand or both are one element for a whole row.
-fn repeat(
-    f: RowFn<'_>,
-    rows: [&[u8]; 2],
-    single: [bool; 2],
-    [size, result_size]: [usize; 2],
-    y: &mut [u8],
-) -> Result<(), RunError> {
-    // Of words, for their alignment.
-    let mut copies = [[0_u32; REPEATS]; 2];
-    for (copies, row) in copies.iter_mut().zip(rows) {
-        bytemuck::bytes_of_mut(copies).chunks_exact_mut(size).for_each(|copy| copy.copy_from_slice(&row[..size]));
-    }
-    for (chunk, y) in y.chunks_mut(REPEATS * result_size).enumerate() {
-        let len = y.len() / result_size * size;
-        let part = |side: usize| {
-            if single[side] {
-                &bytemuck::bytes_of(&copies[side])[..len]
-            } else {
-                part(rows[side], chunk * REPEATS * size, len)
-            }
-        };
-        f(part(0), part(1), y)?;
-    }
-    Ok(())
 }
 
 /// The remainder with the sign of the divisor.

@@ -3,7 +3,7 @@
 use super::movement::copied;
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
-use crate::exec::pairs::{batches, in_rows};
+use crate::exec::pairs::{Rows, batches};
 use crate::exec::walk::{part, part_mut, scratch_of};
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
@@ -95,10 +95,18 @@ pub(crate) fn elementwise(
     let x = inputs[0].bytes;
     match kernel {
         Kernel::Add { kernel, params } => {
-            in_rows([&inputs[0], &inputs[1]], output, &|a, b, out| Ok(kernel.run(*params, a, b, out)?))
+            let mut rows = Rows::new(&inputs[0], &inputs[1], output);
+            while let Some((a, b, out)) = rows.next() {
+                kernel.run(*params, a, b, out)?;
+            }
+            Ok(())
         }
         Kernel::Mul { kernel, params } => {
-            in_rows([&inputs[0], &inputs[1]], output, &|a, b, out| Ok(kernel.run(*params, a, b, out)?))
+            let mut rows = Rows::new(&inputs[0], &inputs[1], output);
+            while let Some((a, b, out)) = rows.next() {
+                kernel.run(*params, a, b, out)?;
+            }
+            Ok(())
         }
         Kernel::Lookup(kernel) => {
             let table = inputs[1].bytes.try_into().map_err(|_| RunError::Plan)?;

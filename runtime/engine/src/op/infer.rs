@@ -201,13 +201,28 @@ pub(crate) fn sized(dims: &[usize]) -> Result<Shape, Misfit> {
     Shape::new(dims).ok_or(TOO_LARGE)
 }
 
-/// A shape of `rank` axes, whose dimensions `dim` computes from first to last.
-pub(crate) fn shaped(rank: usize, dim: &mut dyn FnMut(usize) -> Result<usize, Misfit>) -> Result<Shape, Misfit> {
-    let mut dims = [0; MAX_RANK];
-    for (axis, slot) in dims[..rank].iter_mut().enumerate() {
-        *slot = dim(axis)?;
+/// Dimensions of a result, from the first to the last.
+#[derive(Default)]
+pub(crate) struct Dims {
+    rank: usize,
+    dims: [usize; MAX_RANK],
+}
+
+impl Dims {
+    pub(crate) fn push(&mut self, dim: usize) {
+        if let Some(slot) = self.dims.get_mut(self.rank) {
+            *slot = dim;
+        }
+        self.rank += 1;
     }
-    sized(&dims[..rank])
+
+    pub(crate) fn extend(&mut self, dims: &[u32]) {
+        dims.iter().for_each(|&dim| self.push(dim as usize));
+    }
+
+    pub(crate) fn shape(&self) -> Result<Shape, Misfit> {
+        sized(self.dims.get(..self.rank).ok_or(Misfit::Parameter("the result has too many axes"))?)
+    }
 }
 
 /// The outputs of an operator with one result.

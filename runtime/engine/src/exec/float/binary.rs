@@ -7,7 +7,7 @@ use dunlin_kernels::Isa;
 use dunlin_kernels::float::{elementwise, math};
 
 use crate::error::RunError;
-use crate::exec::pairs::in_rows;
+use crate::exec::pairs::Rows;
 use crate::exec::walk::{elements, elements_mut};
 use crate::exec::{View, ViewMut};
 use crate::op::BinaryKind;
@@ -114,10 +114,11 @@ impl Call<'_, '_> {
     /// `y = f(a, b)` for each element, by a loop of its own.
     fn zip<T: Pod, R: Pod>(self, f: impl Fn(T, T) -> R) -> Result<(), RunError> {
         let Self { a, b, y, isa } = self;
-        in_rows([&a, &b], y, &|a, b, y| {
+        let mut rows = Rows::new(&a, &b, y);
+        while let Some((a, b, y)) = rows.next() {
             elementwise::zip(isa, elements::<T>(a)?, elements::<T>(b)?, elements_mut::<R>(y)?, &f);
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }
 

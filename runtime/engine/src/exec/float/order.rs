@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use crate::error::RunError;
 use crate::exec::walk::{around, part, part_mut, scratch_of};
 use crate::exec::{View, ViewMut};
-use crate::tensor::{DType, Shape};
+use crate::tensor::DType;
 
 /// Which elements of an axis come first.
 #[derive(Clone, Copy, Debug)]
@@ -19,17 +19,13 @@ pub(super) struct Order {
 impl Order {
     /// Index of the first element; of equals the first or the last.
     pub(super) fn arg(self, last: bool, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-        let y = y.i32s()?;
-        compared(x, &mut |compare| self.args(last, &x.shape, y, compare))
-    }
-
-    fn args(self, last: bool, shape: &Shape, y: &mut [i32], compare: Compare<'_>) -> Result<(), RunError> {
-        let [_, len, inner] = around(shape, self.axis)?;
-        for (i, slot) in y.iter_mut().enumerate() {
+        let elements = Elements::of(x)?;
+        let [_, len, inner] = around(&x.shape, self.axis)?;
+        for (i, slot) in y.i32s()?.iter_mut().enumerate() {
             let base = i / inner * len * inner + i % inner;
             let mut best = 0;
             for candidate in 1..len {
-                let order = compare(base + candidate * inner, base + best * inner);
+                let order = elements.compare(base + candidate * inner, base + best * inner);
                 let order = if self.largest { order } else { order.reverse() };
                 if order == Ordering::Greater || (last && order == Ordering::Equal) {
                     best = candidate;
@@ -47,16 +43,7 @@ impl Order {
         [values, indices]: [&mut ViewMut<'_>; 2],
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
-        compared(x, &mut |compare| self.tops(x, [&mut *values, &mut *indices], scratch, compare))
-    }
-
-    fn tops(
-        self,
-        x: &View<'_>,
-        [values, indices]: [&mut ViewMut<'_>; 2],
-        scratch: &mut [u8],
-        compare: Compare<'_>,
-    ) -> Result<(), RunError> {
+        let elements = Elements::of(x)?;
         let [outer, len, inner] = around(&x.shape, self.axis)?;
         let [_, k, _] = around(&values.shape, self.axis)?;
         let (indices, size) = (indices.i32s()?, x.dtype.size());
@@ -65,7 +52,7 @@ impl Order {
             let at = |index: u32| (o * len + index as usize) * inner + i;
             order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
             let before = |a: u32, b: u32| {
-                let order = compare(at(a), at(b));
+                let order = elements.compare(at(a), at(b));
                 (if self.largest { order.reverse() } else { order }).then(a.cmp(&b)).is_lt()
             };
             bring_forward(order, k, &before);
@@ -79,25 +66,32 @@ impl Order {
     }
 }
 
-/// Compares the elements at two places.
-type Compare<'f> = &'f dyn Fn(usize, usize) -> Ordering;
+/// Elements of a type that has an order.
+enum Elements<'a> {
+    F32(&'a [f32]),
+    I32(&'a [i32]),
+    I8(&'a [i8]),
+    Bytes(&'a [u8]),
+}
 
-/// Gives `f` what compares elements of the type of x.
-fn compared(x: &View<'_>, f: &mut dyn FnMut(Compare<'_>) -> Result<(), RunError>) -> Result<(), RunError> {
-    match x.dtype {
-        DType::F32 => {
-            let x = x.f32s()?;
-            f(&|a, b| floats(x[a], x[b]))
+impl<'a> Elements<'a> {
+    fn of(x: &View<'a>) -> Result<Self, RunError> {
+        Ok(match x.dtype {
+            DType::F32 => Self::F32(x.f32s()?),
+            DType::I32 => Self::I32(x.i32s()?),
+            DType::I8 => Self::I8(x.i8s()?),
+            _ => Self::Bytes(x.bytes),
+        })
+    }
+
+    /// Compares the elements at two places.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        match self {
+            Self::F32(x) => floats(x[a], x[b]),
+            Self::I32(x) => x[a].cmp(&x[b]),
+            Self::I8(x) => x[a].cmp(&x[b]),
+            Self::Bytes(x) => x[a].cmp(&x[b]),
         }
-        DType::I32 => {
-            let x = x.i32s()?;
-            f(&|a, b| x[a].cmp(&x[b]))
-        }
-        DType::I8 => {
-            let x = x.i8s()?;
-            f(&|a, b| x[a].cmp(&x[b]))
-        }
-        _ => f(&|a, b| x.bytes[a].cmp(&x.bytes[b])),
     }
 }
 

@@ -17,12 +17,12 @@ pub(super) fn elements(
     operands: [&View<'_>; 2],
     y: &mut ViewMut<'_>,
 ) -> Result<(), RunError> {
-    by_type(kind, Place::Along(axis), operands, y)
+    Place::Along(axis).put(kind, operands, y)
 }
 
 /// ONNX ScatterND, on a copy of the data in `y`.
 pub(super) fn nd(kind: ScatterKind, operands: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    by_type(kind, Place::Tuples, operands, y)
+    Place::Tuples.put(kind, operands, y)
 }
 
 /// What an index says.
@@ -34,51 +34,47 @@ enum Place {
     Tuples,
 }
 
-fn by_type(kind: ScatterKind, place: Place, operands: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    let (real, whole) = (reals(kind), whole(kind));
-    let join: Join<'_> = match (y.dtype, kind) {
-        (_, ScatterKind::Set) => &|_, new| new,
-        (DType::F32, _) => &|old, new| real(f32::from_bits(old), f32::from_bits(new)).to_bits(),
-        (DType::F16, _) => &|old, new| {
-            let [old, new] = [old, new].map(|bits| f16::from_bits(bits as u16).to_f32());
-            f16::from_f32(real(old, new)).to_bits().into()
-        },
-        (DType::I8, _) => &|old, new| whole((old as i8).into(), (new as i8).into()) as u32,
-        (DType::I32 | DType::U8 | DType::Bool, _) => &|old, new| whole(old as i32, new as i32) as u32,
-    };
-    place.put(operands, y, join)
-}
-
 /// What becomes of an element and its update, both in the low bits.
-type Join<'f> = &'f dyn Fn(u32, u32) -> u32;
-
-fn reals(kind: ScatterKind) -> fn(f32, f32) -> f32 {
-    match kind {
-        ScatterKind::Set => |_, new| new,
-        ScatterKind::Add => |old, new| old + new,
-        ScatterKind::Mul => |old, new| old * new,
-        ScatterKind::Max => math::max,
-        ScatterKind::Min => math::min,
+fn joined(dtype: DType, kind: ScatterKind, old: u32, new: u32) -> u32 {
+    match (dtype, kind) {
+        (_, ScatterKind::Set) => new,
+        (DType::F32, _) => real(kind, f32::from_bits(old), f32::from_bits(new)).to_bits(),
+        (DType::F16, _) => {
+            let half = |bits: u32| f16::from_bits(bits as u16).to_f32();
+            f16::from_f32(real(kind, half(old), half(new))).to_bits().into()
+        }
+        (DType::I8, _) => whole(kind, (old as i8).into(), (new as i8).into()) as u32,
+        (DType::I32 | DType::U8 | DType::Bool, _) => whole(kind, old as i32, new as i32) as u32,
     }
 }
 
-fn whole(kind: ScatterKind) -> fn(i32, i32) -> i32 {
+fn real(kind: ScatterKind, old: f32, new: f32) -> f32 {
     match kind {
-        ScatterKind::Set => |_, new| new,
-        ScatterKind::Add => i32::wrapping_add,
-        ScatterKind::Mul => i32::wrapping_mul,
-        ScatterKind::Max => i32::max,
-        ScatterKind::Min => i32::min,
+        ScatterKind::Set => new,
+        ScatterKind::Add => old + new,
+        ScatterKind::Mul => old * new,
+        ScatterKind::Max => math::max(old, new),
+        ScatterKind::Min => math::min(old, new),
+    }
+}
+
+fn whole(kind: ScatterKind, old: i32, new: i32) -> i32 {
+    match kind {
+        ScatterKind::Set => new,
+        ScatterKind::Add => old.wrapping_add(new),
+        ScatterKind::Mul => old.wrapping_mul(new),
+        ScatterKind::Max => old.max(new),
+        ScatterKind::Min => old.min(new),
     }
 }
 
 impl Place {
-    fn put(self, [index, updates]: [&View<'_>; 2], y: &mut ViewMut<'_>, join: Join<'_>) -> Result<(), RunError> {
-        let (shape, size) = (y.shape, y.dtype.size());
+    fn put(self, kind: ScatterKind, [index, updates]: [&View<'_>; 2], y: &mut ViewMut<'_>) -> Result<(), RunError> {
+        let (shape, dtype, size) = (y.shape, y.dtype, y.dtype.size());
         let mut updates = updates.bytes.chunks_exact(size);
         let mut put = |at: usize, new: &[u8]| {
             let old = part_mut(y.bytes, at * size, size);
-            old.copy_from_slice(&join(word(old), word(new)).to_le_bytes()[..size]);
+            old.copy_from_slice(&joined(dtype, kind, word(old), word(new)).to_le_bytes()[..size]);
         };
         match self {
             Self::Along(axis) => {

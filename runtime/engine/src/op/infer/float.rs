@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use dunlin_kernels::float::panels::CHANNELS as PANEL;
 
-use super::{Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, shaped, sized, stranger};
+use super::{Dims, Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, sized, stranger};
 use crate::op::{Activation, BinaryKind, CellKind, Direction, Op, ReduceKind, UnaryKind, Window};
 use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 
@@ -239,9 +239,11 @@ impl<'a> Rules<'a> {
         }
         self.bias(n)?;
         let batch = broadcast(&batch_a, &batch_b).ok_or(Misfit::Shape(1))?;
-        let lead = batch.rank();
-        let dim = |axis| if axis < lead { batch.dim(axis) } else { [m, n][axis - lead] };
-        shaped(lead + 2, &mut |axis| Ok(dim(axis))).map(float)
+        let mut dims = Dims::default();
+        dims.extend(batch.dims());
+        dims.push(m);
+        dims.push(n);
+        dims.shape().map(float)
     }
 
     fn unary(&self, f: Activation) -> Result<Info, Misfit> {
@@ -367,15 +369,13 @@ fn float(shape: Shape) -> Info {
 
 /// What is left of a shape without the reduced axes, or with one index of each if `keep`.
 fn remaining(shape: &Shape, reduced: &[bool; MAX_RANK], keep: bool) -> Result<Shape, Misfit> {
-    let mut dims = [0; MAX_RANK];
-    let mut rank = 0;
+    let mut dims = Dims::default();
     for (&dim, &reduced) in shape.dims().iter().zip(reduced) {
         if !reduced || keep {
-            dims[rank] = if reduced { 1 } else { dim as usize };
-            rank += 1;
+            dims.push(if reduced { 1 } else { dim as usize });
         }
     }
-    sized(&dims[..rank])
+    dims.shape()
 }
 
 /// The batch dimensions of a matrix product's operand, and the last two.

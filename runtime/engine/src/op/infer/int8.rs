@@ -1,8 +1,8 @@
 //! Rules of the int8 operators.
 
-use super::{Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, sized, stranger};
+use super::{Dims, Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, sized, stranger};
 use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
-use crate::tensor::{DType, Ints, MAX_RANK, Shape};
+use crate::tensor::{DType, Ints, Shape};
 use core::ops::RangeInclusive;
 use dunlin_kernels::packed_len;
 
@@ -260,11 +260,8 @@ fn matmul(a: &Shape, b: &Shape) -> Option<Shape> {
     let lead = |shape: &Shape| shape.leading(shape.rank().saturating_sub(2));
     let batch = broadcast(&lead(a), &lead(b))?;
     let m = (a.rank() > 1).then(|| a.dim(a.rank() - 2));
-    let mut dims = [0; MAX_RANK];
-    let mut rank = 0;
-    for dim in batch.dims().iter().map(|&d| d as usize).chain(m).chain(n) {
-        *dims.get_mut(rank)? = dim;
-        rank += 1;
-    }
-    Shape::new(&dims[..rank])
+    let mut dims = Dims::default();
+    dims.extend(batch.dims());
+    m.into_iter().chain(n).for_each(|dim| dims.push(dim));
+    dims.shape().ok()
 }

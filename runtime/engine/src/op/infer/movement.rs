@@ -1,6 +1,6 @@
 //! Rules of the operators that move elements without computing with them.
 
-use super::{Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, shaped, sized, stranger};
+use super::{Dims, Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, sized, stranger};
 use crate::op::{Op, PadMode};
 use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 
@@ -100,13 +100,14 @@ pub(crate) fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Info, Misfi
 fn transpose(operands: Operands<'_>, perm: &Ints) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, perm.len())?;
     let mut seen = [false; MAX_RANK];
-    let shape = shaped(perm.len(), &mut |at| {
-        let axis = usize::try_from(perm[at]).ok().filter(|&axis| axis < x.rank() && !seen[axis]);
+    let mut dims = Dims::default();
+    for &axis in perm.iter() {
+        let axis = usize::try_from(axis).ok().filter(|&axis| axis < x.rank() && !seen[axis]);
         let axis = axis.ok_or(Misfit::Parameter("perm is no permutation of the axes"))?;
         seen[axis] = true;
-        Ok(x.dim(axis))
-    })?;
-    Ok(operands.alike(shape))
+        dims.push(x.dim(axis));
+    }
+    Ok(operands.alike(dims.shape()?))
 }
 
 fn slice(operands: Operands<'_>, starts: &Ints, ends: &Ints, steps: &Ints) -> Result<Info, Misfit> {
@@ -114,11 +115,12 @@ fn slice(operands: Operands<'_>, starts: &Ints, ends: &Ints, steps: &Ints) -> Re
     if [ends.len(), steps.len()] != [x.rank(); 2] {
         return parameter("starts, ends and steps need one entry for each axis");
     }
-    let shape = shaped(x.rank(), &mut |axis| {
+    let mut dims = Dims::default();
+    for axis in 0..x.rank() {
         let span = slice_span(x.dim(axis), starts[axis], ends[axis], steps[axis]);
-        span.map(|(_, count)| count).ok_or(Misfit::Parameter("a step is 0"))
-    })?;
-    Ok(operands.alike(shape))
+        dims.push(span.ok_or(Misfit::Parameter("a step is 0"))?.1);
+    }
+    Ok(operands.alike(dims.shape()?))
 }
 
 fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Result<Info, Misfit> {
@@ -126,7 +128,8 @@ fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Re
     if after.len() != x.rank() {
         return parameter("pads need one entry for each axis");
     }
-    let shape = shaped(x.rank(), &mut |axis| {
+    let mut dims = Dims::default();
+    for axis in 0..x.rank() {
         let (len, before, after) = (x.dim(axis) as i64, i64::from(before[axis]), i64::from(after[axis]));
         // What is cut off by negative pads must be there; a mirrored or repeated axis must have something to repeat.
         let kept = len + before.min(0) + after.min(0);
@@ -136,9 +139,9 @@ fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Re
             PadMode::Edge | PadMode::Wrap | PadMode::Reflect => len > 0,
         };
         let fits = kept >= 0 && (source || !grows);
-        usize::try_from(len + before + after).ok().filter(|_| fits).ok_or(Misfit::Shape(0))
-    })?;
-    Ok(operands.alike(shape))
+        dims.push(usize::try_from(len + before + after).ok().filter(|_| fits).ok_or(Misfit::Shape(0))?);
+    }
+    Ok(operands.alike(dims.shape()?))
 }
 
 fn concat(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
@@ -156,13 +159,9 @@ fn concat(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
 
 /// Dimensions put together from several shapes.
 fn joined(parts: &[&[u32]]) -> Result<Shape, Misfit> {
-    let mut dims = [0_usize; MAX_RANK];
-    let mut rank = 0;
-    for &dim in parts.iter().copied().flatten() {
-        *dims.get_mut(rank).ok_or(Misfit::Parameter("the result has too many axes"))? = dim as usize;
-        rank += 1;
-    }
-    sized(&dims[..rank])
+    let mut dims = Dims::default();
+    parts.iter().for_each(|part| dims.extend(part));
+    dims.shape()
 }
 
 fn gather(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
@@ -223,21 +222,23 @@ fn scatter_nd(operands: Operands<'_>) -> Result<Info, Misfit> {
     if *updates == expected { Ok(operands.alike(*x)) } else { Err(Misfit::Shape(2)) }
 }
 
-fn expand(operands: Operands<'_>, dims: &Ints) -> Result<Info, Misfit> {
+fn expand(operands: Operands<'_>, target: &Ints) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
-    let target = shaped(dims.len(), &mut |axis| {
-        usize::try_from(dims[axis]).map_err(|_| Misfit::Parameter("impossible target dimensions"))
-    })?;
-    broadcast(x, &target).map(|shape| operands.alike(shape)).ok_or(Misfit::Shape(0))
+    let mut dims = Dims::default();
+    for &dim in target.iter() {
+        dims.push(usize::try_from(dim).map_err(|_| Misfit::Parameter("impossible target dimensions"))?);
+    }
+    broadcast(x, &dims.shape()?).map(|shape| operands.alike(shape)).ok_or(Misfit::Shape(0))
 }
 
 fn tile(operands: Operands<'_>, repeats: &Ints) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, repeats.len())?;
-    let shape = shaped(x.rank(), &mut |axis| {
-        let dim = usize::try_from(repeats[axis]).ok().and_then(|times| x.dim(axis).checked_mul(times));
-        dim.ok_or(Misfit::Parameter("impossible repeats"))
-    })?;
-    Ok(operands.alike(shape))
+    let mut dims = Dims::default();
+    for (axis, &times) in repeats.iter().enumerate() {
+        let dim = usize::try_from(times).ok().and_then(|times| x.dim(axis).checked_mul(times));
+        dims.push(dim.ok_or(Misfit::Parameter("impossible repeats"))?);
+    }
+    Ok(operands.alike(dims.shape()?))
 }
 
 fn one_hot(operands: Operands<'_>, axis: usize, depth: usize) -> Result<Info, Misfit> {

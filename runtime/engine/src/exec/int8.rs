@@ -197,6 +197,7 @@ fn images(
 }
 
 /// The parts of a convolution's operands that belong to `count` output channels from `first` on.
+#[inline]
 fn requant<'a>(
     inputs: &[View<'a>],
     first: usize,
@@ -334,6 +335,7 @@ pub(super) fn matmul_scratch(kernel: &Gemm, operands: &[Info]) -> usize {
 
 /// Packs each second operand and multiplies. With `b' = b - 128` and `w = b_zero - 128`,
 /// `sum (a - za)(b - zb) = sum a b' - za sum b' - w sum a + k za w`.
+#[inline(never)]
 fn matmul(
     kernel: Gemm,
     params: &MatMulParams,

@@ -100,7 +100,8 @@ impl<S: Simd> Layout<S, 1> for Single {
         // SAFETY: the caller's promise.
         unsafe {
             let bytes = quanta.requantize::<PLAIN>([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
-            for i in (0..points).rev() {
+            for i in 0..points {
+                let i = if COMPACT { points - 1 - i } else { i };
                 S::store_u8(place(i), bytes, i, len);
             }
         }
@@ -228,12 +229,14 @@ unsafe fn panels<
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        let mut at = 0;
         let pairs = if COMPACT { job.points.div_ceil(2) } else { job.points / 2 };
         for pair in 0..pairs {
-            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, 2 * pair, len);
+            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, at, len, job.points - 2 * pair);
+            at += 2 * job.channels;
         }
         if !COMPACT && job.points % 2 == 1 {
-            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, 2 * pairs, len);
+            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, at, len, 1);
         }
     }
 }
@@ -341,7 +344,7 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
 type Sums<S, const P: usize, const COLS: usize, const LINES: usize> = [[[<S as Simd>::Acc; P]; COLS]; LINES];
 
 /// # Safety
-/// As for [`lines`]; COLS points from `point` on, 1 or 2, and `len` channels.
+/// As for [`lines`]; COLS points from the offset `at` in the output on, 1 or 2, of the `left` ones, and `len` channels.
 #[inline(always)]
 unsafe fn tile<
     S: Simd,
@@ -354,11 +357,11 @@ unsafe fn tile<
 >(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
-    point: usize,
+    at: usize,
     len: usize,
+    left: usize,
 ) {
-    let [lines, cols] = if COMPACT { [job.lines, (job.points - point).min(COLS)] } else { [LINES, COLS] };
-    let at = point * job.channels;
+    let [lines, cols] = if COMPACT { [job.lines, left.min(COLS)] } else { [LINES, COLS] };
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums: Sums<S, P, COLS, LINES> = [[[S::start(prepared.bias[0]); P]; COLS]; LINES];
@@ -387,7 +390,8 @@ unsafe fn tile<
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let place = |i: usize| {
-            let (line, col) = ((i / COLS).min(lines - 1), (i % COLS).min(cols - 1));
+            let [line, col] = [i / COLS, i % COLS];
+            let [line, col] = if COMPACT { [line.min(lines - 1), col.min(cols - 1)] } else { [line, col] };
             job.out.add((line * job.points + col) * job.channels).add(at)
         };
         if quanta.is_plain() && !COMPACT {

@@ -1,26 +1,21 @@
 //! Wraps the generic bodies in functions with an instruction set's features.
 
-/// Tables of tiles, one function for each number of rows; rows are followed by the sets of sums that they are split over.
+/// Tables of tiles, for some numbers of rows from 1 up; rows are followed by the sets of sums that they are split over.
 macro_rules! family {
     ($simd:ty, $features:literal, $panels:literal, [$($rows:literal: $sets:literal),* $(,)?]) => {
-        $crate::arch::generic::gemm::Family {
-            requant: &[$({
-                #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, epilogue: &TileRequant, out: *mut u8, tiles: usize) {
-                    // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { requant_tiles::<$simd, $rows, $panels, $sets>(tile, epilogue, out, tiles) }
-                }
-                tile as RequantTile
-            }),*],
-            sum: &[$({
-                #[target_feature(enable = $features)]
-                unsafe fn tile(tile: &Tile, out: *mut i32, tiles: usize) {
-                    // SAFETY: the caller's promise; the features are enabled.
-                    unsafe { sum_tiles::<$simd, $rows, $panels, $sets>(tile, out, tiles) }
-                }
-                tile as SumTile
-            }),*],
-        }
+        &[$({
+            #[target_feature(enable = $features)]
+            unsafe fn requant(tile: &Tile, epilogue: &TileRequant, out: *mut u8, tiles: usize) {
+                // SAFETY: the caller's promise; the features are enabled.
+                unsafe { requant_tiles::<$simd, $rows, $panels, $sets>(tile, epilogue, out, tiles) }
+            }
+            #[target_feature(enable = $features)]
+            unsafe fn sum(tile: &Tile, out: *mut i32, tiles: usize) {
+                // SAFETY: the caller's promise; the features are enabled.
+                unsafe { sum_tiles::<$simd, $rows, $panels, $sets>(tile, out, tiles) }
+            }
+            $crate::arch::generic::gemm::Height { rows: $rows, requant, sum }
+        }),*]
     };
 }
 
@@ -72,7 +67,7 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, |out, m, channels| {
+                $tiles.cut(tile).gemm_sums(input, bytemuck::cast_slice_mut(out), ldo, scratch, &|out, m, channels| {
                     finish_dynamic::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
@@ -89,7 +84,7 @@ macro_rules! products {
         ) {
             // SAFETY: the contract of the tables in `arch`.
             unsafe {
-                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, |out, m, channels| {
+                $tiles.cut(tile).gemm_sums(input, out, ldo, scratch, &|out, m, channels| {
                     finish_raw::<$simd>(epilogue, out, [m, ldo], channels);
                 });
             }
@@ -97,30 +92,58 @@ macro_rules! products {
     };
 }
 
-/// The function of `DepthwiseFn`, maybe with a body for many channels of windows of 3 by 3 taps. Such windows whose weights have zero
-/// points are left to the body that is named, of this set or of one that it includes; without one, zero points are subtracted by way of
-/// the sums of the taps.
+/// A `Body3x3` for some panels in a layout.
+macro_rules! body3x3 {
+    ($simd:ty, $features:literal, $layout:ty, $panels:literal, zeros: $zeros:literal) => {{
+        #[target_feature(enable = $features)]
+        unsafe fn prepare(lines: &Lines3x3<'_>, made: *mut u8) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise3x3::prepare::<$simd, $layout, $panels, $zeros>(lines, made) }
+        }
+        #[target_feature(enable = $features)]
+        unsafe fn lines(lines: &Lines3x3<'_>, made: *const u8) {
+            // SAFETY: the caller's promise; the features are enabled.
+            unsafe { depthwise3x3::lines::<$simd, $layout, $panels, $zeros>(lines, made) }
+        }
+        let prepared_len = depthwise3x3::prepared_len::<$simd, $panels>();
+        Body3x3 { channels: $panels * $crate::panel::PANEL, prepared_len, prepare, lines }
+    }};
+}
+
+/// The function of `DepthwiseFn` and its scratch, maybe with a body for many channels of windows of 3 by 3 taps. Such windows whose
+/// weights have zero points are left to the body that is named, of this set or of one that it includes; without one, zero points
+/// are subtracted by way of the sums of the taps.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
         $crate::arch::instantiate::depthwise!($simd, $features, wide: None);
     };
     ($simd:ty, $features:literal, wide: $wide:expr) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, zeros: zeros3x3, $wide);
-
-        #[target_feature(enable = $features)]
-        unsafe fn zeros3x3(lines: &Lines3x3<'_>) {
-            // SAFETY: the caller's promise; the features are enabled.
-            unsafe { depthwise3x3::lines::<$simd, true>(lines) }
-        }
+        $crate::arch::instantiate::depthwise!(
+            $simd,
+            $features,
+            zeros: $crate::arch::instantiate::body3x3!($simd, $features, Single, 1, zeros: true),
+            wide: $wide
+        );
     };
-    ($simd:ty, $features:literal, zeros: $zeros3x3:path) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, None);
+    ($simd:ty, $features:literal, zeros: $zeros3x3:expr) => {
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, wide: None);
     };
-    ($simd:ty, $features:literal, zeros: $zeros3x3:path, $wide:expr) => {
+    ($simd:ty, $features:literal, zeros: $zeros3x3:expr, wide: $wide:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
-        use $crate::arch::generic::depthwise3x3::{self, Lines3x3};
+        use $crate::arch::generic::depthwise3x3::{self, Body3x3, Lines3x3, Single};
         use $crate::depthwise::DepthwiseInput;
         use $crate::epilogue::Requant;
+
+        /// Without zero points of weights, or for a set that subtracts them from the weights.
+        pub(crate) const LINES3X3: Body3x3 =
+            $crate::arch::instantiate::body3x3!($simd, $features, Single, 1, zeros: false);
+
+        const BODIES: Bodies = Bodies { line, lines3x3: LINES3X3, zeros3x3: $zeros3x3, wide: $wide };
+
+        /// Bytes of scratch for these windows.
+        pub(crate) fn depthwise_scratch(taps: &$crate::taps::Taps<'_>) -> usize {
+            BODIES.scratch_len(taps)
+        }
 
         pub(crate) unsafe fn depthwise(
             input: &DepthwiseInput<'_>,
@@ -129,21 +152,7 @@ macro_rules! depthwise {
             scratch: &mut [u8],
         ) {
             // SAFETY: the contract of the tables in `arch`.
-            unsafe {
-                depthwise::depthwise(
-                    Bodies { line, lines3x3, zeros3x3: $zeros3x3, wide: $wide },
-                    input,
-                    epilogue,
-                    out,
-                    scratch,
-                )
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        pub(crate) unsafe fn lines3x3(lines: &Lines3x3<'_>) {
-            // SAFETY: the caller's promise; the features are enabled.
-            unsafe { depthwise3x3::lines::<$simd, false>(lines) }
+            unsafe { depthwise::depthwise(BODIES, input, epilogue, out, scratch) }
         }
 
         #[target_feature(enable = $features)]
@@ -213,4 +222,4 @@ macro_rules! pool {
     };
 }
 
-pub(in crate::arch) use {depthwise, elementwise, family, pool, products};
+pub(in crate::arch) use {body3x3, depthwise, elementwise, family, pool, products};

@@ -246,24 +246,19 @@ pub(crate) fn gemm_choice(isa: Isa, shape: [usize; 3]) -> TileChoice {
     })
 }
 
-/// Rows of the largest tile of this many panels, if there are tiles so wide.
-fn gemm_rows(isa: Isa, panels: usize) -> Option<usize> {
-    dispatch!(isa, (panels == 1).then_some(1), set => set::TILES.rows(panels))
+/// Rows of the largest tile of this many panels and at most `limit` rows, if there is one.
+fn gemm_rows(isa: Isa, panels: usize, limit: usize) -> Option<usize> {
+    dispatch!(isa, (panels == 1 && limit > 0).then_some(1), set => set::TILES.rows(panels, limit))
 }
 
 /// All tiles that cut products of `m` rows and `n` channels each in another way.
 pub(crate) fn gemm_candidates(isa: Isa, m: usize, n: usize) -> impl Iterator<Item = TileChoice> {
     let widths = 1..=n.div_ceil(PANEL).max(1);
-    let families = widths.map_while(move |panels| Some((panels, gemm_rows(isa, panels)?)));
+    let families = widths.map_while(move |panels| Some((panels, gemm_rows(isa, panels, m.max(1))?)));
     families.flat_map(move |(panels, largest)| {
-        let sizes = (1..=largest).filter(move |&rows| spread_rows(m, rows) == rows);
+        let sizes = core::iter::successors(Some(largest), move |rows| gemm_rows(isa, panels, rows - 1));
         sizes.map(move |rows| TileChoice { panels, rows })
     })
-}
-
-/// Rows of the largest tile of `m` rows that are spread evenly over the fewest tiles of at most `largest`.
-fn spread_rows(m: usize, largest: usize) -> usize {
-    m.div_ceil(m.div_ceil(largest).max(1)).max(1)
 }
 
 /// The tile that most of a product of `m` rows is cut into.
@@ -271,7 +266,7 @@ pub(crate) fn gemm_tile(isa: Isa, choice: TileChoice, m: usize) -> Tile {
     match isa.kind() {
         IsaKind::Reference => SCALAR,
         _ => {
-            let rows = spread_rows(m, choice.rows);
+            let rows = gemm_rows(isa, choice.panels, choice.rows.min(m)).unwrap_or(1);
             Tile::Product { rows, channels: choice.panels * PANEL, depth: GROUP }
         }
     }

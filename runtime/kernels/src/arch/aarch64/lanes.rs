@@ -106,10 +106,10 @@ unsafe fn copy_short(from: *const i32, to: *mut i32, len: usize) {
 /// See `Simd::narrow`, for one vector.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn narrow<const PLAIN: bool>(q: [int32x4_t; 4], bounds: &Bounds<[int32x4_t; 4]>) -> uint8x16_t {
+pub(super) fn narrow(q: [int32x4_t; 4], bounds: &Bounds<[int32x4_t; 4]>) -> uint8x16_t {
     let mut low = vqmovn_high_s32(vqmovn_s32(q[0]), q[1]);
     let mut high = vqmovn_high_s32(vqmovn_s32(q[2]), q[3]);
-    if PLAIN {
+    if bounds.plain {
         return vqmovun_high_s16(vqmovun_s16(low), high);
     }
     let zero = vreinterpretq_s16_s32(bounds.zero[0]);
@@ -269,17 +269,9 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "neon")]
-        unsafe fn narrow<const PLAIN: bool>(
-            q: [Self::I32; 4],
-            bounds: &$crate::arch::generic::simd::Bounds<Self::I32>,
-        ) -> Self::Bytes {
+        unsafe fn narrow(q: [Self::I32; 4], bounds: &$crate::arch::generic::simd::Bounds<Self::I32>) -> Self::Bytes {
             use $crate::arch::aarch64::lanes::narrow;
-            [
-                narrow::<PLAIN>(q[0], bounds),
-                narrow::<PLAIN>(q[1], bounds),
-                narrow::<PLAIN>(q[2], bounds),
-                narrow::<PLAIN>(q[3], bounds),
-            ]
+            [narrow(q[0], bounds), narrow(q[1], bounds), narrow(q[2], bounds), narrow(q[3], bounds)]
         }
         #[inline]
         #[target_feature(enable = "neon")]

@@ -1,6 +1,6 @@
 //! How the tiles of all ARM instruction sets walk along their rows.
 
-use crate::arch::generic::tile::{Tile, tails};
+use crate::arch::generic::tile::Tile;
 use crate::panel::{GROUP, PANEL};
 
 /// Sums of a tile in progress.
@@ -58,10 +58,6 @@ pub(super) unsafe fn walk<B: Blocks<MR>, const MR: usize>(tile: &Tile, sums: &mu
                 at = at.after(1);
             }
             weights = at.weights;
-        }
-        if tile.rest != 0 {
-            let tails = tails::<MR>(tile);
-            sums.group(Place { a: tails.as_ptr().cast(), lda: GROUP, weights, panel_len });
         }
     }
 }

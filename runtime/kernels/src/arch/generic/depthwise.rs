@@ -5,7 +5,7 @@
 //! serves some neighbouring points.
 
 use super::COMPACT;
-use super::depthwise3x3::{self, Lines3x3, Wide};
+use super::depthwise3x3::{self, ALIGN, Body3x3, Lines3x3};
 use super::gemm::Form;
 use super::lines::{self, Lines};
 use super::simd::{Quanta, Simd};
@@ -43,33 +43,34 @@ pub(crate) struct DepthwiseLine<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Bodies {
     pub line: unsafe fn(&DepthwiseLine<'_>),
-    pub lines3x3: unsafe fn(&Lines3x3<'_>),
+    pub lines3x3: Body3x3,
     /// The same for weights with zero points.
-    pub zeros3x3: unsafe fn(&Lines3x3<'_>),
-    /// The same for many channels, where they have no zero points.
-    pub wide: Option<Wide>,
+    pub zeros3x3: Body3x3,
+    /// The same for as many channels as it goes for, where weights have no zero points: with them there are twice as many sums, for
+    /// which there are too few registers.
+    pub wide: Option<Body3x3>,
 }
 
-/// Bytes of scratch for these windows.
-pub(crate) fn scratch_len(taps: &Taps<'_>) -> usize {
-    match lines::line_of(taps) {
-        Some(line) => lines::scratch_len(line, kept_lines(taps, line), 1),
-        None => taps.depth() + lines::SLACK,
+impl Bodies {
+    /// What computes which range of channels.
+    fn of(&self, channels: usize, w_zero: &[i32]) -> [(Body3x3, [usize; 2]); 2] {
+        if !w_zero.is_empty() {
+            return [(self.zeros3x3, [0, channels]), (self.zeros3x3, [channels, channels])];
+        }
+        let wide = self.wide.unwrap_or(self.lines3x3);
+        let whole = channels - channels % wide.channels;
+        [(wide, [0, whole]), (self.lines3x3, [whole, channels])]
     }
-}
 
-/// Bytes of scratch for these windows with a body for many channels.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn wide_scratch_len(wide: Wide, taps: &Taps<'_>) -> usize {
-    wide.len(taps.shape().run) + ALIGN + scratch_len(taps)
-}
-
-/// Where what a body for many channels makes begins.
-const ALIGN: usize = 64;
-
-/// Input lines that are kept at a time.
-fn kept_lines(taps: &Taps<'_>, line: Line) -> usize {
-    taps.shape().kernel[0] + depthwise3x3::stride(taps, line).unwrap_or(0)
+    /// Bytes of scratch for these windows.
+    pub(crate) fn scratch_len(&self, taps: &Taps<'_>) -> usize {
+        let Some(line) = lines::line_of(taps) else { return taps.depth() + lines::SLACK };
+        let kernel = taps.shape().kernel[0];
+        let Some(stride) = depthwise3x3::stride(taps, line) else { return lines::scratch_len(line, kernel, 1) };
+        let channels = taps.shape().run;
+        let made = self.of(channels, &[]).map(|(body, [first, end])| body.len(end - first)).iter().sum::<usize>();
+        made.max(self.zeros3x3.len(channels)) + ALIGN + lines::scratch_len(line, kernel + stride, 1)
+    }
 }
 
 /// # Safety
@@ -128,42 +129,42 @@ impl Job<'_> {
     unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
-        let body = if self.input.w_zero.is_empty() { self.bodies.lines3x3 } else { self.bodies.zeros3x3 };
         let in_place = shape.run.is_multiple_of(PANEL);
-        let wide = self.bodies.wide.filter(|_| self.input.w_zero.is_empty());
-        let (made, scratch) = scratch.split_at_mut(wide.map_or(0, |wide| wide.len(shape.run) + ALIGN));
+        let bodies = self.bodies.of(shape.run, self.input.w_zero);
+        let len = bodies.map(|(body, [first, end])| body.len(end - first));
+        let (made, scratch) = scratch.split_at_mut(len[0] + len[1] + ALIGN);
         let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));
+        let made = [made, made.wrapping_add(len[0])];
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
-        for oy in (0..oh).step_by(2) {
-            let (first, last) = (taps.rows_of(oy), taps.rows_of((oy + 1).min(oh - 1)));
+        for oy in (0..oh).step_by(2).map(|oy| oy.min(oh - 2)) {
+            let (first, last) = (taps.rows_of(oy), taps.rows_of(oy + 1));
             let second = [last[1], last[2]];
             let mut rows = [first[0], first[1], first[2], second[0], second[1]];
             rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
             let starts = lines.fetch(&rows[..3 + stride]);
-            let mut job = Lines3x3 {
-                first: 0,
+            let job = Lines3x3 {
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
-                lines: (oh - oy).min(2),
                 points: ow,
                 channels: shape.run,
+                range: [0, shape.run],
                 weights: panels.weights().as_ptr(),
                 w_zero: self.input.w_zero,
                 epilogue: *self.epilogue,
                 out: self.out.wrapping_add(oy * ow * shape.run),
             };
-            // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
-            // whole number of panels they have slack.
-            unsafe {
-                if let Some(wide) = wide {
+            for ((body, range), made) in bodies.into_iter().zip(made) {
+                let job = Lines3x3 { range, ..job };
+                // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
+                // whole number of panels they have slack.
+                unsafe {
                     if oy == 0 {
-                        (wide.prepare)(&job, made);
+                        (body.prepare)(&job, made);
                     }
-                    job.first = (wide.lines)(&job, made);
+                    (body.lines)(&job, made);
                 }
-                body(&job);
             }
         }
     }
@@ -281,7 +282,7 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
             let acc = S::add(S::sub(S::sum(sums[p]), zeros[p]), bias);
             *real = S::mul_f32(S::to_f32(acc), scale);
         }
-        let bytes = quanta.requantize::<false>(reals);
+        let bytes = quanta.requantize(reals);
         for p in 0..P {
             S::store_u8(line.out.add((first + p.min(last)) * line.channels + channel), bytes, p, len);
         }

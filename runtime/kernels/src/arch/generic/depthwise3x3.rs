@@ -4,12 +4,9 @@
 //! line and used for as many outputs as it can serve. At stride 1 it is, with the weights `(w0, w1, w2, 0)`, one
 //! line of the window of the first pixel and, with `(0, w0, w1, w2)`, of the second; and each of two output
 //! lines needs it with other weights. So two by two outputs take 4 quads and 12 dot products instead of 12
-//! and 12. At stride 2 each output point has quads of its own, and two output lines share one of five.
-//!
-//! Single lines and points at the end have bodies of their own. Where code is to be [`COMPACT`] they are computed with a neighbour
-//! that isn't there, from pixels that are, and written over it.
+//! and 12. At stride 2 each output point has quads of its own, and two output lines share one of five. Where lines or points are odd,
+//! some are computed twice.
 
-use super::COMPACT;
 use super::simd::{Quanta, Simd};
 use crate::epilogue::Requant;
 use crate::panel::{GROUP, PANEL};
@@ -18,20 +15,18 @@ use crate::taps::{Line, Taps};
 /// Input lines that two output lines need at most.
 pub(crate) const INPUT_LINES: usize = 5;
 
-/// One output line, or two.
+/// Two output lines.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines3x3<'a> {
-    /// Where the input lines begin: three, and as many as the stride for a second output line.
+    /// Where the input lines begin: three, and as many as the stride for the second output line.
     pub starts: [*const u8; INPUT_LINES],
     /// 1 or 2.
     pub stride: usize,
-    /// Output lines.
-    pub lines: usize,
-    /// Output points of a line.
+    /// Output points of a line, two at least.
     pub points: usize,
     pub channels: usize,
-    /// The first channel to compute.
-    pub first: usize,
+    /// The channels to compute: the first one, and the one after the last.
+    pub range: [usize; 2],
     /// Panels of three groups.
     pub weights: *const i8,
     /// Zero points of the weights, one per channel; empty if all are 0.
@@ -40,12 +35,16 @@ pub(crate) struct Lines3x3<'a> {
     pub out: *mut u8,
 }
 
-/// The stride of windows of 3 by 3 taps whose neighbouring output lines share input lines, if they are such.
+/// The stride of windows of 3 by 3 taps whose neighbouring output lines share input lines, if they are such and there are two lines and
+/// two points at least.
 pub(crate) fn stride(taps: &Taps<'_>, line: Line) -> Option<usize> {
     let shape = taps.shape();
+    if shape.kernel != [3, 3] || shape.out.iter().any(|&extent| extent < 2) {
+        return None;
+    }
     let stride = [1, 2].into_iter().find(|stride| stride * shape.run == line.step)?;
     let shares = |oy: usize| taps.rows_of(oy)[stride..] == taps.rows_of(oy + 1)[..3 - stride];
-    (shape.kernel == [3, 3] && (0..shape.out[0] - 1).all(shares)).then_some(stride)
+    (0..shape.out[0] - 1).all(shares).then_some(stride)
 }
 
 /// How the channels of P panels lie in P vectors.
@@ -60,22 +59,15 @@ pub(crate) trait Layout<S: Simd, const P: usize> {
     /// # Safety
     /// `16 * P` bytes are valid from each.
     unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; P];
-    /// Requantizes the channels of up to four points and writes the first `len` of them to where each point goes; where two go to one
-    /// place, the first stays.
+    /// Requantizes the channels of four points and writes the first `len` of them to where each point goes.
     ///
     /// # Safety
     /// The places are valid for `len` bytes.
-    unsafe fn store<const PLAIN: bool>(
-        quanta: &Quanta<S>,
-        reals: &[[S::F32; P]; 4],
-        points: usize,
-        place: impl Fn(usize) -> *mut u8,
-        len: usize,
-    );
+    unsafe fn store(quanta: &Quanta<S>, reals: &[[S::F32; P]; 4], place: impl Fn(usize) -> *mut u8, len: usize);
 }
 
 /// One panel as it is.
-struct Single;
+pub(crate) struct Single;
 
 impl<S: Simd> Layout<S, 1> for Single {
     #[inline(always)]
@@ -90,101 +82,80 @@ impl<S: Simd> Layout<S, 1> for Single {
     }
 
     #[inline(always)]
-    unsafe fn store<const PLAIN: bool>(
-        quanta: &Quanta<S>,
-        reals: &[[S::F32; 1]; 4],
-        points: usize,
-        place: impl Fn(usize) -> *mut u8,
-        len: usize,
-    ) {
+    unsafe fn store(quanta: &Quanta<S>, reals: &[[S::F32; 1]; 4], place: impl Fn(usize) -> *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            let bytes = quanta.requantize::<PLAIN>([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
-            for i in 0..points {
-                let i = if COMPACT { points - 1 - i } else { i };
+            let bytes = quanta.requantize([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
+            for i in 0..4 {
                 S::store_u8(place(i), bytes, i, len);
             }
         }
     }
 }
 
+/// How an instruction set computes so many channels at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Body3x3 {
+    pub channels: usize,
+    /// Bytes of what so many channels need besides activations, which is made once for all lines of an image.
+    pub prepared_len: usize,
+    /// Makes it for all channels, one after the other from an address on that is a multiple of [`ALIGN`].
+    pub prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
+    /// Computes the lines with what was made.
+    pub lines: unsafe fn(&Lines3x3<'_>, *const u8),
+}
+
+/// Where what a body makes begins.
+pub(crate) const ALIGN: usize = 64;
+
+impl Body3x3 {
+    /// Bytes that are made for so many channels.
+    pub(crate) const fn len(&self, channels: usize) -> usize {
+        channels.div_ceil(self.channels) * self.prepared_len
+    }
+}
+
+/// Bytes of [`Body3x3::prepared_len`].
+pub(crate) const fn prepared_len<S: Simd, const P: usize>() -> usize {
+    size_of::<Prepared<S, P>>()
+}
+
+/// See [`Body3x3::prepare`]. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+///
+/// # Safety
+/// The CPU has the instruction set; there is room for [`Body3x3::len`] bytes.
+#[inline(always)]
+pub(crate) unsafe fn prepare<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    made: *mut u8,
+) {
+    let mut made = made.cast::<Prepared<S, P>>();
+    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
+        // SAFETY: the caller's promise.
+        unsafe { made.write(prepared::<S, L, P, ZEROS>(job, channel)) };
+        made = made.wrapping_add(1);
+    }
+}
+
+/// See [`Body3x3::lines`].
+///
 /// # Safety
 /// The CPU has the instruction set; input lines are valid for all windows, channels rounded up to whole panels, and `out`
-/// for the lines.
+/// for the lines; `made` is what [`prepare`] has made.
 #[inline(always)]
-pub(crate) unsafe fn lines<S: Simd, const ZEROS: bool>(job: &Lines3x3<'_>) {
-    for channel in (job.first..job.channels).step_by(PANEL) {
+pub(crate) unsafe fn lines<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
+    job: &Lines3x3<'_>,
+    made: *const u8,
+) {
+    let mut made = made.cast::<Prepared<S, P>>();
+    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let made = prepared::<S, Single, 1, ZEROS>(job, channel);
-            strided::<S, Single, 1, ZEROS>(job, &made, channel);
-        }
+        unsafe { strided::<S, L, P, ZEROS>(job, &*made, channel) };
+        made = made.wrapping_add(1);
     }
 }
 
-/// Four panels at a time: how an instruction set computes as many channels of an image as that goes for.
-#[derive(Clone, Copy)]
-pub(crate) struct Wide {
-    /// Bytes of what four panels need besides activations, to be made once for all lines of an image.
-    pub prepared_len: usize,
-    /// Makes it, one after the other from an address on that is a multiple of 64. The weights have no zero points: with them there are
-    /// twice as many sums, for which there are too few registers.
-    pub prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
-    /// As [`lines`], with what was made; gives the first channel that is left.
-    pub lines: unsafe fn(&Lines3x3<'_>, *const u8) -> usize,
-}
-
-impl Wide {
-    /// Channels of four panels.
-    const CHANNELS: usize = 4 * PANEL;
-
-    /// Bytes to be made for an image.
-    pub(crate) const fn len(self, channels: usize) -> usize {
-        channels / Self::CHANNELS * self.prepared_len
-    }
-}
-
-/// Bytes of [`Wide::prepared_len`].
-#[cfg(target_arch = "x86_64")]
-pub(crate) const fn prepared_len<S: Simd>() -> usize {
-    size_of::<Prepared<S, 4>>()
-}
-
-/// See [`Wide::prepare`].
-///
-/// # Safety
-/// The CPU has the instruction set; there is room for [`Wide::len`] bytes.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) unsafe fn prepare_wide<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, to: *mut u8) {
-    for group in 0..job.channels / Wide::CHANNELS {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let prepared = prepared::<S, L, 4, false>(job, group * Wide::CHANNELS);
-            to.cast::<Prepared<S, 4>>().add(group).write(prepared);
-        }
-    }
-}
-
-/// See [`Wide::lines`].
-///
-/// # Safety
-/// As for [`lines`]; `made` is what [`prepare_wide`] has made.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) unsafe fn wide_lines<S: Simd, L: Layout<S, 4>>(job: &Lines3x3<'_>, made: *const u8) -> usize {
-    let groups = job.channels / Wide::CHANNELS;
-    for group in 0..groups {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let made = &*made.cast::<Prepared<S, 4>>().add(group);
-            strided::<S, L, 4, false>(job, made, group * Wide::CHANNELS);
-        }
-    }
-    groups * Wide::CHANNELS
-}
-
-/// The P panels from `channel` on. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
+/// The P panels from `channel` on.
 ///
 /// # Safety
 /// As for [`lines`].
@@ -203,11 +174,9 @@ unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
         let starts = job.starts.map(|start| start.wrapping_add(channel));
         let len = (job.channels - channel).min(P * PANEL);
         let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
-        match (job.lines, job.stride) {
-            (1, 1) if !COMPACT => panels::<S, L, P, 1, 1, ZEROS>(job, prepared, len),
-            (1, _) if !COMPACT => panels::<S, L, P, 1, 2, ZEROS>(job, prepared, len),
-            (_, 1) => panels::<S, L, P, 2, 1, ZEROS>(job, prepared, len),
-            (_, _) => panels::<S, L, P, 2, 2, ZEROS>(job, prepared, len),
+        match job.stride {
+            1 => panels::<S, L, P, 1, ZEROS>(job, prepared, len),
+            _ => panels::<S, L, P, 2, ZEROS>(job, prepared, len),
         }
     }
 }
@@ -215,28 +184,18 @@ unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
 /// # Safety
 /// As for [`lines`], for `len` channels.
 #[inline(always)]
-unsafe fn panels<
-    S: Simd,
-    L: Layout<S, P>,
-    const P: usize,
-    const LINES: usize,
-    const STRIDE: usize,
-    const ZEROS: bool,
->(
+unsafe fn panels<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
     len: usize,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        let last = (job.points - 2) * job.channels;
         let mut at = 0;
-        let pairs = if COMPACT { job.points.div_ceil(2) } else { job.points / 2 };
-        for pair in 0..pairs {
-            tile::<S, L, P, LINES, 2, STRIDE, ZEROS>(job, prepared, at, len, job.points - 2 * pair);
+        for _ in 0..job.points.div_ceil(2) {
+            tile::<S, L, P, STRIDE, ZEROS>(job, prepared, at.min(last), len);
             at += 2 * job.channels;
-        }
-        if !COMPACT && job.points % 2 == 1 {
-            tile::<S, L, P, LINES, 1, STRIDE, ZEROS>(job, prepared, at, len, 1);
         }
     }
 }
@@ -256,7 +215,7 @@ struct Prepared<S: Simd, const P: usize> {
 }
 
 /// # Safety
-/// As for [`lines`].
+/// As for [`prepare`].
 #[inline(always)]
 unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
@@ -340,46 +299,36 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
     shifted
 }
 
-/// The sums of some output points.
-type Sums<S, const P: usize, const COLS: usize, const LINES: usize> = [[[<S as Simd>::Acc; P]; COLS]; LINES];
+/// The sums of the output points of a tile: two of each of two lines.
+type Sums<S, const P: usize> = [[[<S as Simd>::Acc; P]; 2]; 2];
 
 /// # Safety
-/// As for [`lines`]; COLS points from the offset `at` in the output on, 1 or 2, of the `left` ones, and `len` channels.
+/// As for [`lines`]; two points of each line from the offset `at` in the output on, and `len` channels.
 #[inline(always)]
-unsafe fn tile<
-    S: Simd,
-    L: Layout<S, P>,
-    const P: usize,
-    const LINES: usize,
-    const COLS: usize,
-    const STRIDE: usize,
-    const ZEROS: bool,
->(
+unsafe fn tile<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
     at: usize,
     len: usize,
-    left: usize,
 ) {
-    let [lines, cols] = if COMPACT { [job.lines, left.min(COLS)] } else { [LINES, COLS] };
     // SAFETY: the caller's promise.
     unsafe {
-        let mut sums: Sums<S, P, COLS, LINES> = [[[S::start(prepared.bias[0]); P]; COLS]; LINES];
-        let mut counts: Sums<S, P, COLS, LINES> = [[[S::start(S::splat_i32(0)); P]; COLS]; LINES];
+        let mut sums: Sums<S, P> = [[[S::start(prepared.bias[0]); P]; 2]; 2];
+        let mut counts: Sums<S, P> = [[[S::start(S::splat_i32(0)); P]; 2]; 2];
         for sums in sums.as_flattened_mut() {
             for (sum, &bias) in sums.iter_mut().zip(&prepared.bias) {
                 *sum = S::start(bias);
             }
         }
         // One after the other and no loop, which the compiler would unroll for some instruction sets only.
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 0>(job, prepared, [at, cols], &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 1>(job, prepared, [at, cols], &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 2>(job, prepared, [at, cols], &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 3>(job, prepared, [at, cols], &mut sums, &mut counts);
-        input_line::<S, L, P, LINES, COLS, STRIDE, ZEROS, 4>(job, prepared, [at, cols], &mut sums, &mut counts);
+        input_line::<S, L, P, STRIDE, ZEROS, 0>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, STRIDE, ZEROS, 1>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, STRIDE, ZEROS, 2>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, STRIDE, ZEROS, 3>(job, prepared, at, &mut sums, &mut counts);
+        input_line::<S, L, P, STRIDE, ZEROS, 4>(job, prepared, at, &mut sums, &mut counts);
         let mut reals = [prepared.scale; 4];
-        for (i, reals) in reals.iter_mut().enumerate().take(LINES * COLS) {
-            let (line, col) = (i / COLS, i % COLS);
+        for (i, reals) in reals.iter_mut().enumerate() {
+            let (line, col) = (i / 2, i % 2);
             for (p, real) in reals.iter_mut().enumerate() {
                 let mut sum = S::sum(sums[line][col][p]);
                 if ZEROS {
@@ -389,16 +338,8 @@ unsafe fn tile<
             }
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
-        let place = |i: usize| {
-            let [line, col] = [i / COLS, i % COLS];
-            let [line, col] = if COMPACT { [line.min(lines - 1), col.min(cols - 1)] } else { [line, col] };
-            job.out.add((line * job.points + col) * job.channels).add(at)
-        };
-        if quanta.is_plain() && !COMPACT {
-            L::store::<true>(&quanta, &reals, LINES * COLS, place, len);
-        } else {
-            L::store::<false>(&quanta, &reals, LINES * COLS, place, len);
-        }
+        let place = |i: usize| job.out.add((i / 2 * job.points + i % 2) * job.channels).add(at);
+        L::store(&quanta, &reals, place, len);
     }
 }
 
@@ -411,25 +352,23 @@ unsafe fn input_line<
     S: Simd,
     L: Layout<S, P>,
     const P: usize,
-    const LINES: usize,
-    const COLS: usize,
     const STRIDE: usize,
     const ZEROS: bool,
     const Y: usize,
 >(
     job: &Lines3x3<'_>,
     prepared: &Prepared<S, P>,
-    [at, cols]: [usize; 2],
-    sums: &mut Sums<S, P, COLS, LINES>,
-    counts: &mut Sums<S, P, COLS, LINES>,
+    at: usize,
+    sums: &mut Sums<S, P>,
+    counts: &mut Sums<S, P>,
 ) {
-    if Y >= (LINES - 1) * STRIDE + 3 {
+    if Y >= STRIDE + 3 {
         return;
     }
     // SAFETY: the caller's promise.
     unsafe {
         let from = job.starts[Y].add(at * STRIDE);
-        let quads = quads::<S, L, P, COLS, STRIDE>(from, job.channels, cols);
+        let quads = quads::<S, L, P, STRIDE>(from, job.channels);
         for (line, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
             let Some(ky) = Y.checked_sub(line * STRIDE).filter(|&ky| ky < 3) else { continue };
             for (col, (sums, counts)) in sums.iter_mut().zip(counts).enumerate() {
@@ -445,28 +384,23 @@ unsafe fn input_line<
     }
 }
 
-/// For each output point, of which `cols` are there, the four pixels from its first on; at stride 1 only the first of them counts.
-/// Where the fourth has no weight it is not read, because it may lie after the line.
+/// For each of two output points the four pixels from its first on; at stride 1 only the first of them counts. Where the fourth
+/// has no weight it is not read, because it may lie after the line.
 ///
 /// # Safety
 /// The pixels are valid for P panels of channels each.
 #[inline(always)]
-unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const COLS: usize, const STRIDE: usize>(
+unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize>(
     from: *const u8,
     channels: usize,
-    cols: usize,
-) -> [[S::Quads; P]; COLS] {
+) -> [[S::Quads; P]; 2] {
     // SAFETY: the caller's promise.
     unsafe {
+        let pixel = [from, from.add(channels), from.add(2 * channels), from.add(3 * channels)];
         if STRIDE == 1 {
-            let last = if cols == 2 { from.add(3 * channels) } else { from };
-            return [L::quads([from, from.add(channels), from.add(2 * channels), last]); COLS];
+            return [L::quads(pixel); 2];
         }
-        let mut quads = [L::quads([from, from.add(channels), from.add(2 * channels), from]); COLS];
-        for (col, quads) in quads.iter_mut().enumerate().skip(1) {
-            let from = from.add(col.min(cols - 1) * STRIDE * channels);
-            *quads = L::quads([from, from.add(channels), from.add(2 * channels), from]);
-        }
-        quads
+        let last = from.add(4 * channels);
+        [L::quads([pixel[0], pixel[1], pixel[2], pixel[0]]), L::quads([pixel[2], pixel[3], last, pixel[2]])]
     }
 }

@@ -130,7 +130,7 @@ unsafe fn pair_step<S: Simd, const FITS: bool>(
             let at = i * PANEL;
             *real = op.apply(centred::<S>(a[at..].as_ptr(), zeros[0]), centred::<S>(b[at..].as_ptr(), zeros[1]));
         }
-        store::<S>(if FITS { quanta.requantize::<false>(reals) } else { quanta.quantize(reals) })
+        store::<S>(if FITS { quanta.requantize(reals) } else { quanta.quantize(reals) })
     }
 }
 

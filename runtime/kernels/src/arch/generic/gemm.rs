@@ -1,7 +1,8 @@
 //! Matrix products cut into tiles.
 //!
 //! Panels are the outer loop, so that the weights of one or two panels stay in the L1 cache while all rows pass
-//! by: every weight is read from memory once. Rows are spread evenly over the fewest tiles of the chosen size.
+//! by: every weight is read from memory once. Rows are cut into tiles of the chosen size, and what is left into smaller ones: see
+//! [`Heights`].
 
 use core::ops::Range;
 
@@ -36,9 +37,14 @@ impl Form {
     /// Bytes as they are.
     pub(crate) const PLAIN: Self = Self { expanded: 1, expand: copy };
 
-    /// Whether activations are used where they lie.
+    /// Whether activations are used where they lie, if they are whole groups.
     pub(crate) const fn in_place(self) -> bool {
         self.expanded == 1
+    }
+
+    /// Whether rows of `len` activations are used where they lie.
+    const fn takes(self, len: usize) -> bool {
+        self.in_place() && len.is_multiple_of(GROUP)
     }
 
     /// Copies `len` activations into this form.
@@ -82,19 +88,22 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     unsafe { core::ptr::copy_nonoverlapping(from, to, len) }
 }
 
-/// Tiles of one width: element `i` has `i + 1` rows.
+/// Tiles of one width: the first is of one row, and each has more than the one before.
+pub(crate) type Family = &'static [Height];
+
+/// The tiles of one width with so many rows.
 #[derive(Debug)]
-pub(crate) struct Family {
-    pub requant: &'static [RequantTile],
-    pub sum: &'static [SumTile],
+pub(crate) struct Height {
+    pub rows: usize,
+    pub requant: RequantTile,
+    pub sum: SumTile,
 }
 
 /// Rows of a product: see [`Tile`].
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub segments: &'a [*const u8],
-    /// Activations of a segment, with those that stand against weights of padding; a multiple of 4, unless there is
-    /// only one and rows aren't expanded.
+    /// Activations of a segment, with those that stand against weights of padding: a multiple of 4.
     pub segment_len: usize,
     /// Activations of a segment without them.
     pub counted: usize,
@@ -108,24 +117,25 @@ const SUMMED: usize = 128;
 /// Bytes of expanded rows that meet all panels before the next are expanded: they share the L1 cache with a panel.
 const EXPANDED_BYTES: usize = 16 * 1024;
 /// But no fewer rows, lest deep weights are read too often.
-const FEWEST_EXPANDED: usize = 20;
+const FEWEST_EXPANDED: usize = 24;
 
 impl Tiles {
-    /// Rows of the largest tile of this many panels; `None` if there are none so wide.
-    pub(crate) fn rows(&self, panels: usize) -> Option<usize> {
-        Some(self.families.get(panels.checked_sub(1)?)?.requant.len())
+    /// Rows of the largest tile of this many panels and at most `limit` rows; `None` if there is none.
+    pub(crate) fn rows(&self, panels: usize, limit: usize) -> Option<usize> {
+        let family = self.families.get(panels.checked_sub(1)?)?;
+        family.iter().map(|height| height.rows).rfind(|&rows| rows <= limit)
     }
 
     /// The widest tile, with as many rows as it has.
     pub(crate) fn widest(&self) -> TileChoice {
         let panels = self.families.len();
-        TileChoice { panels, rows: self.families[panels - 1].requant.len() }
+        TileChoice { panels, rows: largest(self.families[panels - 1]) }
     }
 
     /// The choice for products of `n` channels: no wider than they are.
     pub(crate) fn fit(&self, wanted: TileChoice, n: usize) -> TileChoice {
         let panels = n.div_ceil(PANEL).clamp(1, wanted.panels);
-        let rows = if panels < wanted.panels { self.families[panels - 1].requant.len() } else { wanted.rows };
+        let rows = if panels < wanted.panels { largest(self.families[panels - 1]) } else { wanted.rows };
         TileChoice { panels, rows }
     }
 
@@ -143,12 +153,12 @@ impl Tiles {
         })
     }
 
-    /// Bytes of scratch for rows that have to be expanded, `m` of `len` activations.
+    /// Bytes of scratch for rows that have to be copied, `m` of `len` activations.
     pub(crate) fn scratch_len(&self, m: usize, len: usize) -> usize {
-        if self.form.in_place() { 0 } else { self.form.block(m, len) * self.form.row_len(len) }
+        if self.form.takes(len) { 0 } else { self.form.block(m, len) * self.form.row_len(len) }
     }
 
-    /// Calls `product` with all rows, or with some at a time that have been expanded, and the first of them.
+    /// Calls `product` with all rows, or with some at a time that have been copied, and the first of them.
     ///
     /// # Safety
     /// The CPU has the instruction set; `m` rows of `len` activations, `lda` bytes apart, are valid from `a` on.
@@ -160,7 +170,7 @@ impl Tiles {
         scratch: &mut [u8],
         mut product: impl FnMut(Rows<'_>, usize),
     ) {
-        if self.form.in_place() {
+        if self.form.takes(len) {
             return product(Rows { segments: &[a], segment_len: len, counted: len, lda, m }, 0);
         }
         let row_len = self.form.row_len(len);
@@ -229,8 +239,7 @@ impl Cut<'_> {
         ldo: usize,
     ) {
         for block in self.blocks(panels, range.len()) {
-            let family = self.family(block);
-            for Stack { first, rows: count, tiles } in self.stacks(block, range.clone()) {
+            for Stack { first, height, tiles } in self.stacks(block, range.clone()) {
                 let tile = tile(rows, first, panels, block, ldo);
                 let (w_zero, row_sums) = match zeros {
                     Some((w_zero, sums)) => (w_zero[block.channel..].as_ptr(), sums[first - range.start..].as_ptr()),
@@ -245,8 +254,8 @@ impl Cut<'_> {
                     lo: epilogue.lo,
                     hi: epilogue.hi,
                 };
-                // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
-                unsafe { family.requant[count - 1](&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
+                // SAFETY: the tiles cover rows from `first` on and the channels of the block.
+                unsafe { (height.requant)(&tile, &epilogue, out.add(first * ldo + block.channel), tiles) };
             }
         }
     }
@@ -256,16 +265,11 @@ impl Cut<'_> {
     /// # Safety
     /// As for [`Cut::requant`].
     unsafe fn sums(&self, rows: Rows<'_>, panels: &Panels<'_>, block: Block, out: *mut i32, ldo: usize) {
-        let family = self.family(block);
-        for Stack { first, rows: count, tiles } in self.stacks(block, 0..rows.m) {
+        for Stack { first, height, tiles } in self.stacks(block, 0..rows.m) {
             let tile = tile(rows, first, panels, block, ldo);
-            // SAFETY: the tiles cover `count` rows each from `first` on and the channels of the block.
-            unsafe { family.sum[count - 1](&tile, out.add(first * ldo + block.channel), tiles) };
+            // SAFETY: the tiles cover rows from `first` on and the channels of the block.
+            unsafe { (height.sum)(&tile, out.add(first * ldo + block.channel), tiles) };
         }
-    }
-
-    fn family(&self, block: Block) -> &Family {
-        &self.tiles.families[block.panels - 1]
     }
 
     /// Neighbouring panels, as many as the chosen tile has; of a single row all those together.
@@ -279,14 +283,16 @@ impl Cut<'_> {
         wide.chain((rest.channels > 0).then_some(rest))
     }
 
-    /// The tiles of a block: they lie one below the other, those of single rows side by side.
+    /// The tiles of a block. Those of single rows lie side by side, others one below the other.
+    #[inline]
     fn stacks(&self, block: Block, rows: Range<usize>) -> impl Iterator<Item = Stack> + use<> {
+        let family = self.tiles.families[block.panels - 1];
         let chosen = block.panels == self.choice.panels;
-        let largest = if chosen { self.choice.rows } else { self.family(block).requant.len() };
+        let largest = if chosen { self.choice.rows } else { largest(family) };
         let side_by_side = block.channels.div_ceil(block.panels * PANEL);
-        spread(rows, largest).flat_map(move |stack| {
-            let (stacks, tiles) = if stack.rows == 1 { (stack.tiles, side_by_side) } else { (1, stack.tiles) };
-            (0..stacks).map(move |i| Stack { first: stack.first + i, tiles, ..stack })
+        Heights::new(family, largest, rows).map(move |stack| match stack.height.rows {
+            1 => Stack { tiles: side_by_side, ..stack },
+            _ => stack,
         })
     }
 
@@ -315,14 +321,13 @@ impl Cut<'_> {
     ///
     /// # Safety
     /// As for [`Cut::gemm_requant`].
-    #[inline(always)]
     pub(crate) unsafe fn gemm_sums(
         &self,
         input: &GemmInput<'_>,
         out: &mut [i32],
         ldo: usize,
         scratch: &mut [u8],
-        mut finish: impl FnMut(&mut [i32], usize, Range<usize>),
+        finish: Finish<'_>,
     ) {
         let GemmInput { a, m, lda, panels, w_zero } = input;
         // SAFETY: the caller's promise; row `first` of `out` is valid.
@@ -364,23 +369,16 @@ impl Cut<'_> {
 pub(crate) unsafe fn finish_dynamic<S: Simd>(
     epilogue: &Dynamic<'_>,
     out: &mut [i32],
-    [m, ldo]: [usize; 2],
+    extents: [usize; 2],
     channels: Range<usize>,
 ) {
-    for first in channels.clone().step_by(PANEL) {
-        let len = (channels.end - first).min(PANEL);
-        // SAFETY: there are `len` channels from `first` on, in the epilogue's slices and in each chunk.
-        unsafe {
-            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
-            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+    // SAFETY: the caller's promise; there are `len` channels from `first` on.
+    unsafe {
+        centre::<S, _>(epilogue.a_zero, epilogue.wsum, out, extents, channels, |first, len| {
             let scale = S::mul_f32(S::splat_f32(epilogue.a_scale), S::load_f32(epilogue.scale[first..].as_ptr(), len));
             let bias = S::load_f32(epilogue.bias[first..].as_ptr(), len);
-            for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
-                let centred = S::sub(S::load_i32(chunk[..len].as_ptr(), len), zeros);
-                let real = S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias);
-                S::store_f32(chunk.as_mut_ptr().cast(), real, len);
-            }
-        }
+            move |centred, to| S::store_f32(to.cast(), S::add_f32(S::mul_f32(S::to_f32(centred), scale), bias), len)
+        });
     }
 }
 
@@ -392,22 +390,47 @@ pub(crate) unsafe fn finish_dynamic<S: Simd>(
 pub(crate) unsafe fn finish_raw<S: Simd>(
     epilogue: &Raw<'_>,
     out: &mut [i32],
+    extents: [usize; 2],
+    channels: Range<usize>,
+) {
+    // SAFETY: as in `finish_dynamic`.
+    unsafe {
+        centre::<S, _>(epilogue.a_zero, epilogue.wsum, out, extents, channels, |_, len| {
+            move |centred, to| S::store_i32(to, centred, len)
+        });
+    }
+}
+
+/// Takes the part of the input's zero point from sums of `channels` in `m` rows, `ldo` apart. What `panel` gives for the channels of a
+/// panel, the first and how many, writes each row of them.
+///
+/// # Safety
+/// The CPU has the instruction set, `wsum` has an entry for each channel, and what `panel` gives writes no more than its channels.
+#[inline(always)]
+unsafe fn centre<S: Simd, W: Fn(S::I32, *mut i32)>(
+    a_zero: u8,
+    wsum: &[i32],
+    out: &mut [i32],
     [m, ldo]: [usize; 2],
     channels: Range<usize>,
+    panel: impl Fn(usize, usize) -> W,
 ) {
     for first in channels.clone().step_by(PANEL) {
         let len = (channels.end - first).min(PANEL);
-        // SAFETY: as in `finish_dynamic`.
+        let write = panel(first, len);
+        // SAFETY: there are `len` channels from `first` on, in `wsum` and in each chunk.
         unsafe {
-            let wsum = S::load_i32(epilogue.wsum[first..].as_ptr(), len);
-            let zeros = S::mul(wsum, S::splat_i32(i32::from(epilogue.a_zero)));
+            let zeros = S::mul(S::load_i32(wsum[first..].as_ptr(), len), S::splat_i32(i32::from(a_zero)));
             for chunk in out[first - channels.start..].chunks_mut(ldo).take(m) {
-                let sums = S::load_i32(chunk[..len].as_ptr(), len);
-                S::store_i32(chunk.as_mut_ptr(), S::sub(sums, zeros), len);
+                let chunk = &mut chunk[..len];
+                write(S::sub(S::load_i32(chunk.as_ptr(), len), zeros), chunk.as_mut_ptr());
             }
         }
     }
 }
+
+/// See [`Cut::gemm_sums`].
+type Finish<'a> = &'a dyn Fn(&mut [i32], usize, Range<usize>);
 
 /// Neighbouring panels.
 #[derive(Clone, Copy)]
@@ -422,19 +445,59 @@ struct Block {
 #[derive(Clone, Copy)]
 struct Stack {
     first: usize,
-    rows: usize,
+    height: &'static Height,
     tiles: usize,
 }
 
-/// A range of rows, spread evenly over the fewest tiles of at most `largest` rows: the larger tiles come first.
-fn spread(range: Range<usize>, largest: usize) -> impl Iterator<Item = Stack> {
-    let tiles = range.len().div_ceil(largest).max(1);
-    let (rows, larger) = (range.len() / tiles, range.len() % tiles);
-    let stacks = [
-        Stack { first: range.start, rows: rows + 1, tiles: larger },
-        Stack { first: range.start + larger * (rows + 1), rows, tiles: tiles - larger },
-    ];
-    stacks.into_iter().filter(|stack| stack.rows * stack.tiles != 0)
+/// Rows of the largest tile.
+fn largest(family: Family) -> usize {
+    family.last().map_or(1, |height| height.rows)
+}
+
+/// Cuts rows into tiles: as many of the largest as there are rows for, and smaller ones for what is left. Where a tile has few rows more
+/// than that, it computes rows again instead. Two tiles that are enough are about as large. Stacks of single rows have one tile.
+struct Heights {
+    family: Family,
+    at: usize,
+    rows: Range<usize>,
+    start: usize,
+}
+
+impl Heights {
+    #[inline]
+    fn new(family: Family, largest: usize, rows: Range<usize>) -> Self {
+        let wanted = if rows.len() <= 2 * largest { rows.len().div_ceil(2) } else { largest };
+        let at = family.iter().position(|height| height.rows >= wanted).unwrap_or(family.len() - 1);
+        Self { family, at, start: rows.start, rows }
+    }
+}
+
+impl Iterator for Heights {
+    type Item = Stack;
+
+    #[inline]
+    fn next(&mut self) -> Option<Stack> {
+        let left = self.rows.len();
+        if left == 0 {
+            return None;
+        }
+        loop {
+            let height = &self.family[self.at];
+            if height.rows <= left {
+                let tiles = if height.rows == 1 { 1 } else { left / height.rows };
+                let first = self.rows.start;
+                self.rows.start += tiles * height.rows;
+                return Some(Stack { first, height, tiles });
+            }
+            let again = height.rows - left;
+            if 4 * again <= height.rows && self.start + again <= self.rows.start {
+                let first = self.rows.start - again;
+                self.rows.start = self.rows.end;
+                return Some(Stack { first, height, tiles: 1 });
+            }
+            self.at -= 1;
+        }
+    }
 }
 
 fn tile(rows: Rows<'_>, first: usize, panels: &Panels<'_>, block: Block, ldo: usize) -> Tile {
@@ -444,11 +507,56 @@ fn tile(rows: Rows<'_>, first: usize, panels: &Panels<'_>, block: Block, ldo: us
         segment_count: rows.segments.len(),
         offset: first * rows.lda,
         groups: rows.segment_len / GROUP,
-        rest: rows.segment_len % GROUP,
         lda: rows.lda,
         weights: panels.weights()[block.channel / PANEL * panel_len..].as_ptr(),
         panel_len,
         channels: block.channels,
         ldo,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    unsafe fn requant(_: &Tile, _: &TileRequant, _: *mut u8, _: usize) {}
+    unsafe fn sum(_: &Tile, _: *mut i32, _: usize) {}
+
+    const fn height(rows: usize) -> Height {
+        Height { rows, requant, sum }
+    }
+
+    static FAMILIES: [Family; 3] = [
+        &[height(1)],
+        &[height(1), height(2), height(4), height(6)],
+        &[height(1), height(2), height(4), height(8), height(16)],
+    ];
+
+    #[test]
+    fn tiles_cover_all_rows_and_no_other() {
+        for family in FAMILIES {
+            for largest in family.iter().map(|height| height.rows) {
+                for rows in 0..70 {
+                    let mut covered = vec![false; rows];
+                    for Stack { first, height, tiles } in Heights::new(family, largest, 5..5 + rows) {
+                        assert!(height.rows <= largest);
+                        covered[first - 5..][..tiles * height.rows].fill(true);
+                    }
+                    assert!(covered.iter().all(|&covered| covered), "{rows} rows in tiles of up to {largest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_rows_are_computed_again() {
+        for family in FAMILIES {
+            for rows in 1_usize..70 {
+                let stacks = Heights::new(family, 16.min(largest(family)), 0..rows);
+                let computed: usize = stacks.map(|stack| stack.tiles * stack.height.rows).sum();
+                assert!(computed - rows <= 4 && 3 * computed <= 4 * rows, "{computed} instead of {rows}");
+            }
+        }
     }
 }

@@ -98,9 +98,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_i32(to: *mut i32, value: Self::I32, len: usize);
     /// Reads 16 bytes.
     unsafe fn load_u8(from: *const u8) -> Self::I32;
-    /// `max(min(q + zero, hi), lo)` of four vectors as bytes, saturating; where the output is PLAIN, `zero` and `lo` are 0 and `hi` is
-    /// 255. `zero` is repeated in every 16 bits, `lo` and `hi` in every 8.
-    unsafe fn narrow<const PLAIN: bool>(q: [Self::I32; 4], bounds: &Bounds<Self::I32>) -> Self::Bytes;
+    /// `max(min(q + zero, hi), lo)` of four vectors as bytes, saturating. `zero` is repeated in every 16 bits, `lo` and `hi` in
+    /// every 8.
+    unsafe fn narrow(q: [Self::I32; 4], bounds: &Bounds<Self::I32>) -> Self::Bytes;
     /// Writes the first `len` bytes of the vector `at` of four.
     unsafe fn store_u8(to: *mut u8, bytes: Self::Bytes, at: usize, len: usize);
     /// Writes the first `len` bytes, more than 16 and up to 32, of the vectors `at` and `at + 1` one after the other; `at` is even.
@@ -156,6 +156,8 @@ pub(crate) struct Bounds<V> {
     pub zero: V,
     pub lo: V,
     pub hi: V,
+    /// Whether saturation is all there is to do: `zero` and `lo` are 0, and `hi` is 255.
+    pub plain: bool,
 }
 
 /// Output quantization, one value for all channels.
@@ -163,7 +165,6 @@ pub(crate) struct Bounds<V> {
 pub(crate) struct Quanta<S: Simd> {
     bounds: Bounds<S::I32>,
     above: S::F32,
-    plain: bool,
 }
 
 impl<S: Simd> Quanta<S> {
@@ -178,9 +179,9 @@ impl<S: Simd> Quanta<S> {
                     zero: S::splat_i32(i32::from(zero) * 0x1_0001),
                     lo: S::splat_i32(i32::from_ne_bytes([lo; 4])),
                     hi: S::splat_i32(i32::from_ne_bytes([hi; 4])),
+                    plain: [zero, lo, hi] == [0, 0, 255],
                 },
                 above: S::splat_f32((i32::from(hi) - i32::from(zero)) as f32),
-                plain: [zero, lo, hi] == [0, 0, 255],
             }
         }
     }
@@ -192,24 +193,18 @@ impl<S: Simd> Quanta<S> {
         &self.bounds
     }
 
-    /// Whether saturation to bytes is all that [`Quanta::requantize`] has to do.
-    #[inline(always)]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.plain
-    }
-
     /// Four vectors of real numbers in quanta, as `epilogue::requantize` defines it, of magnitude below 2^31. The bounds are
     /// applied to bytes: rounding keeps order, and whatever lies beyond the range of a byte saturates.
     ///
     /// # Safety
     /// The CPU has the instruction set.
     #[inline(always)]
-    pub(crate) unsafe fn requantize<const PLAIN: bool>(&self, reals: [S::F32; 4]) -> S::Bytes {
+    pub(crate) unsafe fn requantize(&self, reals: [S::F32; 4]) -> S::Bytes {
         // SAFETY: the caller's promise.
         unsafe {
             // One by one and no `map`, whose closure would have to be inlined.
             let q = [S::round(reals[0]), S::round(reals[1]), S::round(reals[2]), S::round(reals[3])];
-            S::narrow::<PLAIN>(q, &self.bounds)
+            S::narrow(q, &self.bounds)
         }
     }
 
@@ -221,7 +216,7 @@ impl<S: Simd> Quanta<S> {
     pub(crate) unsafe fn quantize(&self, reals: [S::F32; 4]) -> S::Bytes {
         // SAFETY: the caller's promise.
         unsafe {
-            self.requantize::<false>([
+            self.requantize([
                 S::min_f32(reals[0], self.above),
                 S::min_f32(reals[1], self.above),
                 S::min_f32(reals[2], self.above),

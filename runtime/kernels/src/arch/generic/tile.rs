@@ -20,8 +20,6 @@ pub(crate) struct Tile {
     pub offset: usize,
     /// Groups of 4 activations of each row in each segment.
     pub groups: usize,
-    /// Activations of each row after its groups, 0 to 3; 0 where there is more than one segment.
-    pub rest: usize,
     /// Bytes from one row to the next.
     pub lda: usize,
     /// The first panel.
@@ -138,11 +136,7 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
         }
         let sums = S::products::<MR, NP, KU>(tile, init);
         let quanta = Quanta::<S>::new(epilogue.zero, epilogue.lo, epilogue.hi);
-        if quanta.is_plain() {
-            finish::<S, MR, NP, true>(tile, &sums, epilogue, &quanta, out);
-        } else {
-            finish::<S, MR, NP, false>(tile, &sums, epilogue, &quanta, out);
-        }
+        finish::<S, MR, NP>(tile, &sums, epilogue, &quanta, out);
     }
 }
 
@@ -151,7 +145,7 @@ unsafe fn requant_tile<S: Simd, const MR: usize, const NP: usize, const KU: usiz
 /// # Safety
 /// As for [`requant_tiles`], of one tile.
 #[inline(always)]
-unsafe fn finish<S: Simd, const MR: usize, const NP: usize, const PLAIN: bool>(
+unsafe fn finish<S: Simd, const MR: usize, const NP: usize>(
     tile: &Tile,
     sums: &[[S::I32; NP]; MR],
     epilogue: &TileRequant,
@@ -170,7 +164,7 @@ unsafe fn finish<S: Simd, const MR: usize, const NP: usize, const PLAIN: bool>(
                 let i = i.min(MR * NP - 1);
                 *real = S::mul_f32(S::to_f32(sums[i / NP][i % NP]), scale[i % NP]);
             }
-            let bytes = quanta.requantize::<PLAIN>(reals);
+            let bytes = quanta.requantize(reals);
             let count = VECTORS.min(MR * NP - first);
             for at in 0..count {
                 let (r, p) = ((first + at) / NP, (first + at) % NP);
@@ -257,11 +251,6 @@ pub(crate) unsafe fn products<S: Simd, const MR: usize, const NP: usize, const K
                 weights = weights.add(PANEL * GROUP);
             }
         }
-        if tile.rest != 0 {
-            let tails = tails::<MR>(tile);
-            let rows = Tile { lda: GROUP, ..*tile };
-            step::<S, MR, NP>(&rows, &mut sums[0], tails.as_ptr().cast(), weights);
-        }
         join::<S, MR, NP, KU>(sums)
     }
 }
@@ -288,22 +277,6 @@ unsafe fn step<S: Simd, const MR: usize, const NP: usize>(
             }
         }
     }
-}
-
-/// What is left of each row after its groups, followed by zeros, so that no tile reads past a row.
-///
-/// # Safety
-/// The rows are valid, and there is one segment.
-pub(crate) unsafe fn tails<const MR: usize>(tile: &Tile) -> [[u8; GROUP]; MR] {
-    let mut tails = [[0; GROUP]; MR];
-    for (r, tail) in tails.iter_mut().enumerate() {
-        // SAFETY: the last bytes of the row.
-        unsafe {
-            let from = (*tile.segments).add(tile.offset + r * tile.lda + tile.groups * GROUP);
-            core::ptr::copy_nonoverlapping(from, tail.as_mut_ptr(), tile.rest);
-        }
-    }
-    tails
 }
 
 /// The sums of all KU sets.

@@ -100,9 +100,9 @@ pub(super) fn widen(bytes: v128) -> [v128; 4] {
 /// See `Simd::narrow`, for one vector.
 #[inline]
 #[target_feature(enable = "simd128")]
-pub(super) fn narrow<const PLAIN: bool>(q: [v128; 4], bounds: &Bounds<[v128; 4]>) -> v128 {
+pub(super) fn narrow(q: [v128; 4], bounds: &Bounds<[v128; 4]>) -> v128 {
     let (low, high) = (i16x8_narrow_i32x4(q[0], q[1]), i16x8_narrow_i32x4(q[2], q[3]));
-    if PLAIN {
+    if bounds.plain {
         return u8x16_narrow_i16x8(low, high);
     }
     let (low, high) = (i16x8_add_sat(low, bounds.zero[0]), i16x8_add_sat(high, bounds.zero[0]));
@@ -158,11 +158,8 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "simd128")]
-        unsafe fn narrow<const PLAIN: bool>(
-            q: [[v128; 4]; 4],
-            bounds: &$crate::arch::generic::simd::Bounds<[v128; 4]>,
-        ) -> [v128; 4] {
-            q.map(|q| $crate::arch::wasm32::v128::narrow::<PLAIN>(q, bounds))
+        unsafe fn narrow(q: [[v128; 4]; 4], bounds: &$crate::arch::generic::simd::Bounds<[v128; 4]>) -> [v128; 4] {
+            q.map(|q| $crate::arch::wasm32::v128::narrow(q, bounds))
         }
         #[inline]
         #[target_feature(enable = "simd128")]

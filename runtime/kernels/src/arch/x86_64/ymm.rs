@@ -67,13 +67,13 @@ pub(super) unsafe fn byte_sum(from: *const u8, len: usize) -> i32 {
 /// See `Simd::narrow`, for two vectors.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn narrow<const PLAIN: bool>(q: [[__m256i; 2]; 2], bounds: &Bounds<[__m256i; 2]>) -> __m256i {
+pub(super) fn narrow(q: [[__m256i; 2]; 2], bounds: &Bounds<[__m256i; 2]>) -> __m256i {
     let mut words = [_mm256_packs_epi32(q[0][0], q[0][1]), _mm256_packs_epi32(q[1][0], q[1][1])];
-    if !PLAIN {
+    if !bounds.plain {
         words = [_mm256_adds_epi16(words[0], bounds.zero[0]), _mm256_adds_epi16(words[1], bounds.zero[0])];
     }
     let mut bytes = _mm256_packus_epi16(words[0], words[1]);
-    if !PLAIN {
+    if !bounds.plain {
         bytes = _mm256_max_epu8(_mm256_min_epu8(bytes, bounds.hi[0]), bounds.lo[0]);
     }
     // In each 128 bits the packs leave 4 channels of each of the four registers.
@@ -159,12 +159,9 @@ macro_rules! lanes {
         }
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn narrow<const PLAIN: bool>(
-            q: [Self::I32; 4],
-            bounds: &$crate::arch::generic::simd::Bounds<Self::I32>,
-        ) -> Self::Bytes {
+        unsafe fn narrow(q: [Self::I32; 4], bounds: &$crate::arch::generic::simd::Bounds<Self::I32>) -> Self::Bytes {
             use $crate::arch::x86_64::ymm::narrow;
-            [narrow::<PLAIN>([q[0], q[1]], bounds), narrow::<PLAIN>([q[2], q[3]], bounds)]
+            [narrow([q[0], q[1]], bounds), narrow([q[2], q[3]], bounds)]
         }
         #[inline]
         #[target_feature(enable = "avx2")]

@@ -2,4 +2,4 @@
 
 use super::Neon;
 
-crate::arch::instantiate::depthwise!(Neon, "neon", zeros: lines3x3);
+crate::arch::instantiate::depthwise!(Neon, "neon", zeros: LINES3X3);

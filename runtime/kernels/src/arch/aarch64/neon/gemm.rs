@@ -13,7 +13,7 @@ use crate::arch::aarch64::lanes::{flip, load_group, load_weights};
 use crate::arch::aarch64::rows::{Blocks, Place, walk};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 use crate::panel::PANEL;
 

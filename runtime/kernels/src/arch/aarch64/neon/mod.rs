@@ -15,8 +15,7 @@ use super::lanes::{lanes, load_taps};
 use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use interleave::interleave3;

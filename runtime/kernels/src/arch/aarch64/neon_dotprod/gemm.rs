@@ -8,11 +8,11 @@ use crate::arch::aarch64::lanes::flip;
 use crate::arch::aarch64::rows::{Blocks, Place, walk};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 
 pub(crate) static TILES: Tiles = Tiles {
-    families: &[family!(NeonDotprod, "neon,dotprod", 1, [1: 4, 2: 2, 3: 1, 4: 1, 5: 1, 6: 1])],
+    families: &[family!(NeonDotprod, "neon,dotprod", 1, [1: 4, 2: 2, 4: 1, 6: 1])],
     form: Form::of::<NeonDotprod>(),
     row_sum: NeonDotprod::row_sum,
 };

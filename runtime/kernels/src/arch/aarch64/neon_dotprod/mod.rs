@@ -16,8 +16,7 @@ use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
 use crate::panel::{GROUP, PANEL};
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use pool::POOL;

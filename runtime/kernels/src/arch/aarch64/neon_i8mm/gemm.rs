@@ -11,12 +11,12 @@ use super::{NeonI8mm, sudot_lane, usmmla};
 use crate::arch::aarch64::rows::{Blocks, Place, walk};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 use crate::panel::PANEL;
 
 pub(crate) static TILES: Tiles = Tiles {
-    families: &[family!(NeonI8mm, "neon,dotprod,i8mm", 1, [1: 4, 2: 1, 3: 1, 4: 1])],
+    families: &[family!(NeonI8mm, "neon,dotprod,i8mm", 1, [1: 4, 2: 1, 4: 1])],
     form: Form::of::<NeonI8mm>(),
     row_sum: NeonI8mm::row_sum,
 };

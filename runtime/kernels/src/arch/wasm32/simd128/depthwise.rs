@@ -2,4 +2,4 @@
 
 use super::Simd128;
 
-crate::arch::instantiate::depthwise!(Simd128, "simd128", zeros: lines3x3);
+crate::arch::instantiate::depthwise!(Simd128, "simd128", zeros: LINES3X3);

@@ -3,7 +3,7 @@
 use super::Simd128;
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 
 pub(crate) static TILES: Tiles = Tiles {

@@ -16,8 +16,7 @@ use super::v128::{interleave, lanes, lanes_sum, load_taps};
 use crate::arch::generic::simd::Simd;
 use crate::panel::GROUP;
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use pool::POOL;

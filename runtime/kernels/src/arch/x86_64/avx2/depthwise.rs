@@ -2,4 +2,4 @@
 
 use super::Avx2;
 
-crate::arch::instantiate::depthwise!(Avx2, "avx2", zeros: lines3x3);
+crate::arch::instantiate::depthwise!(Avx2, "avx2", zeros: LINES3X3);

@@ -10,13 +10,13 @@ use super::{Avx2, kept};
 use crate::arch::choice::{ANY, Choice};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{self, RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{self, Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 use crate::panel::{GROUP, PANEL};
 
 pub(crate) static TILES: Tiles = Tiles {
     families: &[
-        family!(Avx2, "avx2", 1, [1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1]),
+        family!(Avx2, "avx2", 1, [1: 1, 2: 1, 4: 1, 6: 1]),
         family!(Avx2, "avx2", 2, [1: 1]),
         family!(Avx2, "avx2", 3, [1: 1]),
     ],
@@ -27,8 +27,6 @@ pub(crate) static TILES: Tiles = Tiles {
 /// Timed on Zen 3.
 pub(crate) const CHOICES: &[Choice] = &[
     Choice { m: 1..=1, n: ANY, k: ANY, tile: TileChoice { panels: 3, rows: 1 } },
-    // So deep that 20 or 21 rows are expanded at a time, which is no multiple of 6.
-    Choice { m: 21..=usize::MAX, n: ANY, k: 256..=usize::MAX, tile: TileChoice { panels: 1, rows: 5 } },
     Choice { m: ANY, n: ANY, k: ANY, tile: TileChoice { panels: 1, rows: 6 } },
 ];
 
@@ -57,7 +55,6 @@ type Halves = [__m256i; 4];
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn row<const NP: usize, const KU: usize>(tile: &Tile, init: [[__m256i; 2]; NP]) -> [[__m256i; 2]; NP] {
-    debug_assert_eq!(tile.rest, 0, "expanded rows are whole groups");
     let mut sets = [[[_mm256_setzero_si256(); 4]; NP]; KU];
     let mut weights = tile.weights;
     // SAFETY: the caller's promise; the weights advance by one group for each group of the row.

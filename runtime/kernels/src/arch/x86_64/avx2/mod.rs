@@ -17,8 +17,7 @@ use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
 use crate::panel::GROUP;
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::{depthwise, lines3x3};
+pub(crate) use depthwise::{LINES3X3, depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CHOICES, CONV, GEMM, TILES};
 pub(crate) use interleave::{interleave3, interleave4};

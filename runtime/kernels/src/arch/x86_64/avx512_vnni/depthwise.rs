@@ -4,35 +4,21 @@
 use core::arch::x86_64::*;
 
 use super::{Zmm, pack};
-use crate::arch::generic::depthwise::wide_scratch_len;
-use crate::arch::generic::depthwise3x3::{Layout, Wide, prepare_wide, prepared_len, wide_lines};
+use crate::arch::generic::depthwise3x3::Layout;
 use crate::arch::generic::simd::{Quanta, Simd};
-use crate::taps::Taps;
+use crate::arch::instantiate::body3x3;
 
 crate::arch::instantiate::depthwise!(
     Zmm,
     "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
-    wide: Some(WIDE)
+    wide: Some(body3x3!(
+        Zmm,
+        "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
+        Interleaved,
+        4,
+        zeros: false
+    ))
 );
-
-const WIDE: Wide = Wide { prepared_len: prepared_len::<Zmm>(), prepare: prepare_wide3x3, lines: wide_lines3x3 };
-
-/// Bytes of scratch for these windows.
-pub(crate) fn depthwise_scratch(taps: &Taps<'_>) -> usize {
-    wide_scratch_len(WIDE, taps)
-}
-
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-unsafe fn prepare_wide3x3(lines: &Lines3x3<'_>, to: *mut u8) {
-    // SAFETY: the caller's promise; the features are enabled.
-    unsafe { prepare_wide::<Zmm, Interleaved>(lines, to) }
-}
-
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-unsafe fn wide_lines3x3(lines: &Lines3x3<'_>, made: *const u8) -> usize {
-    // SAFETY: the caller's promise; the features are enabled.
-    unsafe { wide_lines::<Zmm, Interleaved>(lines, made) }
-}
 
 /// 64 channels in four vectors, each of which has four neighbouring channels in each 128 bits.
 struct Interleaved;
@@ -67,18 +53,12 @@ impl Layout<Zmm, 4> for Interleaved {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-    unsafe fn store<const PLAIN: bool>(
-        quanta: &Quanta<Zmm>,
-        reals: &[[__m512; 4]; 4],
-        points: usize,
-        place: impl Fn(usize) -> *mut u8,
-        _: usize,
-    ) {
-        for (i, reals) in reals.iter().enumerate().take(points) {
+    unsafe fn store(quanta: &Quanta<Zmm>, reals: &[[__m512; 4]; 4], place: impl Fn(usize) -> *mut u8, _: usize) {
+        for (i, reals) in reals.iter().enumerate() {
             // SAFETY: the caller's promise of 64 bytes.
             unsafe {
                 let q = [Zmm::round(reals[0]), Zmm::round(reals[1]), Zmm::round(reals[2]), Zmm::round(reals[3])];
-                _mm512_storeu_si512(place(i).cast(), pack::<PLAIN>(q, quanta.bounds()));
+                _mm512_storeu_si512(place(i).cast(), pack(q, quanta.bounds()));
             }
         }
     }

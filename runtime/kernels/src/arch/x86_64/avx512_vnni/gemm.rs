@@ -4,7 +4,7 @@ use super::Zmm;
 use crate::arch::choice::{ANY, Choice};
 use crate::arch::generic::gemm::{Form, Tiles};
 use crate::arch::generic::simd::Simd;
-use crate::arch::generic::tile::{RequantTile, SumTile, Tile, TileRequant, requant_tiles, sum_tiles};
+use crate::arch::generic::tile::{Tile, TileRequant, requant_tiles, sum_tiles};
 use crate::arch::instantiate::{family, products};
 
 pub(crate) static TILES: Tiles = Tiles {
@@ -13,25 +13,25 @@ pub(crate) static TILES: Tiles = Tiles {
             Zmm,
             "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
             1,
-            [1: 8, 2: 4, 3: 4, 4: 2, 5: 2, 6: 2, 7: 2, 8: 2, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 1]
+            [1: 8, 2: 4, 4: 2, 8: 2, 16: 1]
         ),
         family!(
             Zmm,
             "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
             2,
-            [1: 4, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1]
+            [1: 4, 2: 4, 4: 2, 8: 1, 12: 1]
         ),
         family!(
             Zmm,
             "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
             3,
-            [1: 2, 2: 2, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1]
+            [1: 2, 2: 2, 4: 1, 8: 1]
         ),
         family!(
             Zmm,
             "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi",
             4,
-            [1: 2, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1]
+            [1: 2, 2: 1, 4: 1, 6: 1]
         ),
     ],
     form: Form::of::<Zmm>(),

@@ -36,13 +36,13 @@ fn mask(len: usize) -> __mmask16 {
 /// See `Simd::narrow`, but each 128 bits of the result have four bytes of each vector.
 #[inline]
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-fn pack<const PLAIN: bool>(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
+fn pack(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
     let mut words = [_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3])];
-    if !PLAIN {
+    if !bounds.plain {
         words = [_mm512_adds_epi16(words[0], bounds.zero), _mm512_adds_epi16(words[1], bounds.zero)];
     }
     let mut bytes = _mm512_packus_epi16(words[0], words[1]);
-    if !PLAIN {
+    if !bounds.plain {
         bytes = _mm512_max_epu8(_mm512_min_epu8(bytes, bounds.hi), bounds.lo);
     }
     bytes
@@ -70,8 +70,8 @@ impl Simd for Zmm {
 
     #[inline]
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")]
-    unsafe fn narrow<const PLAIN: bool>(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
-        let bytes = pack::<PLAIN>(q, bounds);
+    unsafe fn narrow(q: [__m512i; 4], bounds: &Bounds<__m512i>) -> __m512i {
+        let bytes = pack(q, bounds);
         // In each 128 bits the packs leave 4 channels of each vector.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         _mm512_permutexvar_epi32(order, bytes)

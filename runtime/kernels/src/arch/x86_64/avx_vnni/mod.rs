@@ -10,8 +10,7 @@ use core::arch::x86_64::*;
 use super::ymm::{byte_sum, interleave, lanes, load_taps};
 use crate::arch::generic::simd::Simd;
 
-pub(crate) use crate::arch::generic::depthwise::scratch_len as depthwise_scratch;
-pub(crate) use depthwise::depthwise;
+pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use pool::POOL;

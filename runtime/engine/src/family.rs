@@ -7,7 +7,7 @@ use crate::error::{InferError, RunError};
 use crate::exec::{Kernel, Lines, View, ViewMut, float, int8, movement};
 use crate::model::Model;
 use crate::op::Op;
-use crate::op::infer::{self, Info, Outputs};
+use crate::op::infer::{self, Info, Misfit, Outputs};
 
 /// What a family's operators are made of.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Code {
     pub run: RunFn,
 }
 
-type InferFn = fn(&Op, &[Info]) -> Result<Outputs, InferError>;
+type InferFn = fn(&Op, &[Info]) -> Result<Outputs, Misfit>;
 type RunFn = fn(&Kernel, &Op, Lines, &[View<'_>], &mut [ViewMut<'_>], &mut [u8]) -> Result<(), RunError>;
 
 /// Declares the families: feature, name, operators, their rules and their code.

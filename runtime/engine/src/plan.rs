@@ -118,9 +118,10 @@ impl Plan {
         };
         let operands: Vec<Operand<'_>> = node.inputs.iter().map(operand).collect();
         let results: Vec<Operand<'_>> = node.outputs.iter().map(operand).collect();
-        let kernel = Kernel::select(&node.op, &operands, &results, self.isa, self.model.fusion())?;
+        let selected = Kernel::select(&node.op, &operands, &results, self.isa, self.model.fusion());
         let infos = |operands: &[Operand<'_>]| operands.iter().map(|o| o.info).collect::<Vec<_>>();
         let (operands, results) = (infos(&operands), infos(&results));
+        let kernel = selected.map_err(|misfit| misfit.named(node.op.name(), &operands))?;
         let scratch = kernel.scratch_len(&node.op, &operands, &results);
         self.scratch = self.scratch.max(scratch);
         let halved = Cut::is_worthwhile(&kernel, &node.op, &operands, &results);

@@ -108,6 +108,9 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// One element and no axis.
+    pub(crate) const SCALAR: Self = Self { rank: 0, dims: [0; MAX_RANK] };
+
     /// No elements.
     pub(crate) const EMPTY: Self = Self { rank: 1, dims: [0; MAX_RANK] };
 

@@ -93,7 +93,8 @@ pub fn evaluate(op: &Op, inputs: &[View<'_>], quants: &[Option<Quant>]) -> Resul
         inputs.iter().zip(&infos).map(|(x, &info)| Operand { info, quant: x.quant, constant: Some(x.bytes) }).collect();
     let made: Vec<Operand<'_>> =
         results.iter().enumerate().map(|(i, &info)| Operand { info, quant: quant(i), constant: None }).collect();
-    let kernel = Kernel::select(op, &operands, &made, Isa::best(), Fusion::Never)?;
+    let kernel = Kernel::select(op, &operands, &made, Isa::best(), Fusion::Never);
+    let kernel = kernel.map_err(|misfit| misfit.named(op.name(), &infos))?;
     let mut scratch = AlignedBytes::zeroed(kernel.scratch_len(op, &infos, &results));
     let mut tensors: Vec<OwnedTensor> =
         results.iter().enumerate().map(|(i, &info)| OwnedTensor::zeroed(info, quant(i))).collect();

@@ -3,9 +3,11 @@
 use super::movement::copied;
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
+use crate::exec::pairs::{Rows, batches};
+use crate::exec::walk::{part, part_mut, scratch_of};
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
-use crate::tensor::{MAX_RANK, Shape};
+use crate::tensor::Shape;
 use dunlin_kernels::float::{reduce, softmax};
 use dunlin_kernels::{
     ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
@@ -93,10 +95,18 @@ pub(crate) fn elementwise(
     let x = inputs[0].bytes;
     match kernel {
         Kernel::Add { kernel, params } => {
-            broadcast(inputs, output, scratch, &|a, b, out| kernel.run(*params, a, b, out))
+            let mut rows = Rows::new(&inputs[0], &inputs[1], output);
+            while let Some((a, b, out)) = rows.next() {
+                kernel.run(*params, a, b, out)?;
+            }
+            Ok(())
         }
         Kernel::Mul { kernel, params } => {
-            broadcast(inputs, output, scratch, &|a, b, out| kernel.run(*params, a, b, out))
+            let mut rows = Rows::new(&inputs[0], &inputs[1], output);
+            while let Some((a, b, out)) = rows.next() {
+                kernel.run(*params, a, b, out)?;
+            }
+            Ok(())
         }
         Kernel::Lookup(kernel) => {
             let table = inputs[1].bytes.try_into().map_err(|_| RunError::Plan)?;
@@ -105,7 +115,7 @@ pub(crate) fn elementwise(
         Kernel::Softmax { isa, from, to, input, output: quantize } => {
             let Op::QSoftmax { log } = *op else { return Err(RunError::Plan) };
             let row = inputs[0].shape.last().max(1);
-            let floats = scratch_slice::<f32>(scratch, 2 * row)?;
+            let floats = scratch_of::<f32>(scratch, 2 * row)?;
             let (real, soft) = floats.split_at_mut(row);
             for (x, out) in x.chunks_exact(row).zip(output.bytes.chunks_exact_mut(row)) {
                 from.run(*input, x, real)?;
@@ -187,6 +197,7 @@ fn images(
 }
 
 /// The parts of a convolution's operands that belong to `count` output channels from `first` on.
+#[inline]
 fn requant<'a>(
     inputs: &[View<'a>],
     first: usize,
@@ -238,7 +249,7 @@ fn conv(
     for (x, out) in inputs[0].bytes.chunks_exact(image).zip(output.bytes.chunks_exact_mut(result)) {
         for group in 0..groups {
             let panels =
-                Panels::new(&panels[group * panel_len..][..panel_len], n, taps.depth()).map_err(|_| RunError::Plan)?;
+                Panels::new(part(panels, group * panel_len, panel_len), n, taps.depth()).map_err(|_| RunError::Plan)?;
             let w_zero = weight_zeros(inputs, 6, group * n, n)?;
             let input = ConvInput { input: &x[group * run..], zero: *a_zero, taps, panels, w_zero };
             let epilogue = requant(&inputs[4..], group * n, n, *zero, *clamp)?;
@@ -324,6 +335,7 @@ pub(super) fn matmul_scratch(kernel: &Gemm, operands: &[Info]) -> usize {
 
 /// Packs each second operand and multiplies. With `b' = b - 128` and `w = b_zero - 128`,
 /// `sum (a - za)(b - zb) = sum a b' - za sum b' - w sum a + k za w`.
+#[inline(never)]
 fn matmul(
     kernel: Gemm,
     params: &MatMulParams,
@@ -339,26 +351,26 @@ fn matmul(
     let (packed, rest) = scratch.split_at_mut_checked(packed_len(n, k).ok_or(RunError::Plan)?).ok_or(RunError::Plan)?;
     let packed: &mut [i8] = bytemuck::cast_slice_mut(packed);
     let (integers, rest) = rest.split_at_mut_checked(2 * 4 * n).ok_or(RunError::Plan)?;
-    let (bias, w_zero) = scratch_slice::<i32>(integers, 2 * n)?.split_at_mut(n);
+    let (bias, w_zero) = scratch_of::<i32>(integers, 2 * n)?.split_at_mut(n);
     let (scale, scratch) = rest.split_at_mut_checked(4 * n).ok_or(RunError::Plan)?;
-    let scale = scratch_slice::<f32>(scale, n)?;
+    let scale = scratch_of::<f32>(scale, n)?;
     scale.fill(params.scale);
     w_zero.fill(i32::from(b_zero) - 128);
     let constant = (k as i32).wrapping_mul(i32::from(b_zero) - 128);
-    for (index, batch) in batches(&a.shape, &b.shape, &output.shape).enumerate() {
-        let [at, bt] = batch;
-        pack_u8_panels(&b.bytes[bt * k * n..][..k * n], n, k, false, packed).map_err(|_| RunError::Plan)?;
+    let lead = output.shape.leading(a.shape.rank().max(b.shape.rank()).saturating_sub(2));
+    for (index, [at, bt]) in batches(&lead, [&a.shape, &b.shape]).enumerate() {
+        pack_u8_panels(part(b.bytes, bt * k * n, k * n), n, k, false, packed).map_err(|_| RunError::Plan)?;
         let panels = Panels::new(packed, n, k).map_err(|_| RunError::Plan)?;
-        let input = GemmInput { a: &a.bytes[at * m * k..][..m * k], m, lda: k, panels, w_zero };
+        let input = GemmInput { a: part(a.bytes, at * m * k, m * k), m, lda: k, panels, w_zero };
         column_sums(packed, n, k, bias);
         if *raw {
             bias.iter_mut().for_each(|sum| *sum = sum.wrapping_sub(constant));
-            let out = &mut output.i32s()?[index * m * n..][..m * n];
+            let out = part_mut(output.i32s()?, index * m * n, m * n);
             kernel.run(input, Raw { a_zero, wsum: bias }, out, n, scratch)?;
         } else {
             bias.iter_mut().for_each(|sum| *sum = i32::from(a_zero).wrapping_mul(constant.wrapping_sub(*sum)));
             let epilogue = Requant { bias, scale, zero: params.zero, lo: clamp.lo, hi: clamp.hi };
-            kernel.run(input, epilogue, &mut output.bytes[index * m * n..][..m * n], n, scratch)?;
+            kernel.run(input, epilogue, part_mut(output.bytes, index * m * n, m * n), n, scratch)?;
         }
     }
     Ok(())
@@ -368,94 +380,8 @@ fn matmul(
 fn column_sums(packed: &[i8], n: usize, k: usize, sums: &mut [i32]) {
     let panel_len = k.div_ceil(4) * 4 * PANEL;
     for (column, sum) in sums.iter_mut().enumerate().take(n) {
-        let panel = &packed[column / PANEL * panel_len..][..panel_len];
-        let groups = panel.chunks_exact(4 * PANEL).map(|group| &group[column % PANEL * 4..][..4]);
+        let panel = part(packed, column / PANEL * panel_len, panel_len);
+        let groups = panel.chunks_exact(4 * PANEL).map(|group| part(group, column % PANEL * 4, 4));
         *sum = groups.flatten().map(|&w| i32::from(w)).sum();
     }
-}
-
-/// For each product of a batch, in the order of the results: which matrix of either operand it takes.
-fn batches(a: &Shape, b: &Shape, out: &Shape) -> impl Iterator<Item = [usize; 2]> + use<> {
-    let lead = a.rank().max(b.rank()).saturating_sub(2);
-    let dims: [usize; MAX_RANK] = core::array::from_fn(|i| if i < lead { out.dim(i) } else { 1 });
-    let strides = [a, b].map(|shape| batch_strides(shape, lead));
-    let total: usize = dims[..lead].iter().product();
-    (0..total).map(move |index| {
-        let mut rest = index;
-        let mut at = [0; 2];
-        for axis in (0..lead).rev() {
-            let place = rest % dims[axis];
-            rest /= dims[axis];
-            at.iter_mut().zip(&strides).for_each(|(at, strides)| *at += place * strides[axis]);
-        }
-        at
-    })
-}
-
-/// Strides of an operand's leading dimensions in matrices, 0 where it is broadcast, aligned to `lead` dimensions.
-fn batch_strides(shape: &Shape, lead: usize) -> [usize; MAX_RANK] {
-    let own = shape.rank().saturating_sub(2);
-    let mut strides = [0; MAX_RANK];
-    let mut step = 1;
-    for axis in (0..own).rev() {
-        strides[lead - own + axis] = if shape.dim(axis) == 1 { 0 } else { step };
-        step *= shape.dim(axis);
-    }
-    strides
-}
-
-/// Room for one stretched row of each operand.
-pub(super) fn binary_scratch(operands: &[Info], results: &[Info]) -> usize {
-    let same = operands.iter().all(|operand| operand.shape == results[0].shape);
-    if same { 0 } else { 2 * results[0].shape.last() }
-}
-
-/// A function of two equally long runs of elements.
-type RowFn<'f> = &'f dyn Fn(&[u8], &[u8], &mut [u8]) -> Result<(), ShapeError>;
-
-/// Runs `one` on whole tensors of the same shape, else row by row, each operand's row stretched where it is broadcast.
-fn broadcast(
-    inputs: &[View<'_>],
-    output: &mut ViewMut<'_>,
-    scratch: &mut [u8],
-    one: RowFn<'_>,
-) -> Result<(), RunError> {
-    let (a, b) = (inputs[0], inputs[1]);
-    let shape = output.shape;
-    if a.shape == shape && b.shape == shape {
-        return Ok(one(a.bytes, b.bytes, output.bytes)?);
-    }
-    let row = shape.last();
-    let (a_row, b_row) = scratch.get_mut(..2 * row).ok_or(RunError::Plan)?.split_at_mut(row);
-    for (index, out) in output.bytes.chunks_exact_mut(row.max(1)).enumerate() {
-        let a = stretched(&a, &shape, index, a_row);
-        let b = stretched(&b, &shape, index, b_row);
-        one(a, b, out)?;
-    }
-    Ok(())
-}
-
-/// The operand's values under one row of the result.
-fn stretched<'a>(x: &View<'a>, shape: &Shape, row: usize, room: &'a mut [u8]) -> &'a [u8] {
-    let offset = shape.rank() - x.shape.rank();
-    let strides = x.shape.strides();
-    let (mut rest, mut at) = (row, 0);
-    for axis in (0..shape.rank().saturating_sub(1)).rev() {
-        let place = rest % shape.dim(axis).max(1);
-        rest /= shape.dim(axis).max(1);
-        if axis >= offset && x.shape.dim(axis - offset) != 1 {
-            at += place * strides[axis - offset];
-        }
-    }
-    if x.shape.last() == shape.last() {
-        return &x.bytes[at..][..shape.last()];
-    }
-    room.fill(x.bytes[at]);
-    room
-}
-
-/// The first `len` elements of the scratch memory.
-fn scratch_slice<T: bytemuck::Pod>(scratch: &mut [u8], len: usize) -> Result<&mut [T], RunError> {
-    let bytes = scratch.get_mut(..len * size_of::<T>()).ok_or(RunError::Plan)?;
-    bytemuck::try_cast_slice_mut(bytes).map_err(|_| RunError::Plan)
 }

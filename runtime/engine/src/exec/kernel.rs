@@ -2,8 +2,8 @@
 
 use super::float::packed;
 use super::{Lines, View, ViewMut, int8};
-use crate::error::{InferError, RunError};
-use crate::op::infer::Info;
+use crate::error::RunError;
+use crate::op::infer::{Info, Misfit};
 use crate::op::{BinaryKind, Epilogue, Op, PoolKind, Window};
 use crate::tensor::DType;
 use crate::tensor::Quant;
@@ -115,7 +115,7 @@ impl Kernel {
         results: &[Operand<'_>],
         isa: Isa,
         fusion: Fusion,
-    ) -> Result<Self, InferError> {
+    ) -> Result<Self, Misfit> {
         Select { op, operands, results, isa, fusion }.select()
     }
 
@@ -157,7 +157,6 @@ impl Kernel {
             Self::Depthwise { kernel, .. } => kernel.scratch_len(),
             Self::Gemm { kernel, .. } => kernel.scratch_len(),
             Self::MatMul { kernel, .. } => int8::matmul_scratch(kernel, operands),
-            Self::Add { .. } | Self::Mul { .. } => int8::binary_scratch(operands, results),
             Self::Softmax { .. } => results.first().map_or(0, |r| 2 * 4 * r.shape.last()),
             _ => 0,
         }
@@ -235,7 +234,7 @@ struct Select<'a> {
 }
 
 impl Select<'_> {
-    fn select(&self) -> Result<Kernel, InferError> {
+    fn select(&self) -> Result<Kernel, Misfit> {
         let isa = self.isa;
         Ok(match *self.op {
             Op::ConvPanels { .. } | Op::MatMulPanels { .. } => {
@@ -298,45 +297,40 @@ impl Select<'_> {
         if Requant::fits(depth, bias.zip(scale)) { self.isa } else { Isa::REFERENCE }
     }
 
-    fn parameter(&self, what: &'static str) -> InferError {
-        InferError::Parameter { op: self.op.name(), what }
+    fn quant(&self, operand: usize) -> Result<Quant, Misfit> {
+        self.operands[operand].quant.ok_or(Misfit::Parameter("operand has no quantization"))
     }
 
-    fn quant(&self, operand: usize) -> Result<Quant, InferError> {
-        self.operands[operand].quant.ok_or_else(|| self.parameter("operand has no quantization"))
-    }
-
-    fn zero_of(&self, operand: usize) -> Result<u8, InferError> {
+    fn zero_of(&self, operand: usize) -> Result<u8, Misfit> {
         Ok(self.quant(operand)?.zero as u8)
     }
 
-    fn result(&self) -> Result<Quant, InferError> {
-        self.results[0].quant.ok_or_else(|| self.parameter("result has no quantization"))
+    fn result(&self) -> Result<Quant, Misfit> {
+        self.results[0].quant.ok_or(Misfit::Parameter("result has no quantization"))
     }
 
     /// The tables of a convolution, from the file; they are small and copied, so that a file which changes under
     /// the session can't lead a kernel out of its input.
-    fn conv_taps(&self, groups: usize) -> Result<TapsBuf, InferError> {
-        let fault = || self.parameter("offset tables don't fit the input");
-        let (Op::QConv { window, .. } | Op::QDepthwise { window, .. }) = self.op else { return Err(fault()) };
+    fn conv_taps(&self, groups: usize) -> Result<TapsBuf, Misfit> {
+        let fault = Misfit::Parameter("offset tables don't fit the input");
+        let (Op::QConv { window, .. } | Op::QDepthwise { window, .. }) = self.op else { return Err(fault) };
         let input = self.operands[0].info.shape;
         let table = |operand: usize| {
-            let bytes =
-                self.operands[operand].constant.ok_or_else(|| self.parameter("offset tables aren't constant"))?;
+            let bytes = self.operands[operand].constant.ok_or(Misfit::Parameter("offset tables aren't constant"))?;
             Ok(bytes.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect::<Vec<_>>())
         };
         let run = input.dim(3) / groups;
-        let out = window.output(input.dim(1), input.dim(2)).ok_or_else(fault)?;
+        let out = window.output(input.dim(1), input.dim(2)).ok_or(fault)?;
         let shape = TapsShape { out, kernel: window.kernel.map(|k| k as usize), run };
         let input_len = input.span(1, 4) - (groups - 1) * run;
-        laid_out(table(2)?, table(3)?, shape, input_len).ok_or_else(fault)
+        laid_out(table(2)?, table(3)?, shape, input_len).ok_or(fault)
     }
 
-    fn pool(&self) -> Result<TapsBuf, InferError> {
-        pool_taps(self.op, &self.operands[0].info).ok_or_else(|| self.parameter("window doesn't fit the input"))
+    fn pool(&self) -> Result<TapsBuf, Misfit> {
+        pool_taps(self.op, &self.operands[0].info).ok_or(Misfit::Parameter("window doesn't fit the input"))
     }
 
-    fn average(&self) -> Result<Kernel, InferError> {
+    fn average(&self) -> Result<Kernel, Misfit> {
         let (input, output) = (self.quant(0)?, self.result()?);
         let taps = self.pool()?;
         let ratio = f64::from(input.scale) / f64::from(output.scale);
@@ -345,7 +339,7 @@ impl Select<'_> {
         Ok(Kernel::AvgPool { kernel: AvgPool::select(self.isa), taps, params, ratio, scale })
     }
 
-    fn matmul(&self, raw: bool) -> Result<Kernel, InferError> {
+    fn matmul(&self, raw: bool) -> Result<Kernel, Misfit> {
         let (a, b) = (self.operands[0].info.shape, self.operands[1].info.shape);
         let params = if raw {
             int8::MatMulParams { a_zero: 0, b_zero: 0, zero: 0, scale: 1.0 }
@@ -362,7 +356,7 @@ impl Select<'_> {
         Ok(Kernel::MatMul { kernel: Gemm::select(isa, m, n, a.last()), params })
     }
 
-    fn binary(&self, kind: BinaryKind, lo: u8, hi: u8) -> Result<Kernel, InferError> {
+    fn binary(&self, kind: BinaryKind, lo: u8, hi: u8) -> Result<Kernel, Misfit> {
         let (a, b, y) = (self.quant(0)?, self.quant(1)?, self.result()?);
         let (a_zero, b_zero, zero) = (a.zero as u8, b.zero as u8, y.zero as u8);
         let ratio = |q: Quant| (f64::from(q.scale) / f64::from(y.scale)) as f32;

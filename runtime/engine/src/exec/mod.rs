@@ -12,6 +12,7 @@ pub(crate) mod int8;
 mod kernel;
 mod macs;
 pub(crate) mod movement;
+mod pairs;
 #[cfg(test)]
 mod robustness;
 mod walk;

@@ -6,36 +6,41 @@ use crate::tensor::{MAX_RANK, Shape};
 /// Elements from one index of an axis to the next, for each axis; 0 repeats the same element.
 pub(crate) type Steps = [isize; MAX_RANK];
 
-/// The elements of a shape in row-major order, seen as rows along its last axis, with an offset into each of N operands.
+/// The most operands that a [`Walk`] goes over.
+const OPERANDS: usize = 3;
+
+/// The elements of a shape in row-major order, seen as rows along its last axis, with an offset into each of up to three operands.
 ///
 /// Axes that all operands cross without a jump are joined, so that rows are as long as they can be. Iterating
 /// gives the operands' offsets at the start of each row.
 #[derive(Clone, Debug)]
-pub(crate) struct Walk<const N: usize> {
+pub(crate) struct Walk {
     rank: usize,
     dims: [usize; MAX_RANK],
-    steps: [[isize; N]; MAX_RANK],
+    steps: [[isize; OPERANDS]; MAX_RANK],
     /// Axes that belong to what is iterated over, rather than to each item.
     outer: usize,
     at: [usize; MAX_RANK],
-    offsets: [isize; N],
+    offsets: [isize; OPERANDS],
     left: usize,
 }
 
-impl<const N: usize> Walk<N> {
-    /// A walk over `shape`, from each operand's offset in `start`.
-    pub(crate) fn new(shape: &Shape, steps: [&Steps; N], start: [usize; N]) -> Self {
+impl Walk {
+    /// A walk over `shape`, from the offset `start` in the first operand; operands that aren't there stay at 0.
+    pub(crate) fn new(shape: &Shape, steps: &[&Steps], start: usize) -> Self {
         let mut walk = Self {
             rank: 0,
             dims: [1; MAX_RANK],
-            steps: [[0; N]; MAX_RANK],
+            steps: [[0; OPERANDS]; MAX_RANK],
             outer: 0,
             at: [0; MAX_RANK],
-            offsets: start.map(|offset| offset as isize),
+            offsets: [start as isize, 0, 0],
             left: 0,
         };
         for axis in 0..shape.rank() {
-            walk.push(shape.dim(axis), steps.map(|steps| steps[axis]));
+            let mut outer = [0; OPERANDS];
+            outer.iter_mut().zip(steps).for_each(|(outer, steps)| *outer = steps[axis]);
+            walk.push(shape.dim(axis), outer);
         }
         walk.rank = walk.rank.max(1);
         walk.outer = walk.rank - 1;
@@ -44,19 +49,19 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Elements of a row, and each operand's step from one to the next.
-    pub(crate) fn row(&self) -> (usize, [isize; N]) {
+    pub(crate) fn row(&self) -> (usize, [isize; OPERANDS]) {
         (self.dims[self.rank - 1], self.steps[self.rank - 1])
     }
 
     /// Turns to planes, of the last two axes, when there are two: gives the rows of a plane and the steps between them.
-    pub(crate) fn planes(&mut self) -> Option<(usize, [isize; N])> {
+    pub(crate) fn planes(&mut self) -> Option<(usize, [isize; OPERANDS])> {
         let rows = self.rank.checked_sub(2)?;
         self.outer = rows;
         self.left /= self.dims[rows];
         Some((self.dims[rows], self.steps[rows]))
     }
 
-    fn push(&mut self, dim: usize, steps: [isize; N]) {
+    fn push(&mut self, dim: usize, steps: [isize; OPERANDS]) {
         if dim == 1 {
             return;
         }
@@ -92,10 +97,10 @@ impl<const N: usize> Walk<N> {
     }
 }
 
-impl<const N: usize> Iterator for Walk<N> {
-    type Item = [usize; N];
+impl Iterator for Walk {
+    type Item = [usize; OPERANDS];
 
-    fn next(&mut self) -> Option<[usize; N]> {
+    fn next(&mut self) -> Option<[usize; OPERANDS]> {
         self.left = self.left.checked_sub(1)?;
         let offsets = self.offsets.map(|offset| offset as usize);
         self.advance();
@@ -169,6 +174,16 @@ pub(crate) fn resolve(index: i32, len: usize) -> Result<usize, RunError> {
     usize::try_from(at).ok().filter(|&at| at < len).ok_or(RunError::Index { index, len })
 }
 
+/// `len` elements from `start` on. One place for all such checks, because each that stands by itself is code and data of its own.
+pub(crate) fn part<T>(elements: &[T], start: usize, len: usize) -> &[T] {
+    &elements[start..][..len]
+}
+
+/// [`part`] to write.
+pub(crate) fn part_mut<T>(elements: &mut [T], start: usize, len: usize) -> &mut [T] {
+    &mut elements[start..][..len]
+}
+
 /// Bytes as elements.
 pub(crate) fn elements<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Result<&[T], RunError> {
     bytemuck::try_cast_slice(bytes).map_err(|_| RunError::Plan)
@@ -196,38 +211,38 @@ mod tests {
     #[test]
     fn joins_axes_without_a_jump() {
         let x = shape(&[2, 3, 4]);
-        let walk = Walk::new(&x, [&row_major(&x)], [0]);
-        assert_eq!(walk.row(), (24, [1]));
-        assert_eq!(walk.collect::<Vec<_>>(), [[0]]);
+        let walk = Walk::new(&x, &[&row_major(&x)], 0);
+        assert_eq!(walk.row(), (24, [1, 0, 0]));
+        assert_eq!(walk.collect::<Vec<_>>(), [[0; 3]]);
     }
 
     #[test]
     fn visits_a_transpose_in_output_order() {
         // x is 2x3; its transpose has steps 1 and 3.
-        let walk = Walk::new(&shape(&[3, 2]), [&[1, 3, 0, 0, 0, 0, 0, 0]], [0]);
-        assert_eq!(walk.row(), (2, [3]));
-        assert_eq!(walk.collect::<Vec<_>>(), [[0], [1], [2]]);
+        let walk = Walk::new(&shape(&[3, 2]), &[&[1, 3, 0, 0, 0, 0, 0, 0]], 0);
+        assert_eq!(walk.row(), (2, [3, 0, 0]));
+        assert_eq!(walk.collect::<Vec<_>>(), [[0, 0, 0], [1, 0, 0], [2, 0, 0]]);
     }
 
     #[test]
     fn broadcast_operands_stand_still() {
         let y = shape(&[2, 3]);
         let steps = [broadcast_steps(&shape(&[3]), &y), broadcast_steps(&shape(&[2, 1]), &y)];
-        let walk = Walk::new(&y, [&steps[0], &steps[1]], [0; 2]);
-        assert_eq!(walk.row(), (3, [1, 0]));
-        assert_eq!(walk.collect::<Vec<_>>(), [[0, 0], [0, 1]]);
+        let walk = Walk::new(&y, &[&steps[0], &steps[1]], 0);
+        assert_eq!(walk.row(), (3, [1, 0, 0]));
+        assert_eq!(walk.collect::<Vec<_>>(), [[0, 0, 0], [0, 1, 0]]);
     }
 
     #[test]
     fn steps_may_be_negative() {
-        let walk = Walk::new(&shape(&[2, 2]), [&[-3, 1, 0, 0, 0, 0, 0, 0]], [3]);
-        assert_eq!(walk.collect::<Vec<_>>(), [[3], [0]]);
+        let walk = Walk::new(&shape(&[2, 2]), &[&[-3, 1, 0, 0, 0, 0, 0, 0]], 3);
+        assert_eq!(walk.collect::<Vec<_>>(), [[3, 0, 0], [0, 0, 0]]);
     }
 
     #[test]
     fn empty_shapes_have_no_rows_and_scalars_one() {
-        assert_eq!(Walk::new(&shape(&[2, 0]), [&[0; MAX_RANK]], [0]).count(), 0);
-        assert_eq!(Walk::new(&shape(&[]), [&[0; MAX_RANK]], [0]).count(), 1);
+        assert_eq!(Walk::new(&shape(&[2, 0]), &[&[0; MAX_RANK]], 0).count(), 0);
+        assert_eq!(Walk::new(&shape(&[]), &[&[0; MAX_RANK]], 0).count(), 1);
     }
 
     #[test]

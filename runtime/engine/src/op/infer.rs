@@ -34,20 +34,59 @@ impl Op {
     /// # Errors
     /// When the operands' number, types or shapes don't fit the operator, or this build leaves it out.
     pub fn infer(&self, operands: &[Info]) -> Result<Outputs, InferError> {
-        (self.code()?.infer)(self, operands)
+        (self.code()?.infer)(self, operands).map_err(|misfit| misfit.named(self.name(), operands))
     }
 }
 
+/// What is wrong with the operands, in few bytes: rules hand it on often. [`Op::infer`] adds the names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Misfit {
+    /// Their number.
+    Arity,
+    /// The element type of one.
+    Type(usize),
+    /// The shape of one.
+    Shape(usize),
+    /// A parameter, and what is wrong with it.
+    Parameter(&'static str),
+}
+
+impl Misfit {
+    /// The error that names the operator.
+    pub(crate) fn named(self, op: &'static str, operands: &[Info]) -> InferError {
+        let operands = Operands(operands);
+        match self {
+            Self::Arity => InferError::Arity { op, found: operands.len() },
+            Self::Type(operand) => InferError::Type { op, operand, found: operands.dtype(operand) },
+            Self::Shape(operand) => InferError::Shape { op, operand, found: *operands.shape(operand) },
+            Self::Parameter(what) => InferError::Parameter { op, what },
+        }
+    }
+}
+
+/// The error of a parameter that is out of its range.
+pub(crate) const fn parameter<T>(what: &'static str) -> Result<T, Misfit> {
+    Err(Misfit::Parameter(what))
+}
+
+/// The error of an operator of another family.
+pub(crate) const fn stranger<T>() -> Result<T, Misfit> {
+    parameter("belongs to another family of operators")
+}
+
+/// The error of a result that has more elements than a tensor may have.
+pub(crate) const TOO_LARGE: Misfit = Misfit::Parameter("the result is too large");
+
 /// Rules of the operators that every build has.
-pub(crate) fn base(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
+pub(crate) fn base(op: &Op, operands: &[Info]) -> Result<Outputs, Misfit> {
     match op {
-        Op::Reshape { dims } => movement::reshape(Operands::new(op, operands, 1..=1)?, dims),
-        _ => int8::conversions(op, operands),
+        Op::Reshape { dims } => movement::reshape(Operands::new(operands, 1..=1)?, dims).map(one),
+        _ => int8::conversions(op, operands).map(one),
     }
 }
 
 /// The shape that two operands have after NumPy broadcasting; `None` when they don't fit each other.
-pub(crate) fn broadcast(a: Shape, b: Shape) -> Option<Shape> {
+pub(crate) fn broadcast(a: &Shape, b: &Shape) -> Option<Shape> {
     let rank = a.rank().max(b.rank());
     let mut dims = [1_usize; MAX_RANK];
     for (back, slot) in dims[..rank].iter_mut().rev().enumerate() {
@@ -62,7 +101,7 @@ pub(crate) fn broadcast(a: Shape, b: Shape) -> Option<Shape> {
 }
 
 /// The dimension `back` places before the last; 1 where the rank doesn't reach.
-fn dim_from_end(shape: Shape, back: usize) -> usize {
+fn dim_from_end(shape: &Shape, back: usize) -> usize {
     shape.dims().iter().rev().nth(back).map_or(1, |&d| d as usize)
 }
 
@@ -101,88 +140,92 @@ impl Window {
     }
 }
 
-/// An operator's operands, with errors that name them.
+/// An operator's operands.
 #[derive(Clone, Copy)]
-pub(crate) struct Operands<'a> {
-    op: &'static str,
-    infos: &'a [Info],
-}
+pub(crate) struct Operands<'a>(&'a [Info]);
 
 impl<'a> Operands<'a> {
-    /// Takes the operands of `op` when their number lies in `arity`.
-    pub(crate) fn new(op: &Op, infos: &'a [Info], arity: RangeInclusive<usize>) -> Result<Self, InferError> {
-        if arity.contains(&infos.len()) {
-            Ok(Self { op: op.name(), infos })
-        } else {
-            Err(InferError::Arity { op: op.name(), found: infos.len() })
-        }
+    /// Takes the operands when their number lies in `arity`.
+    pub(crate) fn new(infos: &'a [Info], arity: RangeInclusive<usize>) -> Result<Self, Misfit> {
+        if arity.contains(&infos.len()) { Ok(Self(infos)) } else { Err(Misfit::Arity) }
     }
 
     /// Number of operands.
     pub(crate) fn len(&self) -> usize {
-        self.infos.len()
+        self.0.len()
     }
 
     /// The shape of an operand; a scalar's where there is none.
-    pub(crate) fn shape(&self, operand: usize) -> Shape {
-        self.infos.get(operand).map_or(Shape::default(), |info| info.shape)
+    pub(crate) fn shape(&self, operand: usize) -> &'a Shape {
+        self.0.get(operand).map_or(&Shape::SCALAR, |info| &info.shape)
     }
 
     /// The element type of an operand; f32 where there is none.
     pub(crate) fn dtype(&self, operand: usize) -> DType {
-        self.infos.get(operand).map_or(DType::F32, |info| info.dtype)
+        self.0.get(operand).map_or(DType::F32, |info| info.dtype)
     }
 
     /// An operand's shape when its element type is one of `dtypes`.
-    pub(crate) fn typed(&self, operand: usize, dtypes: &[DType]) -> Result<Shape, InferError> {
-        let info = self.infos.get(operand).ok_or(InferError::Arity { op: self.op, found: self.infos.len() })?;
-        if dtypes.contains(&info.dtype) {
-            Ok(info.shape)
-        } else {
-            Err(InferError::Type { op: self.op, operand, found: info.dtype })
-        }
+    pub(crate) fn typed(&self, operand: usize, dtypes: &[DType]) -> Result<&'a Shape, Misfit> {
+        let info = self.0.get(operand).ok_or(Misfit::Arity)?;
+        if dtypes.contains(&info.dtype) { Ok(&info.shape) } else { Err(Misfit::Type(operand)) }
     }
 
     /// An operand's shape when its element type is one of `dtypes` and its rank is `rank`.
-    pub(crate) fn ranked(&self, operand: usize, dtypes: &[DType], rank: usize) -> Result<Shape, InferError> {
+    pub(crate) fn ranked(&self, operand: usize, dtypes: &[DType], rank: usize) -> Result<&'a Shape, Misfit> {
         let shape = self.typed(operand, dtypes)?;
-        if shape.rank() == rank { Ok(shape) } else { Err(self.misfit(operand)) }
+        if shape.rank() == rank { Ok(shape) } else { Err(Misfit::Shape(operand)) }
     }
 
-    /// Checks that an operand has exactly this type and these dimensions.
-    pub(crate) fn exact(&self, operand: usize, dtype: DType, dims: &[usize]) -> Result<(), InferError> {
-        let shape = self.typed(operand, &[dtype])?;
-        if Shape::new(dims) == Some(shape) { Ok(()) } else { Err(self.misfit(operand)) }
+    /// Checks that an operand has one of these types and exactly these dimensions.
+    pub(crate) fn exact(&self, operand: usize, dtypes: &[DType], dims: &[usize]) -> Result<(), Misfit> {
+        let shape = self.ranked(operand, dtypes, dims.len())?;
+        let same = shape.dims().iter().zip(dims).all(|(&found, &expected)| found as usize == expected);
+        if same { Ok(()) } else { Err(Misfit::Shape(operand)) }
     }
 
-    /// The error of an operand whose shape doesn't fit.
-    pub(crate) fn misfit(&self, operand: usize) -> InferError {
-        InferError::Shape { op: self.op, operand, found: self.shape(operand) }
-    }
-
-    /// The error of a parameter that is out of its range.
-    pub(crate) fn parameter(&self, what: &'static str) -> InferError {
-        InferError::Parameter { op: self.op, what }
-    }
-
-    /// The error of an operator of another family.
-    pub(crate) fn stranger(&self) -> InferError {
-        self.parameter("belongs to another family of operators")
-    }
-
-    /// A shape made of computed dimensions.
-    pub(crate) fn sized(&self, dims: &[usize]) -> Result<Shape, InferError> {
-        Shape::new(dims).ok_or(self.parameter("the result is too large"))
+    /// A result of the first operand's type.
+    pub(crate) fn alike(&self, shape: Shape) -> Info {
+        Info { dtype: self.dtype(0), shape }
     }
 
     /// An axis below the rank of an operand.
-    pub(crate) fn axis(&self, operand: usize, axis: u32) -> Result<usize, InferError> {
+    pub(crate) fn axis(&self, operand: usize, axis: u32) -> Result<usize, Misfit> {
         let axis = axis as usize;
-        if axis < self.shape(operand).rank() { Ok(axis) } else { Err(self.parameter("no such axis")) }
+        if axis < self.shape(operand).rank() { Ok(axis) } else { parameter("no such axis") }
+    }
+}
+
+/// A shape made of computed dimensions.
+pub(crate) fn sized(dims: &[usize]) -> Result<Shape, Misfit> {
+    Shape::new(dims).ok_or(TOO_LARGE)
+}
+
+/// Dimensions of a result, from the first to the last.
+#[derive(Default)]
+pub(crate) struct Dims {
+    rank: usize,
+    dims: [usize; MAX_RANK],
+}
+
+impl Dims {
+    pub(crate) fn push(&mut self, dim: usize) {
+        if let Some(slot) = self.dims.get_mut(self.rank) {
+            *slot = dim;
+        }
+        self.rank += 1;
+    }
+
+    pub(crate) fn extend(&mut self, dims: &[u32]) {
+        dims.iter().for_each(|&dim| self.push(dim as usize));
+    }
+
+    pub(crate) fn shape(&self) -> Result<Shape, Misfit> {
+        sized(self.dims.get(..self.rank).ok_or(Misfit::Parameter("the result has too many axes"))?)
     }
 }
 
 /// The outputs of an operator with one result.
-pub(crate) fn one(dtype: DType, shape: Shape) -> Result<Outputs, InferError> {
-    Ok([Some(Info { dtype, shape }), None, None])
+pub(crate) fn one(info: Info) -> Outputs {
+    [Some(info), None, None]
 }

@@ -1,7 +1,8 @@
 //! Pools of NHWC tensors.
 
 use super::conv::Geometry;
-use super::{math, multiversion};
+use super::math;
+use super::reduce::{Fold, fold_into};
 use crate::Isa;
 
 /// What a pool makes of its window.
@@ -30,9 +31,9 @@ pub enum Pool {
 /// When a slice is shorter than the geometry demands.
 pub fn pool(isa: Isa, kind: Pool, geometry: &Geometry, x: &[f32], y: &mut [f32]) {
     match kind {
-        Pool::Max => folded(isa, geometry, x, y, f32::NEG_INFINITY, math::max),
+        Pool::Max => folded(geometry, x, y, f32::NEG_INFINITY, &|y, x| fold_into(isa, y, x, Fold::Max)),
         Pool::Avg | Pool::AvgPadded { .. } => {
-            folded(isa, geometry, x, y, 0.0, |sum, v| sum + v);
+            folded(geometry, x, y, 0.0, &|y, x| fold_into(isa, y, x, Fold::Sum));
             divide(geometry, kind, y);
         }
         Pool::Lp { p } => norms(p, geometry, x, y),
@@ -47,19 +48,13 @@ fn norms(p: f32, geometry: &Geometry, x: &[f32], y: &mut [f32]) {
         2.0 => (|v, _| v * v, |sum, _| math::sqrt(sum)),
         _ => (math::pow, |sum, p| math::pow(sum, 1.0 / p)),
     };
-    folded_body(geometry, x, y, 0.0, |sum, v: f32| sum + power(v.abs(), p));
+    folded(geometry, x, y, 0.0, &|y, x| y.iter_mut().zip(x).for_each(|(y, v)| *y += power(v.abs(), p)));
     y.iter_mut().for_each(|y| *y = root(*y, p));
 }
 
-multiversion! {
-    /// `y = f(.. f(f(first, tap), tap) ..)` over the taps inside the tensor, in order.
-    fn folded<F: Fn(f32, f32) -> f32>(geometry: &Geometry, x: &[f32], y: &mut [f32], first: f32, f: F) {
-        any: folded_body, avx2: folded_body,
-    }
-}
-
-#[inline(always)]
-fn folded_body<F: Fn(f32, f32) -> f32>(geometry: &Geometry, x: &[f32], y: &mut [f32], first: f32, f: F) {
+/// Each window begins with `first` in all channels, and takes in those of the taps inside the tensor by `fold`, in order.
+#[inline(never)]
+fn folded(geometry: &Geometry, x: &[f32], y: &mut [f32], first: f32, fold: &dyn Fn(&mut [f32], &[f32])) {
     let channels = geometry.input[3];
     for (window, y) in y.chunks_exact_mut(channels.max(1)).enumerate() {
         let [image, row, column] = geometry.place(window);
@@ -68,8 +63,7 @@ fn folded_body<F: Fn(f32, f32) -> f32>(geometry: &Geometry, x: &[f32], y: &mut [
             let Some(line) = geometry.tap(0, row, ky) else { continue };
             for kx in 0..geometry.kernel[1] {
                 let Some(at) = geometry.tap(1, column, kx) else { continue };
-                let x = &x[geometry.pixel(image, line, at)..][..channels];
-                y.iter_mut().zip(x).for_each(|(y, &v)| *y = f(*y, v));
+                fold(y, &x[geometry.pixel(image, line, at)..][..channels]);
             }
         }
     }

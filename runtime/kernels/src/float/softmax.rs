@@ -15,12 +15,12 @@ multiversion! {
 fn rows_body(x: &[f32], y: &mut [f32], n: usize, log: bool) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
         let top = in_lanes(x, f32::NEG_INFINITY, larger, larger);
+        y.iter_mut().zip(x).for_each(|(y, &v)| *y = math::exp(v - top));
+        let total = sum(y, |v| v);
         if log {
-            let shift = math::ln(sum(x, |v| math::exp(v - top)));
+            let shift = math::ln(total);
             y.iter_mut().zip(x).for_each(|(y, &v)| *y = v - top - shift);
         } else {
-            y.iter_mut().zip(x).for_each(|(y, &v)| *y = math::exp(v - top));
-            let total = sum(y, |v| v);
             y.iter_mut().for_each(|y| *y /= total);
         }
     }

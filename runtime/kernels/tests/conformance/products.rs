@@ -115,6 +115,15 @@ fn gemm_equals_the_reference_for_each_number_of_channels_and_depth() {
 }
 
 #[test]
+fn gemm_equals_the_reference_for_deep_products_of_few_channels_in_the_last_panel() {
+    for n in (1..=64).step_by(3) {
+        for k in [60, 64, 68, 72, 75] {
+            check_gemm((n * k) as u64, 8 + n % 10, n, k);
+        }
+    }
+}
+
+#[test]
 fn a_kernel_of_any_tile_is_right_for_other_shapes() {
     let (m, n, k) = (23, 50, 30);
     let rng = &mut Rng::new(9);

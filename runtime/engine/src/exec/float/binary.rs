@@ -1,11 +1,14 @@
 //! Element-wise functions of two values, with broadcasting.
 
+use core::cmp::Ordering;
+
 use bytemuck::Pod;
 use dunlin_kernels::Isa;
 use dunlin_kernels::float::{elementwise, math};
 
 use crate::error::RunError;
-use crate::exec::walk::{Walk, broadcast_steps, elements, elements_mut, row_major};
+use crate::exec::pairs::Rows;
+use crate::exec::walk::{elements, elements_mut};
 use crate::exec::{View, ViewMut};
 use crate::op::BinaryKind;
 use crate::tensor::DType;
@@ -36,36 +39,37 @@ impl Call<'_, '_> {
             B::Sub => self.zip(|a: f32, b| a - b),
             B::Mul => self.zip(|a: f32, b| a * b),
             B::Div => self.zip(|a: f32, b| a / b),
-            B::Pow => self.zip(math::pow),
             B::Min => self.zip(math::min),
             B::Max => self.zip(math::max),
-            B::Mod => self.zip(|a: f32, b| floored(a, b)),
-            B::Fmod => self.zip(|a: f32, b| a % b),
             B::PRelu => self.zip(|a: f32, b| if a < 0.0 { a * b } else { a }),
+            B::Pow => self.each(math::pow),
+            B::Mod => self.each(floored),
+            B::Fmod => self.each(|a: f32, b| a % b),
             _ => self.compare::<f32>(kind),
         }
     }
 
     fn integers(self, kind: BinaryKind) -> Result<(), RunError> {
         use BinaryKind as B;
-        match kind {
-            B::Add => self.zip(i32::wrapping_add),
-            B::Sub => self.zip(i32::wrapping_sub),
-            B::Mul => self.zip(i32::wrapping_mul),
-            B::Div => self.zip(|a: i32, b| if b == 0 { 0 } else { a.wrapping_div(b) }),
-            B::Pow => self.zip(power),
-            B::Min => self.zip(|a: i32, b| a.min(b)),
-            B::Max => self.zip(|a: i32, b| a.max(b)),
-            B::Mod => self.zip(floored_integer),
-            B::Fmod => self.zip(|a: i32, b| if b == 0 { 0 } else { a.wrapping_rem(b) }),
-            B::PRelu => self.zip(|a: i32, b| if a < 0 { a.wrapping_mul(b) } else { a }),
-            B::BitAnd => self.zip(|a: i32, b| a & b),
-            B::BitOr => self.zip(|a: i32, b| a | b),
-            B::BitXor => self.zip(|a: i32, b| a ^ b),
-            B::Shl => self.zip(|a: u32, b: u32| a.checked_shl(b).unwrap_or(0)),
-            B::Shr => self.zip(|a: u32, b: u32| a.checked_shr(b).unwrap_or(0)),
-            _ => self.compare::<i32>(kind),
-        }
+        let f: fn(i32, i32) -> i32 = match kind {
+            B::Add => i32::wrapping_add,
+            B::Sub => i32::wrapping_sub,
+            B::Mul => i32::wrapping_mul,
+            B::Div => |a: i32, b| if b == 0 { 0 } else { a.wrapping_div(b) },
+            B::Pow => power,
+            B::Min => i32::min,
+            B::Max => i32::max,
+            B::Mod => floored_integer,
+            B::Fmod => |a: i32, b| if b == 0 { 0 } else { a.wrapping_rem(b) },
+            B::PRelu => |a: i32, b| if a < 0 { a.wrapping_mul(b) } else { a },
+            B::BitAnd => |a, b| a & b,
+            B::BitOr => |a, b| a | b,
+            B::BitXor => |a, b| a ^ b,
+            B::Shl => |a, b| a.checked_shl(b as u32).unwrap_or(0),
+            B::Shr => |a, b| (a as u32).checked_shr(b as u32).unwrap_or(0) as i32,
+            _ => return self.compare::<i32>(kind),
+        };
+        self.each(f)
     }
 
     fn signed_bytes(self, kind: BinaryKind) -> Result<(), RunError> {
@@ -78,68 +82,43 @@ impl Call<'_, '_> {
 
     fn bytes(self, kind: BinaryKind) -> Result<(), RunError> {
         use BinaryKind as B;
-        match kind {
-            B::And | B::BitAnd => self.zip(|a: u8, b| a & b),
-            B::Or | B::BitOr => self.zip(|a: u8, b| a | b),
-            B::Xor | B::BitXor => self.zip(|a: u8, b| a ^ b),
-            B::Shl => self.zip(|a: u8, b: u8| a.checked_shl(b.into()).unwrap_or(0)),
-            B::Shr => self.zip(|a: u8, b: u8| a.checked_shr(b.into()).unwrap_or(0)),
-            _ => self.compare::<u8>(kind),
-        }
+        let f: fn(u8, u8) -> u8 = match kind {
+            B::And | B::BitAnd => |a: u8, b| a & b,
+            B::Or | B::BitOr => |a, b| a | b,
+            B::Xor | B::BitXor => |a, b| a ^ b,
+            B::Shl => |a, b| a.checked_shl(b.into()).unwrap_or(0),
+            B::Shr => |a, b| a.checked_shr(b.into()).unwrap_or(0),
+            _ => return self.compare::<u8>(kind),
+        };
+        self.each(f)
     }
 
     fn compare<T: Pod + PartialOrd>(self, kind: BinaryKind) -> Result<(), RunError> {
         use BinaryKind as B;
-        match kind {
-            B::Equal => self.zip(|a: T, b| u8::from(a == b)),
-            B::Less => self.zip(|a: T, b| u8::from(a < b)),
-            B::LessOrEqual => self.zip(|a: T, b| u8::from(a <= b)),
-            B::Greater => self.zip(|a: T, b| u8::from(a > b)),
-            B::GreaterOrEqual => self.zip(|a: T, b| u8::from(a >= b)),
-            _ => Err(RunError::Plan),
-        }
+        let holds = match kind {
+            B::Equal => Ordering::is_eq,
+            B::Less => Ordering::is_lt,
+            B::LessOrEqual => Ordering::is_le,
+            B::Greater => Ordering::is_gt,
+            B::GreaterOrEqual => Ordering::is_ge,
+            _ => return Err(RunError::Plan),
+        };
+        self.zip(|a: T, b: T| u8::from(a.partial_cmp(&b).is_some_and(holds)))
     }
 
-    /// `y = f(a, b)` for each element.
+    /// `y = f(a, b)` for each element, by one loop for all functions of a type: those that no model's time is in.
+    fn each<T: Pod>(self, f: fn(T, T) -> T) -> Result<(), RunError> {
+        self.zip(f)
+    }
+
+    /// `y = f(a, b)` for each element, by a loop of its own.
     fn zip<T: Pod, R: Pod>(self, f: impl Fn(T, T) -> R) -> Result<(), RunError> {
-        let isa = self.isa;
-        self.rows(&|a: &[T], b: &[T], y: &mut [R]| elementwise::zip(isa, a, b, y, &f))
-    }
-
-    /// Gives `f` equally long runs of elements.
-    fn rows<T: Pod, R: Pod>(self, f: RowFn<'_, T, R>) -> Result<(), RunError> {
-        let Self { a, b, y, .. } = self;
-        let steps = [broadcast_steps(&a.shape, &y.shape), broadcast_steps(&b.shape, &y.shape), row_major(&y.shape)];
-        let walk = Walk::new(&y.shape, steps.each_ref(), [0; 3]);
-        let (len, [step_a, step_b, _]) = walk.row();
-        let (a, b, y) = (elements::<T>(a.bytes)?, elements::<T>(b.bytes)?, elements_mut::<R>(y.bytes)?);
-        for [at_a, at_b, at_y] in walk {
-            let y = &mut y[at_y..][..len];
-            match (step_a, step_b) {
-                (0, 0) => repeat(f, [&a[at_a..][..1], &b[at_b..][..1]], [true, true], y),
-                (0, _) => repeat(f, [&a[at_a..][..1], &b[at_b..][..len]], [true, false], y),
-                (_, 0) => repeat(f, [&a[at_a..][..len], &b[at_b..][..1]], [false, true], y),
-                _ => f(&a[at_a..][..len], &b[at_b..][..len], y),
-            }
+        let Self { a, b, y, isa } = self;
+        let mut rows = Rows::new(&a, &b, y);
+        while let Some((a, b, y)) = rows.next() {
+            elementwise::zip(isa, elements::<T>(a)?, elements::<T>(b)?, elements_mut::<R>(y)?, &f);
         }
         Ok(())
-    }
-}
-
-/// A function of two equally long runs of elements.
-type RowFn<'f, T, R> = &'f dyn Fn(&[T], &[T], &mut [R]);
-
-/// Elements that a repeated value is copied to.
-const REPEATS: usize = 64;
-
-/// Calls `f` where one operand or both are one element for a whole row.
-fn repeat<T: Pod, R: Pod>(f: RowFn<'_, T, R>, row: [&[T]; 2], single: [bool; 2], y: &mut [R]) {
-    let copies = row.map(|row| [row[0]; REPEATS]);
-    for (chunk, y) in y.chunks_mut(REPEATS).enumerate() {
-        let part = |side: usize| {
-            if single[side] { &copies[side][..y.len()] } else { &row[side][chunk * REPEATS..][..y.len()] }
-        };
-        f(part(0), part(1), y);
     }
 }
 

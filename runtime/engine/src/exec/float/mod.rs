@@ -20,7 +20,8 @@ use dunlin_kernels::float::norm::{Affine, layer_norm, local_response};
 use dunlin_kernels::float::pool::{Pool, pool};
 use dunlin_kernels::float::softmax;
 
-use super::walk::{Walk, around, broadcast_steps, elements, resolve, scratch_of};
+use super::pairs::batches;
+use super::walk::{Walk, around, broadcast_steps, elements, part, resolve, scratch_of};
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::infer::Info;
@@ -267,20 +268,12 @@ fn multiply(
         return Ok(());
     }
     let batch = out.leading(batch_rank);
-    let steps =
-        [broadcast_steps(&a.shape.leading(a_batch), &batch), broadcast_steps(&b.shape.leading(b_batch), &batch)];
-    let walk = Walk::new(&batch, steps.each_ref(), [0; 2]);
-    let (len, [step_a, step_b]) = walk.row();
-    let mut results = y_all.chunks_exact_mut((m * n).max(1));
-    for [from_a, from_b] in walk {
-        for (i, y) in (0..len).zip(&mut results) {
-            let (a, b) = (from_a + i * step_a as usize, from_b + i * step_b as usize);
-            product.b = match b_all {
-                Matrix::F32(all) => Matrix::F32(&all[b * n * k..][..n * k]),
-                Matrix::F16(all) => Matrix::F16(&all[b * n * k..][..n * k]),
-            };
-            gemm::gemm(isa, &product, &a_all[a * m * k..][..m * k], y, scratch);
-        }
+    for ([a, b], y) in batches(&batch, [&a.shape, &b.shape]).zip(y_all.chunks_exact_mut((m * n).max(1))) {
+        product.b = match b_all {
+            Matrix::F32(all) => Matrix::F32(part(all, b * n * k, n * k)),
+            Matrix::F16(all) => Matrix::F16(part(all, b * n * k, n * k)),
+        };
+        gemm::gemm(isa, &product, part(a_all, a * m * k, m * k), y, scratch);
     }
     Ok(())
 }
@@ -329,7 +322,7 @@ fn chosen<T: bytemuck::Pod>(
     y: &mut ViewMut<'_>,
 ) -> Result<(), RunError> {
     let [c, a, b] = [condition, operands[0], operands[1]].map(|view| broadcast_steps(&view.shape, &y.shape));
-    let walk = Walk::new(&y.shape, [&c, &a, &b], [0; 3]);
+    let walk = Walk::new(&y.shape, &[&c, &a, &b], 0);
     let (len, steps) = walk.row();
     let [a, b] = [elements::<T>(operands[0].bytes)?, elements::<T>(operands[1].bytes)?];
     let mut rows = super::walk::elements_mut::<T>(y.bytes)?.chunks_exact_mut(len.max(1));

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 use crate::error::RunError;
-use crate::exec::walk::{around, scratch_of};
+use crate::exec::walk::{around, part, part_mut, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::tensor::DType;
 
@@ -19,28 +19,13 @@ pub(super) struct Order {
 impl Order {
     /// Index of the first element; of equals the first or the last.
     pub(super) fn arg(self, last: bool, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-        match x.dtype {
-            DType::F32 => self.args(last, x.f32s()?, x, y, |a, b| floats(*a, *b)),
-            DType::I32 => self.args(last, x.i32s()?, x, y, Ord::cmp),
-            DType::I8 => self.args(last, x.i8s()?, x, y, Ord::cmp),
-            _ => self.args(last, x.bytes, x, y, Ord::cmp),
-        }
-    }
-
-    fn args<T>(
-        self,
-        last: bool,
-        elements: &[T],
-        x: &View<'_>,
-        y: &mut ViewMut<'_>,
-        compare: impl Fn(&T, &T) -> Ordering,
-    ) -> Result<(), RunError> {
+        let elements = Elements::of(x)?;
         let [_, len, inner] = around(&x.shape, self.axis)?;
         for (i, slot) in y.i32s()?.iter_mut().enumerate() {
             let base = i / inner * len * inner + i % inner;
             let mut best = 0;
             for candidate in 1..len {
-                let order = compare(&elements[base + candidate * inner], &elements[base + best * inner]);
+                let order = elements.compare(base + candidate * inner, base + best * inner);
                 let order = if self.largest { order } else { order.reverse() };
                 if order == Ordering::Greater || (last && order == Ordering::Equal) {
                     best = candidate;
@@ -58,21 +43,7 @@ impl Order {
         [values, indices]: [&mut ViewMut<'_>; 2],
         scratch: &mut [u8],
     ) -> Result<(), RunError> {
-        match x.dtype {
-            DType::F32 => self.tops(x, [values, indices], scratch, &by(x.f32s()?, |a, b| floats(*a, *b))),
-            DType::I32 => self.tops(x, [values, indices], scratch, &by(x.i32s()?, Ord::cmp)),
-            DType::I8 => self.tops(x, [values, indices], scratch, &by(x.i8s()?, Ord::cmp)),
-            _ => self.tops(x, [values, indices], scratch, &by(x.bytes, Ord::cmp)),
-        }
-    }
-
-    fn tops(
-        self,
-        x: &View<'_>,
-        [values, indices]: [&mut ViewMut<'_>; 2],
-        scratch: &mut [u8],
-        compare: &dyn Fn(usize, usize) -> Ordering,
-    ) -> Result<(), RunError> {
+        let elements = Elements::of(x)?;
         let [outer, len, inner] = around(&x.shape, self.axis)?;
         let [_, k, _] = around(&values.shape, self.axis)?;
         let (indices, size) = (indices.i32s()?, x.dtype.size());
@@ -81,13 +52,13 @@ impl Order {
             let at = |index: u32| (o * len + index as usize) * inner + i;
             order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
             let before = |a: u32, b: u32| {
-                let order = compare(at(a), at(b));
+                let order = elements.compare(at(a), at(b));
                 (if self.largest { order.reverse() } else { order }).then(a.cmp(&b)).is_lt()
             };
             bring_forward(order, k, &before);
             for (rank, &index) in order[..k].iter().enumerate() {
                 let to = (o * k + rank) * inner + i;
-                values.bytes[to * size..][..size].copy_from_slice(&x.bytes[at(index) * size..][..size]);
+                part_mut(values.bytes, to * size, size).copy_from_slice(part(x.bytes, at(index) * size, size));
                 indices[to] = index as i32;
             }
         }
@@ -95,9 +66,33 @@ impl Order {
     }
 }
 
-/// Compares the elements at two places.
-fn by<T>(elements: &[T], compare: impl Fn(&T, &T) -> Ordering) -> impl Fn(usize, usize) -> Ordering {
-    move |a, b| compare(&elements[a], &elements[b])
+/// Elements of a type that has an order.
+enum Elements<'a> {
+    F32(&'a [f32]),
+    I32(&'a [i32]),
+    I8(&'a [i8]),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Elements<'a> {
+    fn of(x: &View<'a>) -> Result<Self, RunError> {
+        Ok(match x.dtype {
+            DType::F32 => Self::F32(x.f32s()?),
+            DType::I32 => Self::I32(x.i32s()?),
+            DType::I8 => Self::I8(x.i8s()?),
+            _ => Self::Bytes(x.bytes),
+        })
+    }
+
+    /// Compares the elements at two places.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        match self {
+            Self::F32(x) => floats(x[a], x[b]),
+            Self::I32(x) => x[a].cmp(&x[b]),
+            Self::I8(x) => x[a].cmp(&x[b]),
+            Self::Bytes(x) => x[a].cmp(&x[b]),
+        }
+    }
 }
 
 /// Brings the first `k` to the front, in order.

@@ -11,7 +11,7 @@ use dunlin_kernels::float::reduce::dots;
 
 use super::unary;
 use crate::error::RunError;
-use crate::exec::walk::scratch_of;
+use crate::exec::walk::{part, part_mut, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::op::infer::float::{directions, gates};
 use crate::op::{Activation, CellKind, Direction, Op};
@@ -42,7 +42,7 @@ pub(super) fn run(
         let mut layer = Layer {
             op,
             weights,
-            activations: &activations[3 * dir..][..3],
+            activations: part(&activations, 3 * dir, 3),
             state: State::of(cell, hidden, scratch),
             isa,
         };
@@ -52,12 +52,12 @@ pub(super) fn run(
         let backward = direction == Direction::Reverse || dir == 1;
         for step in 0..steps {
             let t = if backward { steps - 1 - step } else { step };
-            layer.step(&operands.x[(t * batch + b) * input..][..input]);
-            y[((t * dirs + dir) * batch + b) * hidden..][..hidden].copy_from_slice(layer.state.h);
+            layer.step(part(operands.x, (t * batch + b) * input, input));
+            part_mut(y, ((t * dirs + dir) * batch + b) * hidden, hidden).copy_from_slice(layer.state.h);
         }
         let ends = [&*layer.state.h, &*layer.state.c];
         for (output, state) in states.iter_mut().zip(ends) {
-            output.f32s()?[row * hidden..][..hidden].copy_from_slice(state);
+            part_mut(output.f32s()?, row * hidden, hidden).copy_from_slice(state);
         }
     }
     Ok(())
@@ -88,15 +88,15 @@ impl<'a> Operands<'a> {
 
     /// The weights of one direction, with `rows` rows of gates.
     fn weights(&self, dir: usize, rows: usize, [input, hidden]: [usize; 2]) -> Weights<'a> {
-        let bias = if self.bias.is_empty() { self.bias } else { &self.bias[dir * 2 * rows..][..2 * rows] };
+        let bias = if self.bias.is_empty() { self.bias } else { part(self.bias, dir * 2 * rows, 2 * rows) };
         let (input_bias, state_bias) = bias.split_at(bias.len() / 2);
         let peepholes = self.peepholes;
         Weights {
-            w: &self.w[dir * rows * input..][..rows * input],
-            r: &self.r[dir * rows * hidden..][..rows * hidden],
+            w: part(self.w, dir * rows * input, rows * input),
+            r: part(self.r, dir * rows * hidden, rows * hidden),
             input_bias,
             state_bias,
-            peepholes: if peepholes.is_empty() { peepholes } else { &peepholes[dir * 3 * hidden..][..3 * hidden] },
+            peepholes: if peepholes.is_empty() { peepholes } else { part(peepholes, dir * 3 * hidden, 3 * hidden) },
         }
     }
 
@@ -232,7 +232,7 @@ impl Layer<'_, '_> {
     fn peep(&mut self, gate: usize, peephole: usize) {
         let hidden = self.state.h.len();
         if let Some(weights) = self.weights.peepholes.get(peephole * hidden..(peephole + 1) * hidden) {
-            let gate = &mut self.state.gates[gate * hidden..][..hidden];
+            let gate = part_mut(self.state.gates, gate * hidden, hidden);
             gate.iter_mut().zip(weights).zip(&*self.state.c).for_each(|((gate, w), c)| *gate += w * c);
         }
     }

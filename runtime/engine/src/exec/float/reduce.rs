@@ -1,12 +1,11 @@
 //! Reductions, and running sums.
 
-use bytemuck::Pod;
 use dunlin_kernels::Isa;
 use dunlin_kernels::float::math;
 use dunlin_kernels::float::reduce::{Fold, fold, fold_into, sum_exp, sum_exp_into};
 
 use crate::error::RunError;
-use crate::exec::walk::{Steps, Walk, around, elements, elements_mut, row_major, scratch_of};
+use crate::exec::walk::{Steps, Walk, around, elements, elements_mut, part, part_mut, row_major, scratch_of};
 use crate::exec::{View, ViewMut};
 use crate::op::ReduceKind;
 use crate::op::infer::float::reduced;
@@ -45,9 +44,9 @@ impl Reduction<'_, '_> {
     }
 
     /// Over the operand's elements, with the place of the result that each belongs to.
-    fn walk(&self) -> Result<Walk<2>, RunError> {
+    fn walk(&self) -> Result<Walk, RunError> {
         let shape = self.x.shape;
-        let reduced = reduced(shape, &self.axes).ok_or(RunError::Plan)?;
+        let reduced = reduced(&shape, &self.axes).ok_or(RunError::Plan)?;
         let mut steps: Steps = [0; MAX_RANK];
         let mut step = 1;
         for axis in (0..shape.rank()).rev() {
@@ -56,7 +55,7 @@ impl Reduction<'_, '_> {
                 step *= shape.dim(axis) as isize;
             }
         }
-        Ok(Walk::new(&shape, [&row_major(&shape), &steps], [0; 2]))
+        Ok(Walk::new(&shape, &[&row_major(&shape), &steps], 0))
     }
 }
 
@@ -67,7 +66,7 @@ pub(super) fn scratch_len(kind: ReduceKind, results: usize) -> usize {
 
 fn floats(
     kind: ReduceKind,
-    walk: Walk<2>,
+    walk: Walk,
     count: usize,
     x: &[f32],
     y: &mut [f32],
@@ -101,33 +100,33 @@ fn floats(
     Ok(())
 }
 
-fn folds(walk: Walk<2>, how: Fold, x: &[f32], y: &mut [f32], isa: Isa) {
+fn folds(walk: Walk, how: Fold, x: &[f32], y: &mut [f32], isa: Isa) {
     y.fill(how.identity());
-    let (len, [_, step]) = walk.row();
-    for [from, to] in walk {
-        let row = &x[from..][..len];
+    let (len, [_, step, _]) = walk.row();
+    for [from, to, _] in walk {
+        let row = part(x, from, len);
         if step == 0 {
             y[to] = how.join(y[to], fold(isa, row, how));
         } else {
-            fold_into(isa, &mut y[to..][..len], row, how);
+            fold_into(isa, part_mut(y, to, len), row, how);
         }
     }
 }
 
-fn exponentials(walk: Walk<2>, x: &[f32], y: &mut [f32], top: &[f32], isa: Isa) {
+fn exponentials(walk: Walk, x: &[f32], y: &mut [f32], top: &[f32], isa: Isa) {
     y.fill(0.0);
-    let (len, [_, step]) = walk.row();
-    for [from, to] in walk {
-        let row = &x[from..][..len];
+    let (len, [_, step, _]) = walk.row();
+    for [from, to, _] in walk {
+        let row = part(x, from, len);
         if step == 0 {
             y[to] += sum_exp(isa, row, top[to]);
         } else {
-            sum_exp_into(isa, &mut y[to..][..len], row, &top[to..][..len]);
+            sum_exp_into(isa, part_mut(y, to, len), row, part(top, to, len));
         }
     }
 }
 
-fn integers(kind: ReduceKind, walk: Walk<2>, count: usize, x: &[i32], y: &mut [i32]) {
+fn integers(kind: ReduceKind, walk: Walk, count: usize, x: &[i32], y: &mut [i32]) {
     let (identity, step): (i32, fn(i32, i32) -> i32) = match kind {
         ReduceKind::Max => (i32::MIN, i32::max),
         ReduceKind::Min => (i32::MAX, i32::min),
@@ -142,15 +141,15 @@ fn integers(kind: ReduceKind, walk: Walk<2>, count: usize, x: &[i32], y: &mut [i
     }
 }
 
-fn each<T: Copy>(walk: Walk<2>, x: &[T], y: &mut [T], identity: T, step: impl Fn(T, T) -> T) {
+fn each<T: Copy>(walk: Walk, x: &[T], y: &mut [T], identity: T, step: impl Fn(T, T) -> T) {
     y.fill(identity);
-    let (len, [_, stride]) = walk.row();
-    for [from, to] in walk {
-        let row = &x[from..][..len];
+    let (len, [_, stride, _]) = walk.row();
+    for [from, to, _] in walk {
+        let row = part(x, from, len);
         if stride == 0 {
             y[to] = row.iter().fold(y[to], |acc, &v| step(acc, v));
         } else {
-            y[to..][..len].iter_mut().zip(row).for_each(|(y, &v)| *y = step(*y, v));
+            part_mut(y, to, len).iter_mut().zip(row).for_each(|(y, &v)| *y = step(*y, v));
         }
     }
 }
@@ -164,10 +163,12 @@ pub(super) fn cumulate(
     y: &mut ViewMut<'_>,
 ) -> Result<(), RunError> {
     let along = Along { around: around(&x.shape, axis)?, exclusive, reverse };
-    match x.dtype {
-        DType::F32 => along.sums(x, y, |a: f32, b| a + b),
-        _ => along.sums(x, y, i32::wrapping_add),
-    }
+    let add: fn(u32, u32) -> u32 = match x.dtype {
+        DType::F32 => |a, b| (f32::from_bits(a) + f32::from_bits(b)).to_bits(),
+        _ => u32::wrapping_add,
+    };
+    along.sums(elements(x.bytes)?, elements_mut(y.bytes)?, add);
+    Ok(())
 }
 
 struct Along {
@@ -177,16 +178,16 @@ struct Along {
 }
 
 impl Along {
-    fn sums<T: Pod>(&self, x: &View<'_>, y: &mut ViewMut<'_>, add: impl Fn(T, T) -> T) -> Result<(), RunError> {
-        let (x, y) = (elements::<T>(x.bytes)?, elements_mut::<T>(y.bytes)?);
+    /// Sums of words; those of no elements are 0, as a float and as an integer.
+    fn sums(&self, x: &[u32], y: &mut [u32], add: fn(u32, u32) -> u32) {
         let [outer, len, inner] = self.around;
         for base in (0..outer).map(|o| o * len * inner) {
             for step in 0..len {
                 let at = |step: usize| base + if self.reverse { len - 1 - step } else { step } * inner;
                 for i in 0..inner {
-                    let before = if step == 0 { T::zeroed() } else { y[at(step - 1) + i] };
+                    let before = if step == 0 { 0 } else { y[at(step - 1) + i] };
                     y[at(step) + i] = match (self.exclusive, step) {
-                        (true, 0) => T::zeroed(),
+                        (true, 0) => 0,
                         (true, _) => add(before, x[at(step - 1) + i]),
                         (false, 0) => x[at(0) + i],
                         (false, _) => add(before, x[at(step) + i]),
@@ -194,6 +195,5 @@ impl Along {
                 }
             }
         }
-        Ok(())
     }
 }

@@ -68,28 +68,21 @@ pub(super) fn apply(f: Activation, x: &mut [f32], isa: Isa) {
         U::Exp => map_in_place(isa, x, math::exp),
         U::Log => map_in_place(isa, x, math::ln),
         U::Erf => map_in_place(isa, x, math::erf),
-        U::Sign => map_in_place(isa, x, math::sign),
         U::Floor => map_in_place(isa, x, math::floor),
-        U::Ceil => map_in_place(isa, x, math::ceil),
         U::Round => map_in_place(isa, x, math::round),
         U::Tanh => map_in_place(isa, x, math::tanh),
         U::Sigmoid => map_in_place(isa, x, math::sigmoid),
         U::Clip => map_in_place(isa, x, |v| math::clamp(v, alpha, beta)),
         U::LeakyRelu => map_in_place(isa, x, |v| if v < 0.0 { alpha * v } else { v }),
         U::Elu => map_in_place(isa, x, |v| if v < 0.0 { alpha * math::exp_m1(v) } else { v }),
-        U::Selu => map_in_place(isa, x, |v| beta * if v < 0.0 { alpha * math::exp_m1(v) } else { v }),
-        U::Celu => map_in_place(isa, x, |v| if v < 0.0 { alpha * math::exp_m1(v / alpha) } else { v }),
         U::Softplus => map_in_place(isa, x, math::softplus),
-        U::Softsign => map_in_place(isa, x, |v| v / (1.0 + v.abs())),
         U::HardSigmoid => map_in_place(isa, x, |v| math::clamp(alpha * v + beta, 0.0, 1.0)),
         U::HardSwish => map_in_place(isa, x, |v| v * math::clamp(v / 6.0 + 0.5, 0.0, 1.0)),
         U::Mish => map_in_place(isa, x, math::mish),
         U::Swish => map_in_place(isa, x, |v| v * math::sigmoid(alpha * v)),
         U::Gelu => map_in_place(isa, x, math::gelu),
         U::GeluTanh => map_in_place(isa, x, math::gelu_tanh),
-        U::ThresholdedRelu => map_in_place(isa, x, |v| if v > alpha { v } else { 0.0 }),
-        U::Shrink => map_in_place(isa, x, |v| shrink(v, alpha, beta)),
-        _ => seldom(kind, x),
+        _ => x.iter_mut().for_each(|x| *x = seldom(f, *x)),
     }
 }
 
@@ -103,23 +96,41 @@ fn shrink(v: f32, lambda: f32, bias: f32) -> f32 {
     }
 }
 
-/// Functions that no common model has: one loop for all of them.
-fn seldom(kind: UnaryKind, x: &mut [f32]) {
+/// Functions that no common model's time is in: one loop for all of them.
+fn seldom(Activation { kind, alpha, beta }: Activation, v: f32) -> f32 {
     use UnaryKind as U;
-    let function: fn(f32) -> f32 = match kind {
-        U::Sin => math::sin,
-        U::Cos => math::cos,
-        U::Tan => math::tan,
-        U::Asin => math::asin,
-        U::Acos => math::acos,
-        U::Atan => math::atan,
-        U::Sinh => math::sinh,
-        U::Cosh => math::cosh,
-        U::Asinh => math::asinh,
-        U::Acosh => math::acosh,
-        U::Atanh => math::atanh,
+    match kind {
+        U::Sign => math::sign(v),
+        U::Ceil => math::ceil(v),
+        U::Selu => beta * if v < 0.0 { alpha * math::exp_m1(v) } else { v },
+        U::Celu => {
+            if v < 0.0 {
+                alpha * math::exp_m1(v / alpha)
+            } else {
+                v
+            }
+        }
+        U::Softsign => v / (1.0 + v.abs()),
+        U::ThresholdedRelu => {
+            if v > alpha {
+                v
+            } else {
+                0.0
+            }
+        }
+        U::Shrink => shrink(v, alpha, beta),
+        U::Sin => math::sin(v),
+        U::Cos => math::cos(v),
+        U::Tan => math::tan(v),
+        U::Asin => math::asin(v),
+        U::Acos => math::acos(v),
+        U::Atan => math::atan(v),
+        U::Sinh => math::sinh(v),
+        U::Cosh => math::cosh(v),
+        U::Asinh => math::asinh(v),
+        U::Acosh => math::acosh(v),
+        U::Atanh => math::atanh(v),
         // What remains gives bools or takes integers.
-        _ => return,
-    };
-    x.iter_mut().for_each(|x| *x = function(*x));
+        _ => v,
+    }
 }

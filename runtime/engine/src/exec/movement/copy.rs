@@ -4,7 +4,7 @@ use bytemuck::Pod;
 
 use super::copied;
 use crate::error::RunError;
-use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, row_major};
+use crate::exec::walk::{Steps, Walk, around, broadcast_steps, elements, elements_mut, part, part_mut, row_major};
 use crate::exec::{View, ViewMut};
 use crate::op::infer::movement::slice_span;
 use crate::tensor::{Ints, MAX_RANK};
@@ -24,13 +24,13 @@ pub(super) fn transpose(isa: Isa, perm: &Ints, x: &View<'_>, y: &mut ViewMut<'_>
 
 /// Whether this was an image of three or four byte channels that became pixels, which has kernels of its own.
 fn pixels(isa: Isa, steps: &Steps, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<bool, RunError> {
-    let mut walk = Walk::new(&y.shape, [steps], [0]);
-    let (channels @ 3..=4, [step]) = walk.row() else { return Ok(false) };
+    let mut walk = Walk::new(&y.shape, &[steps], 0);
+    let (channels @ 3..=4, [step, ..]) = walk.row() else { return Ok(false) };
     if y.dtype.size() != 1 || y.bytes.is_empty() {
         return Ok(false);
     }
-    let (Some((len, [1])), Ok(step)) = (walk.planes(), usize::try_from(step)) else { return Ok(false) };
-    for ([at], pixels) in walk.zip(y.bytes.chunks_exact_mut(channels * len)) {
+    let (Some((len, [1, ..])), Ok(step)) = (walk.planes(), usize::try_from(step)) else { return Ok(false) };
+    for ([at, ..], pixels) in walk.zip(y.bytes.chunks_exact_mut(channels * len)) {
         let plane = |channel: usize| x.bytes.get(at + channel * step..).and_then(|rest| rest.get(..len));
         match [0, 1, 2, 3].map(|channel| if channel < channels { plane(channel) } else { None }) {
             [Some(a), Some(b), Some(c), Some(d)] => interleave4(isa, [a, b, c, d], pixels)?,
@@ -79,20 +79,20 @@ fn strided_of<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut
     if y.is_empty() {
         return Ok(());
     }
-    let mut walk = Walk::new(&shape, [steps], [start]);
-    let (len, [step]) = walk.row();
+    let mut walk = Walk::new(&shape, &[steps], start);
+    let (len, [step, ..]) = walk.row();
     match step {
-        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at], row)| row.copy_from_slice(&x[at..][..len])),
-        0 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at], row)| row.fill(x[at])),
+        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.copy_from_slice(part(x, at, len))),
+        0 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.fill(x[at])),
         _ => match walk.clone().planes() {
-            Some((rows, [1])) => {
+            Some((rows, [1, ..])) => {
                 walk.planes();
-                for ([at], plane) in walk.zip(y.chunks_exact_mut(rows * len)) {
+                for ([at, ..], plane) in walk.zip(y.chunks_exact_mut(rows * len)) {
                     turn(x, at, step, plane, len);
                 }
             }
             _ => {
-                for ([at], row) in walk.zip(y.chunks_exact_mut(len)) {
+                for ([at, ..], row) in walk.zip(y.chunks_exact_mut(len)) {
                     for (i, slot) in row.iter_mut().enumerate() {
                         *slot = x[at.wrapping_add_signed(i as isize * step)];
                     }
@@ -128,7 +128,7 @@ fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize
 fn interleave<T: Pod, const C: usize>(x: &[T], at: usize, step: isize, plane: &mut [T]) {
     let (pixels, _) = plane.as_chunks_mut::<C>();
     let planes: [&[T]; C] =
-        core::array::from_fn(|column| &x[at.wrapping_add_signed(column as isize * step)..][..pixels.len()]);
+        core::array::from_fn(|column| part(x, at.wrapping_add_signed(column as isize * step), pixels.len()));
     for (i, pixel) in pixels.iter_mut().enumerate() {
         *pixel = planes.map(|plane| plane[i]);
     }
@@ -145,7 +145,7 @@ pub(super) fn concat(axis: usize, parts: &[View<'_>], y: &mut ViewMut<'_>) -> Re
             continue;
         }
         for (from, to) in part.bytes.chunks_exact(width).zip((0..outer).map(|o| o * row + offset)) {
-            y.bytes[to..][..width].copy_from_slice(from);
+            part_mut(y.bytes, to, width).copy_from_slice(from);
         }
         offset += width;
     }

@@ -1,9 +1,7 @@
 //! Elements picked by index tensors.
 
-use bytemuck::Pod;
-
 use crate::error::RunError;
-use crate::exec::walk::{Walk, around, elements, elements_mut, resolve, row_major};
+use crate::exec::walk::{Walk, around, part, resolve, row_major};
 use crate::exec::{View, ViewMut};
 use crate::tensor::Shape;
 
@@ -19,23 +17,24 @@ pub(super) fn slices(axis: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMu
     for block in (0..outer).map(|o| o * len * width) {
         for (&pick, y) in picks.iter().zip(&mut results) {
             let from = block + resolve(pick, len)? * width;
-            y.copy_from_slice(&x.bytes[from..][..width]);
+            y.copy_from_slice(part(x.bytes, from, width));
         }
     }
     Ok(())
 }
 
 /// ONNX GatherElements.
-pub(super) fn each<T: Pod>(axis: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
+pub(super) fn each(axis: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let [_, len, stride] = around(&x.shape, axis)?;
     let mut steps = row_major(&x.shape);
     steps[axis] = 0;
-    let walk = Walk::new(&index.shape, [&steps], [0]);
-    let (row, [step]) = walk.row();
-    let (x, y) = (elements::<T>(x.bytes)?, elements_mut::<T>(y.bytes)?);
-    for ([at], (picks, y)) in walk.zip(index.i32s()?.chunks(row.max(1)).zip(y.chunks_mut(row.max(1)))) {
-        for (i, (&pick, y)) in picks.iter().zip(y).enumerate() {
-            *y = x[at + i * step as usize + resolve(pick, len)? * stride];
+    let walk = Walk::new(&index.shape, &[&steps], 0);
+    let (row, [step, ..]) = walk.row();
+    let (size, mut results) = (y.dtype.size(), y.bytes.chunks_exact_mut(y.dtype.size()));
+    for ([at, ..], picks) in walk.zip(index.i32s()?.chunks(row.max(1))) {
+        for ((i, &pick), y) in picks.iter().enumerate().zip(&mut results) {
+            let from = at + i * step as usize + resolve(pick, len)? * stride;
+            y.copy_from_slice(part(x.bytes, from * size, size));
         }
     }
     Ok(())
@@ -50,7 +49,7 @@ pub(super) fn nd(batch: usize, x: &View<'_>, index: &View<'_>, y: &mut ViewMut<'
     }
     for (tuple, y) in y.bytes.chunks_exact_mut(width).enumerate() {
         let from = tuples.offset(tuple)? * x.dtype.size();
-        y.copy_from_slice(&x.bytes[from..][..width]);
+        y.copy_from_slice(part(x.bytes, from, width));
     }
     Ok(())
 }

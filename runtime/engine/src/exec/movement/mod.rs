@@ -8,7 +8,7 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 
-use super::walk::around;
+use super::walk::{around, part_mut};
 use super::{Kernel, Lines, View, ViewMut};
 use crate::error::RunError;
 use crate::op::Op;
@@ -58,11 +58,7 @@ pub(crate) fn index(
             copied(data, y)?;
             scatter::nd(kind, [index, updates], y)
         }
-        (Op::GatherElements { axis }, [x, index]) => match y.dtype.size() {
-            1 => gather::each::<u8>(axis as usize, x, index, y),
-            2 => gather::each::<u16>(axis as usize, x, index, y),
-            _ => gather::each::<u32>(axis as usize, x, index, y),
-        },
+        (Op::GatherElements { axis }, [x, index]) => gather::each(axis as usize, x, index, y),
         (Op::OneHot { axis, depth }, [index, values]) => one_hot(axis as usize, depth as usize, [index, values], y),
         _ => Err(RunError::Plan),
     }
@@ -86,7 +82,7 @@ fn one_hot(axis: usize, depth: usize, [index, values]: [&View<'_>; 2], y: &mut V
     for (at, &index) in index.i32s()?.iter().enumerate() {
         if let Ok(hot) = super::walk::resolve(index, depth) {
             let to = (at / inner * depth + hot) * inner + at % inner;
-            y.bytes[to * size..][..size].copy_from_slice(on);
+            part_mut(y.bytes, to * size, size).copy_from_slice(on);
         }
     }
     Ok(())

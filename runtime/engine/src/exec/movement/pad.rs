@@ -2,7 +2,7 @@
 
 use super::repeat;
 use crate::error::RunError;
-use crate::exec::walk::Indices;
+use crate::exec::walk::{Indices, part, part_mut};
 use crate::exec::{View, ViewMut};
 use crate::op::PadMode;
 use crate::tensor::{DType, Ints, Shape};
@@ -20,10 +20,10 @@ pub(super) fn pad(before: &Ints, mode: PadMode, value: f32, x: &View<'_>, y: &mu
         let start = first.clamp(0, columns as i64);
         let end = (first + len as i64).clamp(start, columns as i64) as usize;
         let (inside, start) = ((start - first) as usize * size, start as usize);
-        y[start * size..end * size].copy_from_slice(&line[inside..][..(end - start) * size]);
+        y[start * size..end * size].copy_from_slice(part(line, inside, (end - start) * size));
         for at in (0..start).chain(end..columns) {
-            let picked = source(mode, len, at as i64 - first).map_or(value, |at| &line[at * size..][..size]);
-            y[at * size..][..size].copy_from_slice(picked);
+            let picked = source(mode, len, at as i64 - first).map_or(value, |at| part(line, at * size, size));
+            part_mut(y, at * size, size).copy_from_slice(picked);
         }
     })
 }

@@ -1,7 +1,6 @@
 //! Rules of the operators that move elements without computing with them.
 
-use super::{Info, Operands, Outputs, one};
-use crate::error::InferError;
+use super::{Dims, Info, Misfit, Operands, Outputs, TOO_LARGE, broadcast, one, parameter, sized, stranger};
 use crate::op::{Op, PadMode};
 use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 
@@ -9,9 +8,9 @@ use crate::tensor::{DType, Ints, MAX_RANK, Shape};
 const ANY: &[DType] = DType::ALL;
 
 /// Other orders, parts, repetitions and types.
-pub(crate) fn layouts(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
-    let operands = Operands::new(op, operands, arity(op))?;
-    match *op {
+pub(crate) fn layouts(op: &Op, operands: &[Info]) -> Result<Outputs, Misfit> {
+    let operands = Operands::new(operands, arity(op))?;
+    let result = match *op {
         Op::Transpose { perm } => transpose(operands, &perm),
         Op::Slice { starts, ends, steps } => slice(operands, &starts, &ends, &steps),
         Op::SliceLike { axis, like_axis } => slice_like(operands, axis, like_axis),
@@ -20,23 +19,25 @@ pub(crate) fn layouts(op: &Op, operands: &[Info]) -> Result<Outputs, InferError>
         Op::Expand { dims } => expand(operands, &dims),
         Op::Tile { repeats } => tile(operands, &repeats),
         Op::Trilu { .. } => trilu(operands),
-        Op::Cast { to } => one(to, operands.typed(0, ANY)?),
-        _ => Err(operands.stranger()),
-    }
+        Op::Cast { to } => operands.typed(0, ANY).map(|&shape| Info { dtype: to, shape }),
+        _ => stranger(),
+    };
+    result.map(one)
 }
 
 /// What computed indices pick or place.
-pub(crate) fn indexed(op: &Op, operands: &[Info]) -> Result<Outputs, InferError> {
-    let operands = Operands::new(op, operands, arity(op))?;
-    match *op {
+pub(crate) fn indexed(op: &Op, operands: &[Info]) -> Result<Outputs, Misfit> {
+    let operands = Operands::new(operands, arity(op))?;
+    let result = match *op {
         Op::Gather { axis } => gather(operands, axis),
         Op::GatherElements { axis } => gather_elements(operands, axis),
         Op::GatherNd { batch_dims } => gather_nd(operands, batch_dims as usize),
         Op::ScatterElements { axis, .. } => scatter_elements(operands, axis),
         Op::ScatterNd { .. } => scatter_nd(operands),
         Op::OneHot { axis, depth } => one_hot(operands, axis as usize, depth as usize),
-        _ => Err(operands.stranger()),
-    }
+        _ => stranger(),
+    };
+    result.map(one)
 }
 
 fn arity(op: &Op) -> core::ops::RangeInclusive<usize> {
@@ -73,7 +74,7 @@ pub(crate) fn slice_span(len: usize, start: i32, end: i32, step: i32) -> Option<
     Some((start.max(0) as usize, count as usize))
 }
 
-pub(crate) fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, InferError> {
+pub(crate) fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let mut target = [0_usize; MAX_RANK];
     let mut open = None;
@@ -84,50 +85,50 @@ pub(crate) fn reshape(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, In
                 open = Some(axis);
                 1
             }
-            dim => usize::try_from(dim).map_err(|_| operands.parameter("impossible target dimensions"))?,
+            dim => usize::try_from(dim).map_err(|_| Misfit::Parameter("impossible target dimensions"))?,
         };
     }
     let target = &mut target[..dims.len()];
     if let Some(axis) = open {
-        let rest = operands.sized(target)?.count();
+        let rest = sized(target)?.count();
         target[axis] = x.count().checked_div(rest).unwrap_or(0);
     }
-    let shape = operands.sized(target)?;
-    if shape.count() == x.count() { one(operands.dtype(0), shape) } else { Err(operands.misfit(0)) }
+    let shape = sized(target)?;
+    if shape.count() == x.count() { Ok(operands.alike(shape)) } else { Err(Misfit::Shape(0)) }
 }
 
-fn transpose(operands: Operands<'_>, perm: &Ints) -> Result<Outputs, InferError> {
+fn transpose(operands: Operands<'_>, perm: &Ints) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, perm.len())?;
     let mut seen = [false; MAX_RANK];
-    let mut dims = [0; MAX_RANK];
-    for (slot, &axis) in dims.iter_mut().zip(perm.iter()) {
+    let mut dims = Dims::default();
+    for &axis in perm.iter() {
         let axis = usize::try_from(axis).ok().filter(|&axis| axis < x.rank() && !seen[axis]);
-        let axis = axis.ok_or(operands.parameter("perm is no permutation of the axes"))?;
+        let axis = axis.ok_or(Misfit::Parameter("perm is no permutation of the axes"))?;
         seen[axis] = true;
-        *slot = x.dim(axis);
+        dims.push(x.dim(axis));
     }
-    one(operands.dtype(0), operands.sized(&dims[..perm.len()])?)
+    Ok(operands.alike(dims.shape()?))
 }
 
-fn slice(operands: Operands<'_>, starts: &Ints, ends: &Ints, steps: &Ints) -> Result<Outputs, InferError> {
+fn slice(operands: Operands<'_>, starts: &Ints, ends: &Ints, steps: &Ints) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, starts.len())?;
     if [ends.len(), steps.len()] != [x.rank(); 2] {
-        return Err(operands.parameter("starts, ends and steps need one entry for each axis"));
+        return parameter("starts, ends and steps need one entry for each axis");
     }
-    let mut dims = [0; MAX_RANK];
+    let mut dims = Dims::default();
     for axis in 0..x.rank() {
         let span = slice_span(x.dim(axis), starts[axis], ends[axis], steps[axis]);
-        dims[axis] = span.ok_or(operands.parameter("a step is 0"))?.1;
+        dims.push(span.ok_or(Misfit::Parameter("a step is 0"))?.1);
     }
-    one(operands.dtype(0), operands.sized(&dims[..x.rank()])?)
+    Ok(operands.alike(dims.shape()?))
 }
 
-fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Result<Outputs, InferError> {
+fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, before.len())?;
     if after.len() != x.rank() {
-        return Err(operands.parameter("pads need one entry for each axis"));
+        return parameter("pads need one entry for each axis");
     }
-    let mut dims = [0; MAX_RANK];
+    let mut dims = Dims::default();
     for axis in 0..x.rank() {
         let (len, before, after) = (x.dim(axis) as i64, i64::from(before[axis]), i64::from(after[axis]));
         // What is cut off by negative pads must be there; a mirrored or repeated axis must have something to repeat.
@@ -137,55 +138,49 @@ fn pad(operands: Operands<'_>, before: &Ints, after: &Ints, mode: PadMode) -> Re
             PadMode::Constant => true,
             PadMode::Edge | PadMode::Wrap | PadMode::Reflect => len > 0,
         };
-        if kept < 0 || (grows && !source) {
-            return Err(operands.misfit(0));
-        }
-        dims[axis] = usize::try_from(len + before + after).map_err(|_| operands.misfit(0))?;
+        let fits = kept >= 0 && (source || !grows);
+        dims.push(usize::try_from(len + before + after).ok().filter(|_| fits).ok_or(Misfit::Shape(0))?);
     }
-    one(operands.dtype(0), operands.sized(&dims[..x.rank()])?)
+    Ok(operands.alike(dims.shape()?))
 }
 
-fn concat(operands: Operands<'_>, axis: u32) -> Result<Outputs, InferError> {
+fn concat(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
     let axis = operands.axis(0, axis)?;
     let first = operands.typed(0, ANY)?;
     let mut total = 0_usize;
     for operand in 0..operands.len() {
         let shape = operands.ranked(operand, &[operands.dtype(0)], first.rank())?;
         let same = (0..first.rank()).all(|other| other == axis || shape.dim(other) == first.dim(other));
-        total = total.checked_add(shape.dim(axis)).filter(|_| same).ok_or(operands.misfit(operand))?;
+        total = total.checked_add(shape.dim(axis)).filter(|_| same).ok_or(Misfit::Shape(operand))?;
     }
-    let shape = first.with(axis, total).ok_or(operands.parameter("the result is too large"))?;
-    one(operands.dtype(0), shape)
+    let shape = first.with(axis, total).ok_or(TOO_LARGE)?;
+    Ok(operands.alike(shape))
 }
 
 /// Dimensions put together from several shapes.
-fn joined<'a>(operands: Operands<'_>, parts: impl IntoIterator<Item = &'a [u32]>) -> Result<Shape, InferError> {
-    let mut dims = [0_usize; MAX_RANK];
-    let mut rank = 0;
-    for &dim in parts.into_iter().flatten() {
-        *dims.get_mut(rank).ok_or(operands.parameter("the result has too many axes"))? = dim as usize;
-        rank += 1;
-    }
-    operands.sized(&dims[..rank])
+fn joined(parts: &[&[u32]]) -> Result<Shape, Misfit> {
+    let mut dims = Dims::default();
+    parts.iter().for_each(|part| dims.extend(part));
+    dims.shape()
 }
 
-fn gather(operands: Operands<'_>, axis: u32) -> Result<Outputs, InferError> {
+fn gather(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let axis = operands.axis(0, axis)?;
     let indices = operands.typed(1, &[DType::I32])?;
-    let shape = joined(operands, [&x.dims()[..axis], indices.dims(), &x.dims()[axis + 1..]])?;
-    one(operands.dtype(0), shape)
+    let shape = joined(&[&x.dims()[..axis], indices.dims(), &x.dims()[axis + 1..]])?;
+    Ok(operands.alike(shape))
 }
 
-fn gather_elements(operands: Operands<'_>, axis: u32) -> Result<Outputs, InferError> {
+fn gather_elements(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let axis = operands.axis(0, axis)?;
     let indices = operands.ranked(1, &[DType::I32], x.rank())?;
     let inside = (0..x.rank()).all(|other| other == axis || indices.dim(other) <= x.dim(other));
-    if inside { one(operands.dtype(0), indices) } else { Err(operands.misfit(1)) }
+    if inside { Ok(operands.alike(*indices)) } else { Err(Misfit::Shape(1)) }
 }
 
-fn gather_nd(operands: Operands<'_>, batch: usize) -> Result<Outputs, InferError> {
+fn gather_nd(operands: Operands<'_>, batch: usize) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let indices = operands.typed(1, &[DType::I32])?;
     if indices.rank() == 0
@@ -193,83 +188,82 @@ fn gather_nd(operands: Operands<'_>, batch: usize) -> Result<Outputs, InferError
         || batch > x.rank()
         || x.dims()[..batch] != indices.dims()[..batch]
     {
-        return Err(operands.misfit(1));
+        return Err(Misfit::Shape(1));
     }
     let depth = indices.last();
     if depth == 0 || batch + depth > x.rank() {
-        return Err(operands.misfit(1));
+        return Err(Misfit::Shape(1));
     }
     let lead = &indices.dims()[..indices.rank() - 1];
-    one(operands.dtype(0), joined(operands, [lead, &x.dims()[batch + depth..]])?)
+    Ok(operands.alike(joined(&[lead, &x.dims()[batch + depth..]])?))
 }
 
-fn scatter_elements(operands: Operands<'_>, axis: u32) -> Result<Outputs, InferError> {
+fn scatter_elements(operands: Operands<'_>, axis: u32) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let axis = operands.axis(0, axis)?;
     let indices = operands.ranked(1, &[DType::I32], x.rank())?;
     let updates = operands.typed(2, &[operands.dtype(0)])?;
     let inside = (0..x.rank()).all(|other| other == axis || indices.dim(other) <= x.dim(other));
     if !inside || indices != updates {
-        return Err(operands.misfit(1));
+        return Err(Misfit::Shape(1));
     }
-    one(operands.dtype(0), x)
+    Ok(operands.alike(*x))
 }
 
-fn scatter_nd(operands: Operands<'_>) -> Result<Outputs, InferError> {
+fn scatter_nd(operands: Operands<'_>) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let indices = operands.typed(1, &[DType::I32])?;
     let updates = operands.typed(2, &[operands.dtype(0)])?;
     let depth = indices.last();
     if indices.rank() == 0 || depth == 0 || depth > x.rank() {
-        return Err(operands.misfit(1));
+        return Err(Misfit::Shape(1));
     }
-    let expected = joined(operands, [&indices.dims()[..indices.rank() - 1], &x.dims()[depth..]])?;
-    if updates == expected { one(operands.dtype(0), x) } else { Err(operands.misfit(2)) }
+    let expected = joined(&[&indices.dims()[..indices.rank() - 1], &x.dims()[depth..]])?;
+    if *updates == expected { Ok(operands.alike(*x)) } else { Err(Misfit::Shape(2)) }
 }
 
-fn expand(operands: Operands<'_>, dims: &Ints) -> Result<Outputs, InferError> {
+fn expand(operands: Operands<'_>, target: &Ints) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
-    let mut target = [0_usize; MAX_RANK];
-    for (slot, &dim) in target.iter_mut().zip(dims.iter()) {
-        *slot = usize::try_from(dim).map_err(|_| operands.parameter("impossible target dimensions"))?;
+    let mut dims = Dims::default();
+    for &dim in target.iter() {
+        dims.push(usize::try_from(dim).map_err(|_| Misfit::Parameter("impossible target dimensions"))?);
     }
-    let shape = super::broadcast(x, operands.sized(&target[..dims.len()])?).ok_or(operands.misfit(0))?;
-    one(operands.dtype(0), shape)
+    broadcast(x, &dims.shape()?).map(|shape| operands.alike(shape)).ok_or(Misfit::Shape(0))
 }
 
-fn tile(operands: Operands<'_>, repeats: &Ints) -> Result<Outputs, InferError> {
+fn tile(operands: Operands<'_>, repeats: &Ints) -> Result<Info, Misfit> {
     let x = operands.ranked(0, ANY, repeats.len())?;
-    let mut dims = [0_usize; MAX_RANK];
+    let mut dims = Dims::default();
     for (axis, &times) in repeats.iter().enumerate() {
         let dim = usize::try_from(times).ok().and_then(|times| x.dim(axis).checked_mul(times));
-        dims[axis] = dim.ok_or(operands.parameter("impossible repeats"))?;
+        dims.push(dim.ok_or(Misfit::Parameter("impossible repeats"))?);
     }
-    one(operands.dtype(0), operands.sized(&dims[..x.rank()])?)
+    Ok(operands.alike(dims.shape()?))
 }
 
-fn one_hot(operands: Operands<'_>, axis: usize, depth: usize) -> Result<Outputs, InferError> {
+fn one_hot(operands: Operands<'_>, axis: usize, depth: usize) -> Result<Info, Misfit> {
     let indices = operands.typed(0, &[DType::I32])?;
     let values = operands.typed(1, ANY)?;
     if values.count() != 2 {
-        return Err(operands.misfit(1));
+        return Err(Misfit::Shape(1));
     }
     if axis > indices.rank() {
-        return Err(operands.parameter("no such axis"));
+        return parameter("no such axis");
     }
-    let depth = u32::try_from(depth).map_err(|_| operands.parameter("the result is too large"))?;
-    let shape = joined(operands, [&indices.dims()[..axis], &[depth], &indices.dims()[axis..]])?;
-    one(operands.dtype(1), shape)
+    let depth = u32::try_from(depth).map_err(|_| TOO_LARGE)?;
+    let shape = joined(&[&indices.dims()[..axis], &[depth], &indices.dims()[axis..]])?;
+    Ok(Info { dtype: operands.dtype(1), shape })
 }
 
-fn trilu(operands: Operands<'_>) -> Result<Outputs, InferError> {
+fn trilu(operands: Operands<'_>) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
-    if x.rank() < 2 { Err(operands.misfit(0)) } else { one(operands.dtype(0), x) }
+    if x.rank() < 2 { Err(Misfit::Shape(0)) } else { Ok(operands.alike(*x)) }
 }
 
-fn slice_like(operands: Operands<'_>, axis: u32, like_axis: u32) -> Result<Outputs, InferError> {
+fn slice_like(operands: Operands<'_>, axis: u32, like_axis: u32) -> Result<Info, Misfit> {
     let x = operands.typed(0, ANY)?;
     let axis = operands.axis(0, axis)?;
     let len = operands.shape(1).dim(operands.axis(1, like_axis)?);
-    let shape = x.with(axis, len).filter(|_| len <= x.dim(axis)).ok_or(operands.misfit(1))?;
-    one(operands.dtype(0), shape)
+    let shape = x.with(axis, len).filter(|_| len <= x.dim(axis)).ok_or(Misfit::Shape(1))?;
+    Ok(operands.alike(shape))
 }

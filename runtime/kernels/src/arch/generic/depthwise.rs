@@ -4,6 +4,7 @@
 //! in one dot product, whatever the window. Panels are the outer loop of an output line; each group of weights
 //! serves some neighbouring points.
 
+use super::COMPACT;
 use super::depthwise3x3::{self, ALIGN, Body3x3, Lines3x3};
 use super::gemm::Form;
 use super::lines::{self, Lines};
@@ -224,11 +225,11 @@ pub(crate) unsafe fn line<S: Simd>(line: &DepthwiseLine<'_>) {
         // SAFETY: the caller's promise.
         unsafe {
             let bias = bias::<S>(line, channel);
-            while point + POINTS <= line.points {
+            while point + POINTS <= line.points || COMPACT && point < line.points {
                 points::<S, POINTS>(line, bias, channel, point);
                 point += POINTS;
             }
-            while point < line.points {
+            while !COMPACT && point < line.points {
                 points::<S, 1>(line, bias, channel, point);
                 point += 1;
             }
@@ -253,23 +254,25 @@ unsafe fn bias<S: Simd>(line: &DepthwiseLine<'_>, channel: usize) -> S::I32 {
     }
 }
 
-/// The 16 channels from `channel` on of the P points from `first` on.
+/// The 16 channels from `channel` on of the P points from `first` on. Where code is [`COMPACT`] there may be fewer points: the last one
+/// is computed in place of those that aren't there.
 ///
 /// # Safety
 /// As for [`line`].
 #[inline(always)]
 unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32, channel: usize, first: usize) {
     let len = (line.channels - channel).min(PANEL);
-    let offset = channel + first * line.step;
+    let last = if COMPACT { P.min(line.points - first) - 1 } else { P - 1 };
+    let offsets = core::array::from_fn(|p| channel + (first + p.min(last)) * line.step);
     // SAFETY: the caller's promise.
     unsafe {
-        let sums = products::<S, P>(line, channel, offset);
+        let sums = products::<S, P>(line, channel, &offsets);
         let scale = S::load_f32(line.epilogue.scale[channel..].as_ptr(), len);
         let quanta = Quanta::<S>::new(line.epilogue.zero, line.epilogue.lo, line.epilogue.hi);
         let mut zeros = [S::splat_i32(0); P];
         if !line.w_zero.is_empty() {
             let w_zero = S::load_i32(line.w_zero[channel..].as_ptr(), len);
-            let counts = counts::<S, P>(line, offset);
+            let counts = counts::<S, P>(line, &offsets);
             for p in 0..P {
                 zeros[p] = S::mul(w_zero, counts[p]);
             }
@@ -281,7 +284,7 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
         }
         let bytes = quanta.requantize(reals);
         for p in 0..P {
-            S::store_u8(line.out.add((first + p) * line.channels + channel), bytes, p, len);
+            S::store_u8(line.out.add((first + p.min(last)) * line.channels + channel), bytes, p, len);
         }
     }
 }
@@ -289,7 +292,11 @@ unsafe fn points<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, bias: S::I32
 /// # Safety
 /// As for [`line`].
 #[inline(always)]
-unsafe fn products<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: usize, offset: usize) -> [S::Acc; P] {
+unsafe fn products<S: Simd, const P: usize>(
+    line: &DepthwiseLine<'_>,
+    channel: usize,
+    offsets: &[usize; P],
+) -> [S::Acc; P] {
     // SAFETY: the caller's promise; a panel has as many groups as the taps.
     unsafe {
         let mut sums = [S::start(S::splat_i32(0)); P];
@@ -298,7 +305,7 @@ unsafe fn products<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: u
             let w = S::weights(weights);
             weights = weights.add(PANEL * GROUP);
             for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = S::dot_quads(*sum, quads::<S>(taps, offset + p * line.step), w);
+                *sum = S::dot_quads(*sum, quads::<S>(taps, offsets[p]), w);
             }
         }
         sums
@@ -310,13 +317,13 @@ unsafe fn products<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, channel: u
 /// # Safety
 /// As for [`line`].
 #[inline(always)]
-unsafe fn counts<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, offset: usize) -> [S::I32; P] {
+unsafe fn counts<S: Simd, const P: usize>(line: &DepthwiseLine<'_>, offsets: &[usize; P]) -> [S::I32; P] {
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [S::splat_i32(0); P];
         for &tap in &line.taps[..line.window] {
             for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = S::add(*sum, S::load_u8(tap.add(offset + p * line.step)));
+                *sum = S::add(*sum, S::load_u8(tap.add(offsets[p])));
             }
         }
         sums

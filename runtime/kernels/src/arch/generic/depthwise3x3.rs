@@ -401,6 +401,7 @@ unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize>(
             return [L::quads(pixel); 2];
         }
         let last = from.add(4 * channels);
-        [L::quads([pixel[0], pixel[1], pixel[2], pixel[0]]), L::quads([pixel[2], pixel[3], last, pixel[2]])]
+        // Both have the third and the fourth pixel side by side, which an instruction set may do once.
+        [L::quads(pixel), L::quads([pixel[2], pixel[3], last, last])]
     }
 }

@@ -1,5 +1,6 @@
 //! Operations on one element at a time, 64 per step. What is left at the end goes through a copy of 64.
 
+use super::COMPACT;
 use super::simd::{Divisor, Quanta, Simd};
 use crate::elementwise::{AddParams, DequantizeParams, MulParams, QuantizeParams};
 use crate::panel::PANEL;
@@ -80,7 +81,7 @@ unsafe fn pairs<S: Simd>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        if most < LARGEST {
+        if most < LARGEST && !COMPACT {
             steps::<S, true>(op, zeros, &quanta, operands, out);
         } else {
             steps::<S, false>(op, zeros, &quanta, operands, out);

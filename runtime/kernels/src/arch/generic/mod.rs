@@ -13,3 +13,6 @@ pub(crate) mod lines;
 pub(crate) mod pool;
 pub(crate) mod simd;
 pub(crate) mod tile;
+
+/// Whether few bytes of code count more than the last percent of speed: on the web, code is fetched before it runs.
+pub(crate) const COMPACT: bool = cfg!(target_family = "wasm");

@@ -112,6 +112,15 @@ pub(crate) trait Simd: Copy {
             Self::store_u8(to.add(PANEL), bytes, at + 1, len - PANEL);
         }
     }
+    /// Writes the first `len` bytes, more than 48 and up to 64, of all vectors one after the other.
+    #[inline(always)]
+    unsafe fn store_four(to: *mut u8, bytes: Self::Bytes, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self::store_pair(to, bytes, 0, 2 * PANEL);
+            Self::store_pair(to.add(2 * PANEL), bytes, 2, len - 2 * PANEL);
+        }
+    }
     /// `a + b`, wrapping.
     unsafe fn add(a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a - b`, wrapping.

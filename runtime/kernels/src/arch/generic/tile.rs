@@ -169,11 +169,13 @@ unsafe fn finish<S: Simd, const MR: usize, const NP: usize>(
             for at in 0..count {
                 let (r, p) = ((first + at) / NP, (first + at) % NP);
                 let to = out.add(r * tile.ldo + p * PANEL);
-                // Where panels are even, so is the place of the first of two.
-                match NP % 2 {
-                    0 if p % 2 == 0 => S::store_pair(to, bytes, at, (tile.channels - p * PANEL).min(2 * PANEL)),
-                    0 => (),
-                    _ => S::store_u8(to, bytes, at, channels_of(tile, p)),
+                let len = tile.channels - p * PANEL;
+                // Where panels are even, so is the place of the first of two, and where they are four it is 0.
+                match NP {
+                    4 if p == 0 => S::store_four(to, bytes, len.min(4 * PANEL)),
+                    2 if p == 0 => S::store_pair(to, bytes, at, len.min(2 * PANEL)),
+                    2 | 4 => (),
+                    _ => S::store_u8(to, bytes, at, len.min(PANEL)),
                 }
             }
         }

@@ -8,6 +8,7 @@ mod pool;
 use core::arch::x86_64::*;
 
 use crate::arch::generic::simd::{Bounds, Simd};
+use crate::arch::generic::tile::Tile;
 
 pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
@@ -77,6 +78,15 @@ impl Simd for Zmm {
         _mm512_permutexvar_epi32(order, bytes)
     }
 
+    #[inline(always)]
+    unsafe fn products<const MR: usize, const NP: usize, const KU: usize>(
+        tile: &Tile,
+        init: [[__m512i; NP]; MR],
+    ) -> [[__m512i; NP]; MR] {
+        // SAFETY: the caller's promise.
+        unsafe { gemm::products::<MR, NP, KU>(tile, init) }
+    }
+
     zmm! {
         fn start(from: __m512i) -> __m512i { from }
         fn sum(acc: __m512i) -> __m512i { acc }
@@ -140,6 +150,10 @@ impl Simd for Zmm {
             let value = if at == 0 { _mm512_castsi512_si256(bytes) } else { _mm512_extracti64x4_epi64::<1>(bytes) };
             // SAFETY: the caller's promise of `len` bytes.
             unsafe { _mm256_mask_storeu_epi8(to.cast(), u32::MAX >> (32 - len), value) }
+        }
+        fn store_four(to: *mut u8, bytes: __m512i, len: usize) -> () {
+            // SAFETY: the caller's promise of `len` bytes.
+            unsafe { _mm512_mask_storeu_epi8(to.cast(), u64::MAX >> (64 - len), bytes) }
         }
         fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
         fn sub(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }

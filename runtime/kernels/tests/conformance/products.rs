@@ -359,6 +359,19 @@ fn depthwise_of_three_by_three_equals_the_reference() {
 }
 
 #[test]
+fn depthwise_of_three_by_three_in_long_lines_equals_the_reference() {
+    for seed in 0..96 {
+        let rng = &mut Rng::new(seed);
+        let channels = 16 * rng.within(1, 9);
+        let stride = rng.within(1, 2);
+        let image = [rng.within(3, 6), (2048 / channels).max(12) + rng.within(0, 5)];
+        let pad = [rng.within(0, 1), rng.within(0, 1)];
+        let window = Window { image, channels, groups: 1, kernel: [3, 3], stride: [stride; 2], dilation: [1, 1], pad };
+        check_depthwise(seed, window);
+    }
+}
+
+#[test]
 fn depthwise_of_more_taps_than_the_fast_kernels_take_equals_the_reference() {
     let window = Window {
         image: [14, 13],

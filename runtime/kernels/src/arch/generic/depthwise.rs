@@ -79,7 +79,66 @@ impl Bodies {
         let channels = taps.shape().run;
         let parts = self.of(channels, taps.shape().out[1], &[]);
         let made = parts.map(|(body, [first, end])| body.len(end - first)).iter().sum::<usize>();
-        made.max(self.zeros3x3.len(channels)) + ALIGN + lines::scratch_len(line, kernel + stride, 1)
+        // Weights with zero points have narrower edges.
+        let spans = [&[][..], &[1]].map(|zeros| {
+            let spans = Span::of_line(&self.of(channels, taps.shape().out[1], zeros), taps, line);
+            spans.map(|span| span.scratch_len(kernel + stride)).into_iter().fold(0, usize::max)
+        });
+        made.max(self.zeros3x3.len(channels)) + ALIGN + spans[0].max(spans[1])
+    }
+}
+
+/// Bytes and pixels from which on a line isn't copied: copies of shorter ones take less time than spans.
+const LONG: usize = 2048;
+const PIXELS: usize = 12;
+
+/// Neighbouring points of all output lines.
+#[derive(Clone, Copy)]
+struct Span {
+    /// The part of the input lines that their windows cover.
+    line: Line,
+    /// Whether it is read where it lies.
+    in_place: bool,
+    first: usize,
+    points: usize,
+}
+
+impl Span {
+    /// The points of a line in up to three spans, the others are empty: the first and the last points, whose windows may reach into the
+    /// padding, and those between them, which are read where they lie; or all in one, if the line is short.
+    fn of_line(parts: &[(Body3x3, [usize; 2]); PARTS], taps: &Taps<'_>, line: Line) -> [Self; 3] {
+        let points = taps.shape().out[1];
+        let used = parts.iter().filter(|(_, [first, end])| first < end);
+        let edge = used.map(|(body, _)| body.points).max().unwrap_or(points);
+        let all = Self::new(taps, line, 0, points);
+        let long = line.len >= LONG.max(PIXELS * taps.shape().run) && points >= 3 * edge;
+        if long && !all.in_place {
+            let middle = Self::new(taps, line, edge, points - 2 * edge);
+            if middle.in_place {
+                return [Self::new(taps, line, 0, edge), middle, Self::new(taps, line, points - edge, edge)];
+            }
+        }
+        [all, Self { points: 0, ..all }, Self { points: 0, ..all }]
+    }
+
+    /// `points` points from `first` on.
+    fn new(taps: &Taps<'_>, line: Line, first: usize, points: usize) -> Self {
+        let run = taps.shape().run;
+        let (start, width) = (first * line.step, (points - 1) * line.step + 3 * run);
+        let before = line.before.saturating_sub(start).min(width);
+        let len = (line.before + line.len).saturating_sub(start + before).min(width - before);
+        let source = line.source + (start + before).saturating_sub(line.before);
+        let in_place = run.is_multiple_of(PANEL) && len == width;
+        Self { line: Line { before, source, len, width, ..line }, in_place, first, points }
+    }
+
+    /// Lines that are copied, of `count` that are needed.
+    fn copied(&self, count: usize) -> usize {
+        if self.in_place { 0 } else { count }
+    }
+
+    fn scratch_len(&self, count: usize) -> usize {
+        if self.points == 0 { 0 } else { lines::scratch_len(self.line, self.copied(count), 1) }
     }
 }
 
@@ -137,15 +196,31 @@ impl Job<'_> {
     }
 
     unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
+        let taps = &self.input.taps;
+        let parts = self.bodies.of(taps.shape().run, taps.shape().out[1], self.input.w_zero);
+        let len: usize = parts.iter().map(|(body, [first, end])| body.len(end - first)).sum();
+        let (made, scratch) = scratch.split_at_mut(len + ALIGN);
+        let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));
+        for span in Span::of_line(&parts, taps, line).into_iter().filter(|span| span.points > 0) {
+            // SAFETY: the caller's promise; the first span comes first.
+            unsafe { self.span3x3(span, &parts, stride, made, scratch) };
+        }
+    }
+
+    /// The points of a span in all lines. The first span makes what the bodies need.
+    unsafe fn span3x3(
+        &self,
+        span: Span,
+        parts: &[(Body3x3, [usize; 2]); PARTS],
+        stride: usize,
+        made: *mut u8,
+        scratch: &mut [u8],
+    ) {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
-        let in_place = shape.run.is_multiple_of(PANEL);
-        let parts = self.bodies.of(shape.run, shape.out[1], self.input.w_zero);
-        let len = parts.map(|(body, [first, end])| body.len(end - first));
-        let (made, scratch) = scratch.split_at_mut(len.iter().sum::<usize>() + ALIGN);
-        let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));
+        let kept = span.copied(3 + stride);
         // SAFETY: the plain form needs nothing.
-        let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
+        let mut lines = unsafe { Lines::new(input, *zero, span.line, kept, span.in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
         for oy in (0..oh).step_by(2).map(|oy| oy.min(oh - 2)) {
             let (first, last) = (taps.rows_of(oy), taps.rows_of(oy + 1));
@@ -156,26 +231,27 @@ impl Job<'_> {
             let mut job = Lines3x3 {
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
-                points: ow,
+                points: span.points,
                 channels: shape.run,
                 range: [0, shape.run],
                 weights: panels.weights().as_ptr(),
                 w_zero: self.input.w_zero,
                 epilogue: *self.epilogue,
-                out: self.out.wrapping_add(oy * ow * shape.run),
+                out: self.out.wrapping_add((oy * ow + span.first) * shape.run),
+                ldo: ow * shape.run,
             };
             let mut made = made;
-            for ((body, range), len) in parts.iter().zip(len).filter(|(_, len)| *len > 0) {
+            for (body, range) in parts.iter().filter(|(_, [first, end])| first < end) {
                 job.range = *range;
-                // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
-                // whole number of panels they have slack.
+                // SAFETY: the caller's promise; lines are valid as far as the last window of the span reaches, and where channels
+                // are no whole number of panels they have slack.
                 unsafe {
-                    if oy == 0 {
+                    if oy == 0 && span.first == 0 {
                         (body.prepare)(&job, made);
                     }
                     (body.lines)(&job, made);
                 }
-                made = made.wrapping_add(len);
+                made = made.wrapping_add(body.len(range[1] - range[0]));
             }
         }
     }

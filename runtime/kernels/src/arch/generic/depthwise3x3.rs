@@ -22,7 +22,7 @@ pub(crate) struct Lines3x3<'a> {
     pub starts: [*const u8; INPUT_LINES],
     /// 1 or 2.
     pub stride: usize,
-    /// Output points of a line, two at least.
+    /// Output points of each line, two at least.
     pub points: usize,
     pub channels: usize,
     /// The channels to compute: the first one, and the one after the last.
@@ -33,6 +33,8 @@ pub(crate) struct Lines3x3<'a> {
     pub w_zero: &'a [i32],
     pub epilogue: Requant<'a>,
     pub out: *mut u8,
+    /// Bytes from one output line to the next.
+    pub ldo: usize,
 }
 
 /// The stride of windows of 3 by 3 taps whose neighbouring output lines share input lines, if they are such and there are two lines and
@@ -361,7 +363,7 @@ unsafe fn tile<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, co
             }
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
-        let place = |i: usize| job.out.add((i / 2 * job.points + i % 2) * job.channels).add(at);
+        let place = |i: usize| job.out.add(i / 2 * job.ldo + i % 2 * job.channels + at);
         L::store(&quanta, &reals, place, 2 * job.channels, len);
     }
 }

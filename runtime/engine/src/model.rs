@@ -9,7 +9,7 @@ use crate::error::InferError;
 use crate::op::Op;
 use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::tensor::{DType, Quant, Shape};
-use crate::wire::{Take, Words};
+use crate::wire::Words;
 use alloc::vec::Vec;
 use core::ops::Range;
 use dunlin_kernels::float::Fusion;
@@ -221,7 +221,7 @@ impl Model {
         let mut words = Words::new(bytes);
         for _ in 0..words.count(3)? {
             let tensor = self.tensors.get_mut(words.next()? as usize)?;
-            let quant = Quant::new(f32::take(&mut words)?, i32::take(&mut words)?)?;
+            let quant = Quant::new(words.read()?, words.read()?)?;
             // A second line for the same tensor would be a contradiction.
             (tensor.dtype == DType::U8 && tensor.quant.replace(quant).is_none()).then_some(())?;
         }
@@ -353,7 +353,7 @@ fn read_graph(bytes: &[u8], weights: usize) -> Option<Model> {
     let varying =
         read_list(words, 2, |words| Some(VaryingAxis { input: words.next()? as usize, axis: words.next()? as usize }))?;
     let nodes = read_list(words, 3, |words| {
-        let op = Op::take(words)?;
+        let op = words.read()?;
         let inputs = read_list(words, 1, id).filter(|inputs| inputs.len() <= MAX_OPERANDS)?;
         let outputs = read_list(words, 1, id).filter(|outputs| (1..=MAX_OUTPUTS).contains(&outputs.len()))?;
         let computed = |&t: &usize| matches!(tensors[t].place, Place::Arena(_));
@@ -379,8 +379,7 @@ fn read_list<T>(
 }
 
 fn read_tensor(words: &mut Words<'_>, weights: usize) -> Option<TensorDef> {
-    let dtype = DType::take(words)?;
-    let shape = Shape::take(words)?;
+    let (dtype, shape) = (words.read()?, words.read()?);
     let place = match words.next()? {
         0 => Place::Arena(0),
         1 => Place::File((words.next()? as usize).checked_mul(ALIGN)?.checked_add(weights)?),

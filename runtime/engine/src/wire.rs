@@ -3,6 +3,8 @@
 //! A struct is its fields in order, an enum is one word, an operator is its tag followed by its fields.
 //! docs/formats/artifact.md is the specification.
 
+use alloc::vec::Vec;
+
 /// A forward reader over the words of a section.
 #[derive(Clone, Debug)]
 pub struct Words<'a> {
@@ -49,6 +51,17 @@ impl<'a> Words<'a> {
         (count.checked_mul(words_each.max(1) * 4)? <= self.rest.len()).then_some(count)
     }
 
+    /// A count, then that many things of at least `words_each` words.
+    pub fn list<T>(&mut self, words_each: usize, read: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let count = self.count(words_each).unwrap_or_else(|| self.reject(0));
+        // No longer than the file's own words, and exactly as long as it has to be.
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(read(self));
+        }
+        list
+    }
+
     /// A text: its length in bytes, then its UTF-8 bytes, padded with zeros to a whole word.
     pub fn text(&mut self) -> Option<&'a str> {
         let len = self.next()? as usize;
@@ -60,9 +73,9 @@ impl<'a> Words<'a> {
         core::str::from_utf8(text).ok()
     }
 
-    /// `Some` when everything has been read: leftovers are an error.
+    /// `Some` when everything has been read and nothing rejected: leftovers are an error.
     pub fn end(&self) -> Option<()> {
-        self.rest.is_empty().then_some(())
+        (self.rest.is_empty() && !self.rejected).then_some(())
     }
 }
 

@@ -293,10 +293,13 @@ fn tile<const MR: usize, const NR: usize>(
     sums
 }
 
+/// Channels that the portable body takes together, for the same reasons.
+const PORTABLE_BLOCK: usize = if cfg!(any(target_arch = "x86_64", target_family = "wasm")) { 1 } else { 16 };
+
 multiversion! {
     /// Convolution with one filter per channel, weights `[kh, kw, channels]`.
     fn depthwise(geometry: &Geometry, x: &[f32], weights: &[f32], finish: Finish<'_>, y: &mut [f32]) {
-        any: depthwise_body::<16>, avx2: depthwise_body::<32>,
+        any: depthwise_body::<PORTABLE_BLOCK>, avx2: depthwise_body::<32>,
     }
 }
 
@@ -315,8 +318,8 @@ fn depthwise_body<const BLOCK: usize>(
         for (block, y) in y.chunks_mut(BLOCK).enumerate() {
             let mut sums = [0.0; BLOCK];
             let first = block * BLOCK;
-            // The length is a constant in all blocks but the last.
-            if y.len() == BLOCK {
+            // The length is a constant in all blocks but the last, if there are blocks.
+            if BLOCK > 1 && y.len() == BLOCK {
                 filter(geometry, place, first, x, weights, &mut sums);
             } else {
                 filter(geometry, place, first, x, weights, &mut sums[..y.len()]);

@@ -21,6 +21,9 @@ pub(super) struct Call<'a, 'b> {
     pub isa: Isa,
 }
 
+/// What is done to neighbouring elements of two operands.
+type Run<'a, T, R> = dyn Fn(&[T], &[T], &mut [R]) + 'a;
+
 impl Call<'_, '_> {
     pub(super) fn run(self, kind: BinaryKind) -> Result<(), RunError> {
         match self.a.dtype {
@@ -118,7 +121,7 @@ impl Call<'_, '_> {
     }
 
     /// Runs of elements, as long as they can be.
-    fn by_rows<T: Pod, R: Pod>(self, f: &dyn Fn(&[T], &[T], &mut [R])) -> Result<(), RunError> {
+    fn by_rows<T: Pod, R: Pod>(self, f: &Run<'_, T, R>) -> Result<(), RunError> {
         let mut rows = Rows::new(&self.a, &self.b, self.y);
         while let Some((a, b, y)) = rows.next() {
             f(elements(a)?, elements(b)?, elements_mut(y)?);

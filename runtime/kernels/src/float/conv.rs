@@ -35,7 +35,8 @@ impl Geometry {
     #[inline(always)]
     pub(super) fn taps_inside(&self, axis: usize, window: usize) -> [usize; 2] {
         let pad = self.pads[axis];
-        let [first, end] = [pad, pad + self.input[axis + 1]].map(|border| self.taps_before(border, axis, window));
+        let first = self.taps_before(pad, axis, window);
+        let end = self.taps_before(pad + self.input[axis + 1], axis, window);
         [first, end - first]
     }
 

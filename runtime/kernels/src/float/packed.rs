@@ -218,7 +218,7 @@ fusable! {
     /// # Safety
     /// The slices have the lengths that `work` demands; those of x and the scratch memory are what its rows reach and need.
     unsafe fn blocks(work: &Work<'_>, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        any: blocks_body::<Portable<4>, PORTABLE_ROWS, 4, PORTABLE_HALF, 4, PORTABLE_IS_REFERENCE>,
+        any: blocks_body::<Portable<4>, PORTABLE_ROWS, 4, PORTABLE_HALF, 4, true>,
         avx2: blocks_body::<Ymm<false>, 6, 2, 2, 2, false>,
         avx2_fused: blocks_body::<Ymm<true>, 6, 2, 1, 8, true>,
         avx512_fused: blocks_body::<Zmm<true>, 8, 2, 1, 8, true>,

@@ -329,7 +329,7 @@ impl Iterator for Tiles<'_> {
     fn next(&mut self) -> Option<Entry> {
         self.left = self.left.checked_sub(1)?;
         let (header, offsets) = self.words.split_at(HEADER);
-        let [rows, count, len] = [header[0], header[1], header[2]].map(|word| word as usize);
+        let (rows, count, len) = (header[0] as usize, header[1] as usize, header[2] as usize);
         let (offsets, rest) = offsets.split_at(rows * count);
         self.words = rest;
         let Block { base, zeros, .. } = *self.block;

@@ -105,17 +105,16 @@ macro_rules! body3x3 {
             // SAFETY: the caller's promise; the features are enabled.
             unsafe { depthwise3x3::lines::<$simd, $layout, $panels, $zeros>(lines, made) }
         }
-        let prepared_len = depthwise3x3::prepared_len::<$simd, $panels>();
-        Body3x3 { channels: $panels * $crate::panel::PANEL, prepared_len, prepare, lines }
+        depthwise3x3::body::<$simd, $layout, $panels>(prepare, lines)
     }};
 }
 
-/// The function of `DepthwiseFn` and its scratch, maybe with a body for many channels of windows of 3 by 3 taps. Such windows whose
+/// The function of `DepthwiseFn` and its scratch, maybe with bodies for many channels of windows of 3 by 3 taps. Such windows whose
 /// weights have zero points are left to the body that is named, of this set or of one that it includes; without one, zero points
 /// are subtracted by way of the sums of the taps.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, wide: None);
+        $crate::arch::instantiate::depthwise!($simd, $features, wide: &[]);
     };
     ($simd:ty, $features:literal, wide: $wide:expr) => {
         $crate::arch::instantiate::depthwise!(
@@ -126,7 +125,7 @@ macro_rules! depthwise {
         );
     };
     ($simd:ty, $features:literal, zeros: $zeros3x3:expr) => {
-        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, wide: None);
+        $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, wide: &[]);
     };
     ($simd:ty, $features:literal, zeros: $zeros3x3:expr, wide: $wide:expr) => {
         use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};

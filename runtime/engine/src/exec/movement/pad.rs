@@ -9,28 +9,42 @@ use crate::tensor::{DType, Ints, Shape};
 
 /// `before` elements precede each axis, as many as the result has room for follow.
 pub(super) fn pad(before: &Ints, mode: PadMode, value: f32, x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
-    let size = y.dtype.size();
+    let (shape, size) = (x.shape, y.dtype.size());
     let value = &constant(y.dtype, value)[..size];
-    let first = last(before);
-    let from = |axis: usize, at: usize| source(mode, x.shape.dim(axis), at as i64 - i64::from(before[axis]));
-    by_rows(x, y, &from, &|y, line| {
+    let innermost = shape.rank().saturating_sub(1);
+    // Axes that a constant doesn't pad are part of the elements of the last one that it does.
+    let axis = match mode {
+        PadMode::Constant => {
+            let padded = |&axis: &usize| before[axis] != 0 || shape.dim(axis) != y.shape.dim(axis);
+            (0..shape.rank()).rfind(padded).unwrap_or(0)
+        }
+        _ => innermost,
+    };
+    let unit = shape.span((axis + 1).min(shape.rank()), shape.rank()) * size;
+    let first = before.get(axis).map_or(0, |&before| i64::from(before));
+    let from = |axis: usize, at: usize| source(mode, shape.dim(axis), at as i64 - i64::from(before[axis]));
+    by_rows(x, y, axis, &from, &|y, line| {
         let Some(line) = line else { return repeat(value, y) };
-        let [len, columns] = [line.len() / size, y.len() / size];
+        let [len, columns] = [line.len() / unit, y.len() / unit];
         // What the row has of the line lies together.
         let start = first.clamp(0, columns as i64);
         let end = (first + len as i64).clamp(start, columns as i64) as usize;
-        let (inside, start) = ((start - first) as usize * size, start as usize);
-        y[start * size..end * size].copy_from_slice(part(line, inside, (end - start) * size));
+        let (inside, start) = ((start - first) as usize * unit, start as usize);
+        y[start * unit..end * unit].copy_from_slice(part(line, inside, (end - start) * unit));
+        if mode == PadMode::Constant {
+            repeat(value, &mut y[..start * unit]);
+            return repeat(value, &mut y[end * unit..]);
+        }
         for at in (0..start).chain(end..columns) {
-            let picked = source(mode, len, at as i64 - first).map_or(value, |at| part(line, at * size, size));
-            part_mut(y, at * size, size).copy_from_slice(picked);
+            let picked = source(mode, len, at as i64 - first).map_or(value, |at| part(line, at * unit, unit));
+            part_mut(y, at * unit, unit).copy_from_slice(picked);
         }
     })
 }
 
 pub(super) fn tile(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
     let from = |axis: usize, at: usize| Some(at % x.shape.dim(axis).max(1));
-    by_rows(x, y, &from, &|y, line| {
+    by_rows(x, y, x.shape.rank().saturating_sub(1), &from, &|y, line| {
         let line = line.unwrap_or_default();
         y.chunks_exact_mut(line.len().max(1)).for_each(|y| y.copy_from_slice(line));
     })
@@ -39,10 +53,12 @@ pub(super) fn tile(x: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), RunError> {
 /// Fills a row of the result from one of the operand.
 type Fill<'f> = &'f dyn Fn(&mut [u8], Option<&[u8]>);
 
-/// Fills the bytes of each row of y from those of the row of x that `from` leads to, axis by axis; `None` is outside of x.
+/// Fills the bytes of each row of y, which is what lies together from `axis` on, from those of the row of x that `from` leads to, axis by
+/// axis; `None` is outside of x.
 fn by_rows(
     x: &View<'_>,
     y: &mut ViewMut<'_>,
+    axis: usize,
     from: &dyn Fn(usize, usize) -> Option<usize>,
     fill: Fill<'_>,
 ) -> Result<(), RunError> {
@@ -50,19 +66,15 @@ fn by_rows(
     if out.count() == 0 {
         return Ok(());
     }
-    let (strides, len) = (shape.strides(), shape.last() * size);
-    let rows: Shape = out.leading(out.rank().saturating_sub(1));
-    for (indices, y) in Indices::new(rows).zip(y.bytes.chunks_exact_mut(out.last() * size)) {
+    let row = |shape: &Shape| shape.span(axis, shape.rank()) * size;
+    let (strides, len) = (shape.strides(), row(&shape));
+    let rows = out.leading(axis);
+    for (indices, y) in Indices::new(rows).zip(y.bytes.chunks_exact_mut(row(&out))) {
         let start =
             (0..rows.rank()).try_fold(0, |start, axis| Some(start + from(axis, indices[axis])? * strides[axis]));
         fill(y, start.and_then(|start| x.bytes.get(start * size..)?.get(..len)));
     }
     Ok(())
-}
-
-/// Padding before the last axis.
-fn last(before: &Ints) -> i64 {
-    before.last().map_or(0, |&before| before.into())
 }
 
 /// The operand's index under an index that may lie outside of its `len`; `None` where the constant goes.

@@ -105,6 +105,11 @@ fn pads_with_each_mode() {
     gives("crops", pad(&[-1], &[1], PadMode::Constant, 0.0), &[&x], &reals(&[3], &[2.0, 3.0, 0.0]));
     let frame = pad(&[1, 0], &[0, 1], PadMode::Constant, 7.0);
     gives("two axes", frame, &[&count(&[1, 2])], &reals(&[2, 3], &[7.0, 7.0, 7.0, 0.0, 1.0, 7.0]));
+    gives("moves", pad(&[1], &[-1], PadMode::Constant, 0.0), &[&x], &reals(&[3], &[0.0, 1.0, 2.0]));
+    let planes = pad(&[0, 1, 0], &[0, 1, 0], PadMode::Constant, 7.0);
+    let padded = [7.0, 7.0, 0.0, 1.0, 7.0, 7.0, 7.0, 7.0, 2.0, 3.0, 7.0, 7.0];
+    gives("whole rows", planes, &[&count(&[2, 1, 2])], &reals(&[2, 3, 2], &padded));
+    gives("none", pad(&[0, 0], &[0, 0], PadMode::Constant, 7.0), &[&count(&[2, 2])], &count(&[2, 2]));
     let quanta = bytes(DType::U8, &[1], &[5]);
     gives("a quantum", pad(&[1], &[0], PadMode::Constant, 128.0), &[&quanta], &bytes(DType::U8, &[2], &[128, 5]));
     let one = pad(&[2], &[0], PadMode::Reflect, 0.0);

@@ -46,20 +46,29 @@ pub(crate) struct Bodies {
     pub lines3x3: Body3x3,
     /// The same for weights with zero points.
     pub zeros3x3: Body3x3,
-    /// The same for as many channels as it goes for, where weights have no zero points: with them there are twice as many sums, for
-    /// which there are too few registers.
-    pub wide: Option<Body3x3>,
+    /// The same for more channels at a time, the most first, as far as they go; at most [`PARTS`] less one. For weights without zero
+    /// points: with them there are twice as many sums, for which there are too few registers.
+    pub wide: &'static [Body3x3],
 }
+
+/// Parts that the channels of windows of 3 by 3 taps are divided into.
+const PARTS: usize = 3;
 
 impl Bodies {
     /// What computes which range of channels.
-    fn of(&self, channels: usize, w_zero: &[i32]) -> [(Body3x3, [usize; 2]); 2] {
-        if !w_zero.is_empty() {
-            return [(self.zeros3x3, [0, channels]), (self.zeros3x3, [channels, channels])];
+    fn of(&self, channels: usize, points: usize, w_zero: &[i32]) -> [(Body3x3, [usize; 2]); PARTS] {
+        let zeros = !w_zero.is_empty();
+        let narrow = if zeros { self.zeros3x3 } else { self.lines3x3 };
+        let mut parts = [(narrow, [0, 0]); PARTS];
+        let mut first = 0;
+        let wide = self.wide.iter().filter(|body| !zeros && body.points <= points);
+        for (part, &body) in parts[..PARTS - 1].iter_mut().zip(wide) {
+            let end = channels - (channels - first) % body.channels;
+            *part = (body, [first, end]);
+            first = end;
         }
-        let wide = self.wide.unwrap_or(self.lines3x3);
-        let whole = channels - channels % wide.channels;
-        [(wide, [0, whole]), (self.lines3x3, [whole, channels])]
+        parts[PARTS - 1] = (narrow, [first, channels]);
+        parts
     }
 
     /// Bytes of scratch for these windows.
@@ -68,7 +77,8 @@ impl Bodies {
         let kernel = taps.shape().kernel[0];
         let Some(stride) = depthwise3x3::stride(taps, line) else { return lines::scratch_len(line, kernel, 1) };
         let channels = taps.shape().run;
-        let made = self.of(channels, &[]).map(|(body, [first, end])| body.len(end - first)).iter().sum::<usize>();
+        let parts = self.of(channels, taps.shape().out[1], &[]);
+        let made = parts.map(|(body, [first, end])| body.len(end - first)).iter().sum::<usize>();
         made.max(self.zeros3x3.len(channels)) + ALIGN + lines::scratch_len(line, kernel + stride, 1)
     }
 }
@@ -130,11 +140,10 @@ impl Job<'_> {
         let DepthwiseInput { input, zero, taps, panels, .. } = self.input;
         let shape = taps.shape();
         let in_place = shape.run.is_multiple_of(PANEL);
-        let bodies = self.bodies.of(shape.run, self.input.w_zero);
-        let len = bodies.map(|(body, [first, end])| body.len(end - first));
-        let (made, scratch) = scratch.split_at_mut(len[0] + len[1] + ALIGN);
+        let parts = self.bodies.of(shape.run, shape.out[1], self.input.w_zero);
+        let len = parts.map(|(body, [first, end])| body.len(end - first));
+        let (made, scratch) = scratch.split_at_mut(len.iter().sum::<usize>() + ALIGN);
         let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));
-        let made = [made, made.wrapping_add(len[0])];
         // SAFETY: the plain form needs nothing.
         let mut lines = unsafe { Lines::new(input, *zero, line, 3 + stride, in_place, Form::PLAIN, scratch) };
         let [oh, ow] = shape.out;
@@ -144,7 +153,7 @@ impl Job<'_> {
             let mut rows = [first[0], first[1], first[2], second[0], second[1]];
             rows[3..3 + stride].copy_from_slice(&second[2 - stride..]);
             let starts = lines.fetch(&rows[..3 + stride]);
-            let job = Lines3x3 {
+            let mut job = Lines3x3 {
                 starts: [starts[0], starts[1], starts[2], starts[3], starts[4]],
                 stride,
                 points: ow,
@@ -155,8 +164,9 @@ impl Job<'_> {
                 epilogue: *self.epilogue,
                 out: self.out.wrapping_add(oy * ow * shape.run),
             };
-            for ((body, range), made) in bodies.into_iter().zip(made) {
-                let job = Lines3x3 { range, ..job };
+            let mut made = made;
+            for ((body, range), len) in parts.iter().zip(len).filter(|(_, len)| *len > 0) {
+                job.range = *range;
                 // SAFETY: the caller's promise; lines are valid as far as the last window reaches, and where channels are no
                 // whole number of panels they have slack.
                 unsafe {
@@ -165,6 +175,7 @@ impl Job<'_> {
                     }
                     (body.lines)(&job, made);
                 }
+                made = made.wrapping_add(len);
             }
         }
     }

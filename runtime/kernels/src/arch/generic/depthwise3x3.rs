@@ -47,23 +47,35 @@ pub(crate) fn stride(taps: &Taps<'_>, line: Line) -> Option<usize> {
     (0..shape.out[0] - 1).all(shares).then_some(stride)
 }
 
-/// How the channels of P panels lie in P vectors.
+/// How channels lie in P vectors.
 ///
 /// # Safety of the methods
 /// The CPU has the instruction set.
 pub(crate) trait Layout<S: Simd, const P: usize> {
-    /// The channel, of those of the panels, that is this element of a vector.
+    /// Points of a line that a tile has: 2, or 4 where each vector has the channels of a point and of the next but one.
+    const POINTS: usize = 2;
+    /// How many channels.
+    const CHANNELS: usize = P * PANEL * 2 / Self::POINTS;
+
+    /// The channel that is this element of a vector.
     fn channel(vector: usize, element: usize) -> usize;
-    /// Reads all channels of each of four taps.
+    /// Reads all channels of each of four taps, and of those `far` bytes after them if there are four points.
     ///
     /// # Safety
-    /// `16 * P` bytes are valid from each.
-    unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; P];
-    /// Requantizes the channels of four points and writes the first `len` of them to where each point goes.
+    /// So many bytes are valid from each.
+    unsafe fn quads(from: [*const u8; 4], far: usize) -> [S::Quads; P];
+    /// Requantizes the channels of four points, or twice as many, and writes the first `len` of them to where each point goes, and `far`
+    /// bytes after it.
     ///
     /// # Safety
     /// The places are valid for `len` bytes.
-    unsafe fn store(quanta: &Quanta<S>, reals: &[[S::F32; P]; 4], place: impl Fn(usize) -> *mut u8, len: usize);
+    unsafe fn store(
+        quanta: &Quanta<S>,
+        reals: &[[S::F32; P]; 4],
+        place: impl Fn(usize) -> *mut u8,
+        far: usize,
+        len: usize,
+    );
 }
 
 /// One panel as it is.
@@ -76,13 +88,19 @@ impl<S: Simd> Layout<S, 1> for Single {
     }
 
     #[inline(always)]
-    unsafe fn quads(from: [*const u8; 4]) -> [S::Quads; 1] {
+    unsafe fn quads(from: [*const u8; 4], _: usize) -> [S::Quads; 1] {
         // SAFETY: the caller's promise.
         [unsafe { S::quads(from) }]
     }
 
     #[inline(always)]
-    unsafe fn store(quanta: &Quanta<S>, reals: &[[S::F32; 1]; 4], place: impl Fn(usize) -> *mut u8, len: usize) {
+    unsafe fn store(
+        quanta: &Quanta<S>,
+        reals: &[[S::F32; 1]; 4],
+        place: impl Fn(usize) -> *mut u8,
+        _: usize,
+        len: usize,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let bytes = quanta.requantize([reals[0][0], reals[1][0], reals[2][0], reals[3][0]]);
@@ -97,6 +115,8 @@ impl<S: Simd> Layout<S, 1> for Single {
 #[derive(Clone, Copy)]
 pub(crate) struct Body3x3 {
     pub channels: usize,
+    /// Output points that a line has at least.
+    pub points: usize,
     /// Bytes of what so many channels need besides activations, which is made once for all lines of an image.
     pub prepared_len: usize,
     /// Makes it for all channels, one after the other from an address on that is a multiple of [`ALIGN`].
@@ -115,9 +135,12 @@ impl Body3x3 {
     }
 }
 
-/// Bytes of [`Body3x3::prepared_len`].
-pub(crate) const fn prepared_len<S: Simd, const P: usize>() -> usize {
-    size_of::<Prepared<S, P>>()
+/// A body of some panels in a layout, with its functions.
+pub(crate) const fn body<S: Simd, L: Layout<S, P>, const P: usize>(
+    prepare: unsafe fn(&Lines3x3<'_>, *mut u8),
+    lines: unsafe fn(&Lines3x3<'_>, *const u8),
+) -> Body3x3 {
+    Body3x3 { channels: L::CHANNELS, points: L::POINTS, prepared_len: size_of::<Prepared<S, P>>(), prepare, lines }
 }
 
 /// See [`Body3x3::prepare`]. ZEROS: zero points of weights are subtracted by way of the sums of the taps.
@@ -130,7 +153,7 @@ pub(crate) unsafe fn prepare<S: Simd, L: Layout<S, P>, const P: usize, const ZER
     made: *mut u8,
 ) {
     let mut made = made.cast::<Prepared<S, P>>();
-    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
+    for channel in (job.range[0]..job.range[1]).step_by(L::CHANNELS) {
         // SAFETY: the caller's promise.
         unsafe { made.write(prepared::<S, L, P, ZEROS>(job, channel)) };
         made = made.wrapping_add(1);
@@ -148,14 +171,14 @@ pub(crate) unsafe fn lines<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS
     made: *const u8,
 ) {
     let mut made = made.cast::<Prepared<S, P>>();
-    for channel in (job.range[0]..job.range[1]).step_by(P * PANEL) {
+    for channel in (job.range[0]..job.range[1]).step_by(L::CHANNELS) {
         // SAFETY: the caller's promise.
         unsafe { strided::<S, L, P, ZEROS>(job, &*made, channel) };
         made = made.wrapping_add(1);
     }
 }
 
-/// The P panels from `channel` on.
+/// The channels of a layout from `channel` on.
 ///
 /// # Safety
 /// As for [`lines`].
@@ -172,7 +195,7 @@ unsafe fn strided<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
         let prepared = core::hint::black_box(made);
         // Pointers that don't move, and one offset that does: else each of the many pointers would be counted up.
         let starts = job.starts.map(|start| start.wrapping_add(channel));
-        let len = (job.channels - channel).min(P * PANEL);
+        let len = (job.channels - channel).min(L::CHANNELS);
         let job = &Lines3x3 { starts, out: job.out.add(channel), ..*job };
         match job.stride {
             1 => panels::<S, L, P, 1, ZEROS>(job, prepared, len),
@@ -191,16 +214,16 @@ unsafe fn panels<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, 
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let last = (job.points - 2) * job.channels;
+        let last = (job.points - L::POINTS) * job.channels;
         let mut at = 0;
-        for _ in 0..job.points.div_ceil(2) {
+        for _ in 0..job.points.div_ceil(L::POINTS) {
             tile::<S, L, P, STRIDE, ZEROS>(job, prepared, at.min(last), len);
-            at += 2 * job.channels;
+            at += L::POINTS * job.channels;
         }
     }
 }
 
-/// What P panels need besides activations.
+/// What the channels of P vectors need besides activations.
 #[repr(align(64))]
 struct Prepared<S: Simd, const P: usize> {
     /// Weights of each line of the window, for the first and the second of two neighbouring points.
@@ -221,7 +244,7 @@ unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
     channel: usize,
 ) -> Prepared<S, P> {
-    let len = (job.channels - channel).min(P * PANEL);
+    let len = (job.channels - channel).min(L::CHANNELS);
     // SAFETY: the caller's promise; a panel of 9 taps has three groups, and the tables are of one group each.
     unsafe {
         let ones = [0x0001_0101_u32, 0x0101_0100].map(|ones| S::weights([ones; PANEL].as_ptr().cast()));
@@ -229,7 +252,7 @@ unsafe fn prepared<S: Simd, L: Layout<S, P>, const P: usize, const ZEROS: bool>(
         let mut prepared =
             Prepared::<S, P> { weights: [[[ones[0]; P]; 3]; 2], ones, w_zero: none, bias: none, scale: unscaled };
         let mut taps = [[[[0; PANEL]; 3]; 2]; P];
-        for (p, taps) in taps.iter_mut().enumerate() {
+        for (p, taps) in taps.iter_mut().enumerate().take(L::CHANNELS / PANEL) {
             *taps = shifted(job.weights.add((channel + p * PANEL) * 3 * GROUP));
         }
         for p in 0..P {
@@ -299,11 +322,11 @@ unsafe fn shifted(weights: *const i8) -> LineWeights {
     shifted
 }
 
-/// The sums of the output points of a tile: two of each of two lines.
+/// The sums of the output points of a tile: two of each of two lines, or as many vectors with two points each.
 type Sums<S, const P: usize> = [[[<S as Simd>::Acc; P]; 2]; 2];
 
 /// # Safety
-/// As for [`lines`]; two points of each line from the offset `at` in the output on, and `len` channels.
+/// As for [`lines`]; the points of each line from the offset `at` in the output on, and `len` channels.
 #[inline(always)]
 unsafe fn tile<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, const ZEROS: bool>(
     job: &Lines3x3<'_>,
@@ -339,7 +362,7 @@ unsafe fn tile<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, co
         }
         let quanta = Quanta::<S>::new(job.epilogue.zero, job.epilogue.lo, job.epilogue.hi);
         let place = |i: usize| job.out.add((i / 2 * job.points + i % 2) * job.channels).add(at);
-        L::store(&quanta, &reals, place, len);
+        L::store(&quanta, &reals, place, 2 * job.channels, len);
     }
 }
 
@@ -384,7 +407,8 @@ unsafe fn input_line<
     }
 }
 
-/// For each of two output points the four pixels from its first on; at stride 1 only the first of them counts. Where the fourth
+/// For each of two output points, and the next two where vectors have two, the four pixels from its first on; at stride 1 only the first of
+/// them counts. Where the fourth
 /// has no weight it is not read, because it may lie after the line.
 ///
 /// # Safety
@@ -396,12 +420,13 @@ unsafe fn quads<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize>(
 ) -> [[S::Quads; P]; 2] {
     // SAFETY: the caller's promise.
     unsafe {
+        let far = 2 * STRIDE * channels;
         let pixel = [from, from.add(channels), from.add(2 * channels), from.add(3 * channels)];
         if STRIDE == 1 {
-            return [L::quads(pixel); 2];
+            return [L::quads(pixel, far); 2];
         }
         let last = from.add(4 * channels);
         // Both have the third and the fourth pixel side by side, which an instruction set may do once.
-        [L::quads(pixel), L::quads([pixel[2], pixel[3], last, last])]
+        [L::quads(pixel, far), L::quads([pixel[2], pixel[3], last, last], far)]
     }
 }

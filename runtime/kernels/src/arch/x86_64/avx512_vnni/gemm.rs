@@ -47,6 +47,8 @@ pub(crate) static TILES: Tiles = Tiles {
 /// Timed on Sapphire Rapids.
 pub(crate) const CHOICES: &[Choice] = &[
     Choice { m: 1..=1, n: ANY, k: ANY, tile: TileChoice { panels: 4, rows: 1 } },
+    // Two times three panels instead of four and two.
+    Choice { m: 2..=4, n: 65..=96, k: 256..=usize::MAX, tile: TileChoice { panels: 3, rows: 4 } },
     // Four panels so deep leave no room in the L1 cache for rows.
     Choice { m: 17..=usize::MAX, n: ANY, k: 512..=usize::MAX, tile: TileChoice { panels: 2, rows: 12 } },
     Choice { m: ANY, n: ANY, k: ANY, tile: TileChoice { panels: 4, rows: 6 } },

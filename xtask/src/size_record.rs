@@ -49,8 +49,12 @@ const TARGETS: [Target; 3] = [
     Target {
         triple: "wasm32-unknown-unknown",
         file: "dunlin.wasm",
-        // Addresses in as few bytes as they take; engines unroll what they find worth it.
-        flags: &["-Ctarget-feature=+simd128", "-Clink-arg=--compress-relocations", "-Cllvm-args=-unroll-runtime=false"],
+        // Addresses in as few bytes as they take; engines unroll and inline what they find worth it. No loop has a copy for each case.
+        flags: &[
+            "-Ctarget-feature=+simd128",
+            "-Clink-arg=--compress-relocations",
+            "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0",
+        ],
         linker: None,
         compressed: true,
         goals: [Some(120_000), None],

@@ -221,7 +221,7 @@ impl Model {
         let mut words = Words::new(bytes);
         for _ in 0..words.count(3)? {
             let tensor = self.tensors.get_mut(words.next()? as usize)?;
-            let quant = Quant::new(f32::take(&mut words)?, i32::take(&mut words)?)?;
+            let quant = Quant::new(words.read()?, words.read()?)?;
             // A second line for the same tensor would be a contradiction.
             (tensor.dtype == DType::U8 && tensor.quant.replace(quant).is_none()).then_some(())?;
         }
@@ -344,47 +344,33 @@ impl Model {
 
 /// Tensors, inputs, outputs, varying axes, operators: see docs/formats/artifact.md.
 fn read_graph(bytes: &[u8], weights: usize) -> Option<Model> {
-    let mut words = Words::new(bytes);
-    let words = &mut words;
-    let tensors = read_list(words, 3, |words| read_tensor(words, weights))?;
-    let id = |words: &mut Words<'_>| Some(words.next()? as usize).filter(|&t| t < tensors.len());
-    let inputs = read_list(words, 1, id)?;
-    let outputs = read_list(words, 1, id)?;
-    let varying =
-        read_list(words, 2, |words| Some(VaryingAxis { input: words.next()? as usize, axis: words.next()? as usize }))?;
-    let nodes = read_list(words, 3, |words| {
-        let op = Op::take(words)?;
-        let inputs = read_list(words, 1, id).filter(|inputs| inputs.len() <= MAX_OPERANDS)?;
-        let outputs = read_list(words, 1, id).filter(|outputs| (1..=MAX_OUTPUTS).contains(&outputs.len()))?;
-        let computed = |&t: &usize| matches!(tensors[t].place, Place::Arena(_));
-        outputs.iter().all(computed).then_some(Node { op, inputs, outputs })
-    })?;
-    words.end()?;
-    Some(Model { tensors, nodes, inputs, outputs, varying, arena: 0 })
-}
-
-/// A count, then that many things of at least `words_each` words.
-fn read_list<T>(
-    words: &mut Words<'_>,
-    words_each: usize,
-    read: impl Fn(&mut Words<'_>) -> Option<T>,
-) -> Option<Vec<T>> {
-    let count = words.count(words_each)?;
-    // No longer than the file's own words, and exactly as long as it has to be.
-    let mut list = Vec::with_capacity(count);
-    for _ in 0..count {
-        list.push(read(words)?);
-    }
-    Some(list)
-}
-
-fn read_tensor(words: &mut Words<'_>, weights: usize) -> Option<TensorDef> {
-    let dtype = DType::take(words)?;
-    let shape = Shape::take(words)?;
-    let place = match words.next()? {
-        0 => Place::Arena(0),
-        1 => Place::File((words.next()? as usize).checked_mul(ALIGN)?.checked_add(weights)?),
-        _ => return None,
+    let words = &mut Words::new(bytes);
+    let tensors = words.list(3, |words| read_tensor(words, weights));
+    let id = |words: &mut Words<'_>| match words.word() as usize {
+        tensor if tensor < tensors.len() => tensor,
+        _ => words.reject(0),
     };
-    Some(TensorDef { dtype, shape, quant: None, place })
+    let inputs = words.list(1, id);
+    let outputs = words.list(1, id);
+    let varying = words.list(2, |words| VaryingAxis { input: words.word() as usize, axis: words.word() as usize });
+    let nodes = words.list(3, |words| {
+        let node = Node { op: Op::take(words), inputs: words.list(1, id), outputs: words.list(1, id) };
+        let is_computed = |&t: &usize| tensors.get(t).is_some_and(|tensor| matches!(tensor.place, Place::Arena(_)));
+        let counts_fit = node.inputs.len() <= MAX_OPERANDS && (1..=MAX_OUTPUTS).contains(&node.outputs.len());
+        if counts_fit && node.outputs.iter().all(is_computed) { node } else { words.reject(node) }
+    });
+    words.end().map(|()| Model { tensors, nodes, inputs, outputs, varying, arena: 0 })
+}
+
+fn read_tensor(words: &mut Words<'_>, weights: usize) -> TensorDef {
+    let (dtype, shape) = (DType::take(words), Shape::take(words));
+    let place = match words.word() {
+        0 => Place::Arena(0),
+        1 => {
+            let offset = (words.word() as usize).checked_mul(ALIGN).and_then(|at| at.checked_add(weights));
+            Place::File(offset.unwrap_or_else(|| words.reject(0)))
+        }
+        _ => words.reject(Place::Arena(0)),
+    };
+    TensorDef { dtype, shape, quant: None, place }
 }

@@ -131,14 +131,15 @@ impl Plan {
             let both = scratch.checked_next_multiple_of(ALIGN).map_or(usize::MAX, |half| half.saturating_mul(2));
             self.halves = Halves { steps: steps + 1, work, scratch: most.max(both) };
         }
-        let mut by_offset = core::array::from_fn(|i| i as u8);
-        let offset = |&i: &u8| match self.model.tensors[node.outputs[usize::from(i)]].place {
+        let offset = |at: usize| match self.model.tensors[node.outputs[at]].place {
             Place::Arena(offset) | Place::File(offset) => offset,
         };
-        // Three at most: each place looks for its own, because a sort is much code.
-        for at in 0..node.outputs.len() {
-            let least = (at..node.outputs.len()).min_by_key(|&other| offset(&by_offset[other])).unwrap_or(at);
-            by_offset.swap(at, least);
+        // Three at most: each counts those before it, because a sort is much code.
+        let mut by_offset = [0; MAX_OUTPUTS];
+        let count = node.outputs.len();
+        for at in 0..count {
+            let before = (0..count).filter(|&other| (offset(other), other) < (offset(at), at)).count();
+            by_offset[before] = at as u8;
         }
         self.steps.push(Step { node: index, kernel, by_offset, halved });
         Ok(())

@@ -82,13 +82,14 @@ impl core::fmt::Debug for Ints {
 }
 
 impl Take for Ints {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
-        let len = usize::try_from(words.next()?).ok().filter(|&n| n <= MAX_RANK)?;
+    fn take(words: &mut Words<'_>) -> Self {
+        let len = words.word();
         let mut ints = Self { len: len as u8, values: [0; MAX_RANK] };
-        for value in &mut ints.values[..len] {
-            *value = words.next()? as i32;
+        match ints.values.get_mut(..len as usize) {
+            Some(values) => values.iter_mut().for_each(|value| *value = words.word() as i32),
+            None => return words.reject(Self::default()),
         }
-        Some(ints)
+        ints
     }
 }
 
@@ -213,13 +214,11 @@ impl core::fmt::Display for Shape {
 }
 
 impl Take for Shape {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
-        let rank = usize::try_from(words.next()?).ok().filter(|&n| n <= MAX_RANK)?;
-        let mut dims = [0_usize; MAX_RANK];
-        for dim in &mut dims[..rank] {
-            *dim = words.next()? as usize;
-        }
-        Self::new(&dims[..rank])
+    fn take(words: &mut Words<'_>) -> Self {
+        // Dimensions lie as other numbers do.
+        let dims = Ints::take(words);
+        let sizes = dims.values.map(|dim| dim as u32 as usize);
+        Self::new(&sizes[..dims.len()]).unwrap_or_else(|| words.reject(Self::SCALAR))
     }
 }
 

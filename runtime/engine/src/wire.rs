@@ -3,16 +3,20 @@
 //! A struct is its fields in order, an enum is one word, an operator is its tag followed by its fields.
 //! docs/formats/artifact.md is the specification.
 
+use alloc::vec::Vec;
+
 /// A forward reader over the words of a section.
 #[derive(Clone, Debug)]
 pub struct Words<'a> {
     rest: &'a [u8],
+    /// Whether some value wasn't valid, or wasn't there.
+    rejected: bool,
 }
 
 impl<'a> Words<'a> {
     /// Reads `bytes` from the start.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, rejected: false }
     }
 
     /// The next word; `None` at the end.
@@ -23,11 +27,39 @@ impl<'a> Words<'a> {
         Some(u32::from_le_bytes(*word))
     }
 
+    /// A value; `None` when it isn't valid.
+    pub fn read<T: Take>(&mut self) -> Option<T> {
+        let value = T::take(self);
+        (!self.rejected).then_some(value)
+    }
+
+    /// The next word of a value; 0 at the end, where the value is rejected.
+    pub fn word(&mut self) -> u32 {
+        self.next().unwrap_or_else(|| self.reject(0))
+    }
+
+    /// Remembers that a value isn't valid, and gives one to go on with.
+    pub fn reject<T>(&mut self, instead: T) -> T {
+        self.rejected = true;
+        instead
+    }
+
     /// A count of things that take at least `words_each` words each; `None` when they can't all be there,
     /// so that nothing allocates more than the file's size allows.
     pub fn count(&mut self, words_each: usize) -> Option<usize> {
         let count = self.next()? as usize;
         (count.checked_mul(words_each.max(1) * 4)? <= self.rest.len()).then_some(count)
+    }
+
+    /// A count, then that many things of at least `words_each` words.
+    pub fn list<T>(&mut self, words_each: usize, read: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let count = self.count(words_each).unwrap_or_else(|| self.reject(0));
+        // No longer than the file's own words, and exactly as long as it has to be.
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(read(self));
+        }
+        list
     }
 
     /// A text: its length in bytes, then its UTF-8 bytes, padded with zeros to a whole word.
@@ -41,16 +73,16 @@ impl<'a> Words<'a> {
         core::str::from_utf8(text).ok()
     }
 
-    /// `Some` when everything has been read: leftovers are an error.
+    /// `Some` when everything has been read and nothing rejected: leftovers are an error.
     pub fn end(&self) -> Option<()> {
-        self.rest.is_empty().then_some(())
+        (self.rest.is_empty() && !self.rejected).then_some(())
     }
 }
 
-/// Reads itself from words; `None` when they are no valid value.
+/// Reads itself from words, see [`Words::read`]. That some are no valid value is remembered there, not asked for after each of them.
 pub trait Take: Sized {
-    /// Takes as many words as the value has.
-    fn take(words: &mut Words<'_>) -> Option<Self>;
+    /// Takes as many words as the value has; any value where they were rejected.
+    fn take(words: &mut Words<'_>) -> Self;
 }
 
 /// Writes itself as words; the inverse of [`Take`].
@@ -74,9 +106,9 @@ pub fn put_text(text: &str, out: &mut alloc::vec::Vec<u32>) {
 macro_rules! wire_word {
     ($($type:ty: $take:expr, $put:expr;)*) => {$(
         impl Take for $type {
-            fn take(words: &mut Words<'_>) -> Option<Self> {
+            fn take(words: &mut Words<'_>) -> Self {
                 let take: fn(u32) -> Option<Self> = $take;
-                take(words.next()?)
+                take(words.word()).unwrap_or_else(|| words.reject(Self::default()))
             }
         }
         #[cfg(feature = "write")]
@@ -93,18 +125,15 @@ wire_word! {
     u32: Some, |v| *v;
     i32: |w| Some(w as i32), |v| *v as u32;
     u8: |w| u8::try_from(w).ok(), |v| u32::from(*v);
+    u16: |w| u16::try_from(w).ok(), |v| u32::from(*v);
     // A NaN is no parameter; infinities are bounds of clamps.
     f32: |w| Some(f32::from_bits(w)).filter(|v| !v.is_nan()), |v| v.to_bits();
     bool: |w| match w { 0 => Some(false), 1 => Some(true), _ => None }, |v| u32::from(*v);
 }
 
 impl<T: Take, const N: usize> Take for [T; N] {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
-        let mut values = [const { None }; N];
-        for value in &mut values {
-            *value = Some(T::take(words)?);
-        }
-        Some(values.map(|v| v.expect("each was set above")))
+    fn take(words: &mut Words<'_>) -> Self {
+        core::array::from_fn(|_| T::take(words))
     }
 }
 
@@ -130,8 +159,8 @@ macro_rules! wire_enum {
         }
 
         impl $crate::wire::Take for $name {
-            fn take(words: &mut $crate::wire::Words<'_>) -> Option<Self> {
-                match words.next()? { $($value => Some(Self::$variant),)* _ => None }
+            fn take(words: &mut $crate::wire::Words<'_>) -> Self {
+                match words.word() { $($value => Self::$variant,)* _ => words.reject(Self::ALL[0]) }
             }
         }
         #[cfg(feature = "write")]
@@ -152,8 +181,8 @@ macro_rules! wire_struct {
         pub struct $name { $($(#[$doc])* pub $field: $type,)* }
 
         impl $crate::wire::Take for $name {
-            fn take(words: &mut $crate::wire::Words<'_>) -> Option<Self> {
-                Some(Self { $($field: <$type as $crate::wire::Take>::take(words)?,)* })
+            fn take(words: &mut $crate::wire::Words<'_>) -> Self {
+                Self { $($field: $crate::wire::Take::take(words),)* }
             }
         }
         #[cfg(feature = "write")]

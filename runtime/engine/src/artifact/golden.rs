@@ -2,7 +2,7 @@
 
 use super::Digest;
 use crate::tensor::DType;
-use crate::wire::{Take, Words};
+use crate::wire::Words;
 use alloc::vec::Vec;
 
 /// An input, by its seed, and what it gives.
@@ -60,7 +60,7 @@ impl Values {
     }
 
     fn take(words: &mut Words<'_>) -> Option<Self> {
-        let tolerance = f32::take(words).filter(|&tolerance| tolerance >= 0.0)?;
+        let tolerance = words.read().filter(|&tolerance: &f32| tolerance >= 0.0)?;
         let step = words.next().filter(|&step| step > 0)? as usize;
         let count = words.count(1)?;
         let elements = (0..count).map(|_| words.next().map(f32::from_bits)).collect::<Option<_>>()?;

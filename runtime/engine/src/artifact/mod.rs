@@ -19,7 +19,7 @@ pub use names::Names;
 pub use write::Writer;
 
 use crate::task::{Scoring, Task, TaskSpec};
-use crate::wire::{Take, Words};
+use crate::wire::Words;
 use sha2::{Digest as _, Sha256};
 
 /// First bytes of every artifact. The line ends and the control character show transfers that changed bytes.
@@ -224,7 +224,7 @@ impl<'a> Artifact<'a> {
             return Ok(Task { scoring: Scoring::Probabilities, spec: TaskSpec::Tensor });
         };
         let mut words = Words::new(section.bytes);
-        let task = Task::take(&mut words).filter(|_| words.end().is_some());
+        let task = words.read().filter(|_| words.end().is_some());
         task.ok_or(ArtifactError::Section { section: "task" })
     }
 

@@ -10,7 +10,7 @@ use crate::op::infer::Info;
 use crate::op::infer::float::{directions, gates};
 use crate::op::*;
 use crate::tensor::{DType, Ints};
-use crate::wire::{Take, Words};
+use crate::wire::Words;
 
 /// Choices made from a seed.
 struct Dice(u64);
@@ -335,7 +335,7 @@ proptest! {
         }));
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         let (_, operands) = fitting(&mut dice);
-        if let Some(op) = Op::take(&mut Words::new(&bytes)) {
+        if let Some(op) = Words::new(&bytes).read() {
             attempt(op, &operands);
         }
     }

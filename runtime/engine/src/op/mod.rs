@@ -239,10 +239,10 @@ macro_rules! ops {
         }
 
         impl Take for Op {
-            fn take(words: &mut Words<'_>) -> Option<Self> {
-                match words.next()? {
-                    $($tag => Some(Self::$name { $($field: <$type>::take(words)?,)* }),)*
-                    _ => None,
+            fn take(words: &mut Words<'_>) -> Self {
+                match words.word() {
+                    $($tag => Self::$name { $($field: <$type>::take(words),)* },)*
+                    _ => words.reject(Self::FlipSign {}),
                 }
             }
         }

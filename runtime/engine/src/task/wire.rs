@@ -6,47 +6,47 @@ use crate::wire::Put;
 use crate::wire::{Take, Words};
 
 impl Take for Task {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
-        Some(Self { scoring: Take::take(words)?, spec: Take::take(words)? })
+    fn take(words: &mut Words<'_>) -> Self {
+        Self { scoring: Take::take(words), spec: Take::take(words) }
     }
 }
 
 impl Take for TaskSpec {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
-        match words.next()? {
-            0 => Some(Self::Tensor),
-            1 => ImageSpec::take(words).map(Self::Image),
-            _ => None,
+    fn take(words: &mut Words<'_>) -> Self {
+        match words.word() {
+            0 => Self::Tensor,
+            1 => Self::Image(ImageSpec::take(words)),
+            _ => words.reject(Self::Tensor),
         }
     }
 }
 
 impl Take for ImageSpec {
-    fn take(words: &mut Words<'_>) -> Option<Self> {
+    fn take(words: &mut Words<'_>) -> Self {
         let spec = Self {
-            width: words.next()?,
-            height: words.next()?,
-            color: match words.next()? {
+            width: words.word(),
+            height: words.word(),
+            color: match words.word() {
                 0 => Color::Gray,
                 1 => Color::Rgb,
                 2 => Color::Bgr,
-                _ => return None,
+                _ => words.reject(Color::Gray),
             },
-            fit: match words.next()? {
+            fit: match words.word() {
                 0 => Fit::Squeeze,
-                1 => Fit::CenterCrop { permille: u16::try_from(words.next()?).ok()? },
-                _ => return None,
+                1 => Fit::CenterCrop { permille: Take::take(words) },
+                _ => words.reject(Fit::Squeeze),
             },
-            filter: match words.next()? {
+            filter: match words.word() {
                 0 => Filter::Nearest,
                 1 => Filter::Bilinear,
                 2 => Filter::Bicubic,
-                _ => return None,
+                _ => words.reject(Filter::Nearest),
             },
-            scale: Take::take(words)?,
-            offset: Take::take(words)?,
+            scale: Take::take(words),
+            offset: Take::take(words),
         };
-        spec.check().ok().map(|()| spec)
+        if spec.check().is_ok() { spec } else { words.reject(spec) }
     }
 }
 

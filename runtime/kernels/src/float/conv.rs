@@ -2,7 +2,7 @@
 
 use core::array;
 
-use super::gemm::{Columns, Finish, Matrix, PANEL, PORTABLE_ROWS, Panel, accumulate};
+use super::gemm::{Columns, Finish, Matrix, PANEL, Panel, accumulate};
 use super::multiversion;
 use crate::Isa;
 
@@ -32,16 +32,22 @@ impl Geometry {
     }
 
     /// The first tap of a window that lies inside along an axis, and how many do: they are neighbours.
+    #[inline(always)]
     pub(super) fn taps_inside(&self, axis: usize, window: usize) -> [usize; 2] {
-        let (start, pad, step) = (window * self.stride[axis], self.pads[axis], self.dilation[axis].max(1));
-        let beyond = |border: usize| {
-            let distance = border.saturating_sub(start);
-            // Division takes longer than all else here.
-            let taps = if step == 1 { distance } else { distance.div_ceil(step) };
-            taps.min(self.kernel[axis])
-        };
-        let (first, end) = (beyond(pad), beyond(pad + self.input[axis + 1]));
+        let pad = self.pads[axis];
+        let first = self.taps_before(pad, axis, window);
+        let end = self.taps_before(pad + self.input[axis + 1], axis, window);
         [first, end - first]
+    }
+
+    /// How many of a window's taps lie before a position along an axis, counted from where the padding begins.
+    #[inline(always)]
+    fn taps_before(&self, border: usize, axis: usize, window: usize) -> usize {
+        let distance = border.saturating_sub(window * self.stride[axis]);
+        let step = self.dilation[axis].max(1);
+        // Division takes longer than all else here.
+        let taps = if step == 1 { distance } else { distance.div_ceil(step) };
+        taps.min(self.kernel[axis])
     }
 
     /// The stride along rows of windows of 3 by 3 neighbouring taps: 1 or 2. 0 for all others.
@@ -218,10 +224,14 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Windows that the portable body takes together: one where it is the reference alone, and on the web, where code is fetched before it
+/// runs, which weights that are computed seldom do.
+const PORTABLE_WINDOWS: usize = if cfg!(any(target_arch = "x86_64", target_family = "wasm")) { 1 } else { 4 };
+
 multiversion! {
     /// All windows' sums of the products with a panel.
     fn panel_conv(geometry: &Geometry, input: Input<'_>, panel: Panel<'_>, finish: Finish<'_>, columns: Columns<'_>) {
-        any: conv_body::<PORTABLE_ROWS, 8>, avx2: conv_body::<6, 16>,
+        any: conv_body::<PORTABLE_WINDOWS, 8>, avx2: conv_body::<6, 16>,
     }
 }
 
@@ -241,7 +251,7 @@ fn conv_body<const MR: usize, const NR: usize>(
             finish.apply(sums, column, &mut y[window * stride + first + column..][..width]);
         };
         let mut window = 0;
-        while window + MR <= windows {
+        while MR > 1 && window + MR <= windows {
             let sums = tile::<MR, NR>(geometry, input, &panel, column, window);
             sums.iter().enumerate().for_each(|(r, sums)| store(window + r, sums));
             window += MR;
@@ -284,10 +294,13 @@ fn tile<const MR: usize, const NR: usize>(
     sums
 }
 
+/// Channels that the portable body takes together, for the same reasons.
+const PORTABLE_BLOCK: usize = if cfg!(any(target_arch = "x86_64", target_family = "wasm")) { 1 } else { 16 };
+
 multiversion! {
     /// Convolution with one filter per channel, weights `[kh, kw, channels]`.
     fn depthwise(geometry: &Geometry, x: &[f32], weights: &[f32], finish: Finish<'_>, y: &mut [f32]) {
-        any: depthwise_body::<16>, avx2: depthwise_body::<32>,
+        any: depthwise_body::<PORTABLE_BLOCK>, avx2: depthwise_body::<32>,
     }
 }
 
@@ -306,8 +319,8 @@ fn depthwise_body<const BLOCK: usize>(
         for (block, y) in y.chunks_mut(BLOCK).enumerate() {
             let mut sums = [0.0; BLOCK];
             let first = block * BLOCK;
-            // The length is a constant in all blocks but the last.
-            if y.len() == BLOCK {
+            // The length is a constant in all blocks but the last, if there are blocks.
+            if BLOCK > 1 && y.len() == BLOCK {
                 filter(geometry, place, first, x, weights, &mut sums);
             } else {
                 filter(geometry, place, first, x, weights, &mut sums[..y.len()]);

@@ -333,21 +333,31 @@ impl<'a> Part<'a> {
     #[inline(always)]
     unsafe fn sum<V: Vector, const M: usize, const WHOLE: bool>(&self, window: &Window, channel: usize, y: *mut f32) {
         let geometry = self.layer.geometry;
-        let step = geometry.dilation[1] * geometry.input[3];
         let some = self.len - channel;
+        // How many taps there are in each of two directions, and what lies between two: of x, of the weights.
+        let mut lines = [window.lines.count, window.lines.step, geometry.kernel[1] * CHANNELS];
+        let mut columns = [window.columns, geometry.dilation[1] * geometry.input[3], CHANNELS];
+        if window.columns == 1 {
+            // The inner loop is the longer one then.
+            core::mem::swap(&mut lines, &mut columns);
+        }
         // SAFETY: the caller's promise.
         unsafe {
             let mut sums = [V::splat(0.0); M];
-            for ky in 0..window.lines.count {
-                let tap = (window.lines.top + ky) * geometry.kernel[1] + window.left;
-                let w: [*const f32; M] = array::from_fn(|v| self.weights(channel + v * V::LEN, tap));
-                let x = window.lines.x.wrapping_add(ky * window.lines.step + channel);
-                for kx in 0..window.columns {
+            let tap = window.lines.top * geometry.kernel[1] + window.left;
+            let mut w: [*const f32; M] = array::from_fn(|v| self.weights(channel + v * V::LEN, tap));
+            let mut x = window.lines.x.wrapping_add(channel);
+            for _ in 0..lines[0] {
+                for i in 0..columns[0] {
                     for (v, sum) in sums.iter_mut().enumerate() {
-                        let x = x.add(kx * step + v * V::LEN);
+                        let x = x.add(i * columns[1] + v * V::LEN);
                         let x = if WHOLE { V::load(x) } else { V::load_some(x, some) };
-                        *sum = sum.add_product(x, V::load(w[v].add(kx * CHANNELS)));
+                        *sum = sum.add_product(x, V::load(w[v].add(i * columns[2])));
                     }
+                }
+                x = x.wrapping_add(lines[1]);
+                for w in &mut w {
+                    *w = w.wrapping_add(lines[2]);
                 }
             }
             for (v, sum) in sums.into_iter().enumerate() {

@@ -14,8 +14,11 @@ use crate::Isa;
 /// Columns that are worked on together.
 pub const PANEL: usize = 32;
 
+/// What is added where there is no bias, to as many columns as are finished together: changes no bit.
+static NO_BIAS: [f32; PANEL] = [-0.0; PANEL];
+
 /// Rows that the portable bodies take together; on x86 they are the reference alone.
-pub(super) const PORTABLE_ROWS: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
+const PORTABLE_ROWS: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
 
 /// The second factor of a product: weights, or another activation.
 #[derive(Clone, Copy, Debug)]
@@ -171,13 +174,9 @@ impl Finish<'_> {
     /// Finishes the sums of neighbouring columns, the first of them `column`, into `y`.
     #[inline(always)]
     pub(super) fn apply(&self, sums: &[f32], column: usize, y: &mut [f32]) {
-        match self.bias {
-            Some(bias) => {
-                for ((y, &sum), &bias) in y.iter_mut().zip(sums).zip(&bias[column..]) {
-                    *y = math::clamp(sum + bias, self.lo, self.hi);
-                }
-            }
-            None => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = math::clamp(sum, self.lo, self.hi)),
+        let bias = self.bias.map_or(&NO_BIAS[..], |bias| &bias[column..]);
+        for ((y, &sum), &bias) in y.iter_mut().zip(sums).zip(bias) {
+            *y = math::clamp(sum + bias, self.lo, self.hi);
         }
     }
 }
@@ -203,7 +202,7 @@ fn product_body<const MR: usize, const NR: usize>(
     for column in (0..panel.width).step_by(NR) {
         let width = (panel.width - column).min(NR);
         let mut i = 0;
-        while i + MR <= m {
+        while MR > 1 && i + MR <= m {
             let mut sums = [[0.0; NR]; MR];
             accumulate(&mut sums, array::from_fn(|r| row(i + r)), &panel, 0, column);
             for (r, sums) in sums.iter().enumerate() {

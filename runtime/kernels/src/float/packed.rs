@@ -262,7 +262,7 @@ unsafe fn blocks_body<
         while column < n {
             let vectors = match n - column {
                 _ if single && padded - column >= GV * V::LEN => GV,
-                left if left <= HV * V::LEN && !(single && panel_is_whole::<V, NV>()) => HV,
+                left if left <= HV * V::LEN && !(single && never_half::<V, NV, HV>()) => HV,
                 _ => NV,
             };
             let width = (n - column).min(vectors * V::LEN);
@@ -334,9 +334,10 @@ impl Place {
     }
 }
 
-/// Whether so many vectors are no more than a panel: then they may be read whatever the number of columns.
-const fn panel_is_whole<V: Vector, const NV: usize>() -> bool {
-    NV * V::LEN <= CHANNELS
+/// Whether single rows never take `HV` vectors: these are all `NV`, or `NV` are no more than a panel, which may be read whatever the number of
+/// columns.
+const fn never_half<V: Vector, const NV: usize, const HV: usize>() -> bool {
+    HV == NV || NV * V::LEN <= CHANNELS
 }
 
 /// A group of columns of a block's rows, one by one: each weight is read once, as it is stored.
@@ -353,10 +354,10 @@ unsafe fn singles<V: Vector, W: Weight, const NV: usize, const HV: usize, const 
         // SAFETY: the caller's promise.
         unsafe {
             match vectors {
-                _ if GV == NV && HV == NV || vectors == GV => tile::<V, W, 1, GV>(1, &entry.runs, &columns),
-                _ if HV == NV || panel_is_whole::<V, NV>() || vectors == NV => {
-                    tile::<V, W, 1, NV>(1, &entry.runs, &columns)
+                _ if GV == NV && never_half::<V, NV, HV>() || vectors == GV => {
+                    tile::<V, W, 1, GV>(1, &entry.runs, &columns)
                 }
+                _ if never_half::<V, NV, HV>() || vectors == NV => tile::<V, W, 1, NV>(1, &entry.runs, &columns),
                 _ => tile::<V, W, 1, HV>(1, &entry.runs, &columns),
             }
         }

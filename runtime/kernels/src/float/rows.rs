@@ -308,15 +308,31 @@ impl<'a> Table<'a> {
 
 impl Block<'_> {
     /// Its tiles in order.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = Entry> {
-        let mut words = self.words;
-        (0..self.tiles).map(move |_| {
-            let (header, offsets) = words.split_at(HEADER);
-            let [rows, count, len] = [header[0], header[1], header[2]].map(|word| word as usize);
-            let (offsets, rest) = offsets.split_at(rows * count);
-            words = rest;
-            let runs = Runs { base: self.base, zeros: self.zeros, offsets: offsets.as_ptr(), count, len };
-            Entry { rows, runs }
-        })
+    #[inline(always)]
+    pub(super) fn tiles(&self) -> Tiles<'_> {
+        Tiles { block: self, words: self.words, left: self.tiles }
+    }
+}
+
+/// The tiles of a block that are left.
+#[derive(Debug)]
+pub(super) struct Tiles<'t> {
+    block: &'t Block<'t>,
+    words: &'t [u32],
+    left: usize,
+}
+
+impl Iterator for Tiles<'_> {
+    type Item = Entry;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Entry> {
+        self.left = self.left.checked_sub(1)?;
+        let (header, offsets) = self.words.split_at(HEADER);
+        let (rows, count, len) = (header[0] as usize, header[1] as usize, header[2] as usize);
+        let (offsets, rest) = offsets.split_at(rows * count);
+        self.words = rest;
+        let Block { base, zeros, .. } = *self.block;
+        Some(Entry { rows, runs: Runs { base, zeros, offsets: offsets.as_ptr(), count, len } })
     }
 }

@@ -29,28 +29,31 @@ fn rows_body(x: &[f32], y: &mut [f32], n: usize, log: bool) {
 multiversion! {
     /// As [`rows`], along the middle axis of `[outer, n, inner]`; `outer` follows from the lengths.
     pub fn strided(x: &[f32], y: &mut [f32], n: usize, inner: usize, log: bool) {
-        any: strided_body, avx2: strided_body,
+        any: strided_body::<PORTABLE_COLUMNS>, avx2: strided_body::<LANES>,
     }
 }
 
+/// Columns that the portable body takes together; one on the web, where code is fetched before it runs.
+const PORTABLE_COLUMNS: usize = if cfg!(target_family = "wasm") { 1 } else { LANES };
+
 #[inline(always)]
-fn strided_body(x: &[f32], y: &mut [f32], n: usize, inner: usize, log: bool) {
+fn strided_body<const N: usize>(x: &[f32], y: &mut [f32], n: usize, inner: usize, log: bool) {
     let block = (n * inner).max(1);
     for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
-        for start in (0..inner).step_by(LANES) {
-            columns(x, y, inner, start..(start + LANES).min(inner), log);
+        for start in (0..inner).step_by(N) {
+            columns::<N>(x, y, inner, start..(start + N).min(inner), log);
         }
     }
 }
 
-/// Softmax of up to [`LANES`] neighbouring columns of `[n, inner]`.
+/// Softmax of up to N neighbouring columns of `[n, inner]`.
 #[inline(always)]
-fn columns(x: &[f32], y: &mut [f32], inner: usize, range: core::ops::Range<usize>, log: bool) {
-    let mut top = [f32::NEG_INFINITY; LANES];
+fn columns<const N: usize>(x: &[f32], y: &mut [f32], inner: usize, range: core::ops::Range<usize>, log: bool) {
+    let mut top = [f32::NEG_INFINITY; N];
     for row in x.chunks_exact(inner) {
         top.iter_mut().zip(&row[range.clone()]).for_each(|(top, &v)| *top = larger(*top, v));
     }
-    let mut total = [0.0; LANES];
+    let mut total = [0.0; N];
     for (row, out) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)) {
         for (((out, &v), &top), total) in
             out[range.clone()].iter_mut().zip(&row[range.clone()]).zip(&top).zip(&mut total)

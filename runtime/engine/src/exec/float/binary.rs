@@ -21,6 +21,9 @@ pub(super) struct Call<'a, 'b> {
     pub isa: Isa,
 }
 
+/// What is done to neighbouring elements of two operands.
+type Run<'a, T, R> = dyn Fn(&[T], &[T], &mut [R]) + 'a;
+
 impl Call<'_, '_> {
     pub(super) fn run(self, kind: BinaryKind) -> Result<(), RunError> {
         match self.a.dtype {
@@ -44,7 +47,7 @@ impl Call<'_, '_> {
             B::PRelu => self.zip(|a: f32, b| if a < 0.0 { a * b } else { a }),
             B::Pow => self.each(math::pow),
             B::Mod => self.each(floored),
-            B::Fmod => self.each(|a: f32, b| a % b),
+            B::Fmod => self.each(math::remainder),
             _ => self.compare::<f32>(kind),
         }
     }
@@ -113,10 +116,15 @@ impl Call<'_, '_> {
 
     /// `y = f(a, b)` for each element, by a loop of its own.
     fn zip<T: Pod, R: Pod>(self, f: impl Fn(T, T) -> R) -> Result<(), RunError> {
-        let Self { a, b, y, isa } = self;
-        let mut rows = Rows::new(&a, &b, y);
+        let isa = self.isa;
+        self.by_rows(&|a: &[T], b: &[T], y: &mut [R]| elementwise::zip(isa, a, b, y, &f))
+    }
+
+    /// Runs of elements, as long as they can be.
+    fn by_rows<T: Pod, R: Pod>(self, f: &Run<'_, T, R>) -> Result<(), RunError> {
+        let mut rows = Rows::new(&self.a, &self.b, self.y);
         while let Some((a, b, y)) = rows.next() {
-            elementwise::zip(isa, elements::<T>(a)?, elements::<T>(b)?, elements_mut::<R>(y)?, &f);
+            f(elements(a)?, elements(b)?, elements_mut(y)?);
         }
         Ok(())
     }
@@ -124,7 +132,7 @@ impl Call<'_, '_> {
 
 /// The remainder with the sign of the divisor.
 fn floored(a: f32, b: f32) -> f32 {
-    let rest = a % b;
+    let rest = math::remainder(a, b);
     if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
 }
 

@@ -81,26 +81,27 @@ fn strided_of<T: Pod>(steps: &Steps, start: usize, x: &View<'_>, y: &mut ViewMut
     }
     let mut walk = Walk::new(&shape, &[steps], start);
     let (len, [step, ..]) = walk.row();
-    match step {
-        1 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.copy_from_slice(part(x, at, len))),
-        0 => walk.zip(y.chunks_exact_mut(len)).for_each(|([at, ..], row)| row.fill(x[at])),
-        _ => match walk.clone().planes() {
-            Some((rows, [1, ..])) => {
-                walk.planes();
-                for ([at, ..], plane) in walk.zip(y.chunks_exact_mut(rows * len)) {
-                    turn(x, at, step, plane, len);
-                }
-            }
-            _ => {
-                for ([at, ..], row) in walk.zip(y.chunks_exact_mut(len)) {
-                    for (i, slot) in row.iter_mut().enumerate() {
-                        *slot = x[at.wrapping_add_signed(i as isize * step)];
-                    }
-                }
-            }
-        },
+    if let (Some((rows, [1, ..])), true) = (walk.clone().planes(), step > 1) {
+        walk.planes();
+        for ([at, ..], plane) in walk.zip(y.chunks_exact_mut(rows * len)) {
+            turn(x, at, step, plane, len);
+        }
+        return Ok(());
+    }
+    for ([at, ..], row) in walk.zip(y.chunks_exact_mut(len)) {
+        match step {
+            1 => row.copy_from_slice(part(x, at, len)),
+            _ => gather(x, at, step, row),
+        }
     }
     Ok(())
+}
+
+/// Every so many elements.
+fn gather<T: Pod>(x: &[T], at: usize, step: isize, row: &mut [T]) {
+    for (i, slot) in row.iter_mut().enumerate() {
+        *slot = x[at.wrapping_add_signed(i as isize * step)];
+    }
 }
 
 /// Rows and columns that are transposed together, so that what is read stays in the cache until it is used up.
@@ -108,17 +109,16 @@ const BLOCK: usize = 16;
 
 /// Transposes a plane: `plane[row][column] = x[at + row + column * step]`, rows of `columns`.
 fn turn<T: Pod>(x: &[T], at: usize, step: isize, plane: &mut [T], columns: usize) {
-    if columns == 3 {
+    // Pixels of bytes have kernels of their own.
+    if columns == 3 && size_of::<T>() == 4 {
         return interleave::<T, 3>(x, at, step, plane);
     }
     for (block, rows) in plane.chunks_mut(BLOCK * columns).enumerate() {
         for first in (0..columns).step_by(BLOCK) {
             for (row, line) in rows.chunks_exact_mut(columns).enumerate() {
-                let from = at + block * BLOCK + row;
-                let line = &mut line[first..];
-                for (column, slot) in line.iter_mut().take(BLOCK).enumerate() {
-                    *slot = x[from.wrapping_add_signed((first + column) as isize * step)];
-                }
+                let from = (at + block * BLOCK + row).wrapping_add_signed(first as isize * step);
+                let end = columns.min(first + BLOCK);
+                gather(x, from, step, &mut line[first..end]);
             }
         }
     }

@@ -111,7 +111,7 @@ impl Span {
         let used = parts.iter().filter(|(_, [first, end])| first < end);
         let edge = used.map(|(body, _)| body.points).max().unwrap_or(points);
         let all = Self::new(taps, line, 0, points);
-        let long = line.len >= LONG.max(PIXELS * taps.shape().run) && points >= 3 * edge;
+        let long = !COMPACT && line.len >= LONG.max(PIXELS * taps.shape().run) && points >= 3 * edge;
         if long && !all.in_place {
             let middle = Self::new(taps, line, edge, points - 2 * edge);
             if middle.in_place {

@@ -55,9 +55,8 @@ pub(crate) struct Bodies {
 const PARTS: usize = 3;
 
 impl Bodies {
-    /// What computes which range of channels.
-    fn of(&self, channels: usize, points: usize, w_zero: &[i32]) -> [(Body3x3, [usize; 2]); PARTS] {
-        let zeros = !w_zero.is_empty();
+    /// What computes which range of channels, of weights with zero points or without.
+    fn of(&self, channels: usize, points: usize, zeros: bool) -> [(Body3x3, [usize; 2]); PARTS] {
         let narrow = if zeros { self.zeros3x3 } else { self.lines3x3 };
         let mut parts = [(narrow, [0, 0]); PARTS];
         let mut first = 0;
@@ -77,10 +76,10 @@ impl Bodies {
         let kernel = taps.shape().kernel[0];
         let Some(stride) = depthwise3x3::stride(taps, line) else { return lines::scratch_len(line, kernel, 1) };
         let channels = taps.shape().run;
-        let parts = self.of(channels, taps.shape().out[1], &[]);
+        let parts = self.of(channels, taps.shape().out[1], false);
         let made = parts.map(|(body, [first, end])| body.len(end - first)).iter().sum::<usize>();
         // Weights with zero points have narrower edges.
-        let spans = [&[][..], &[1]].map(|zeros| {
+        let spans = [false, true].map(|zeros| {
             let spans = Span::of_line(&self.of(channels, taps.shape().out[1], zeros), taps, line);
             spans.map(|span| span.scratch_len(kernel + stride)).into_iter().fold(0, usize::max)
         });
@@ -197,7 +196,7 @@ impl Job<'_> {
 
     unsafe fn lines3x3(&self, line: Line, stride: usize, scratch: &mut [u8]) {
         let taps = &self.input.taps;
-        let parts = self.bodies.of(taps.shape().run, taps.shape().out[1], self.input.w_zero);
+        let parts = self.bodies.of(taps.shape().run, taps.shape().out[1], !self.input.w_zero.is_empty());
         let len: usize = parts.iter().map(|(body, [first, end])| body.len(end - first)).sum();
         let (made, scratch) = scratch.split_at_mut(len + ALIGN);
         let made = made.as_mut_ptr().wrapping_add(made.as_ptr().align_offset(ALIGN).min(ALIGN));

@@ -53,7 +53,7 @@ const TARGETS: [Target; 3] = [
         flags: &[
             "-Ctarget-feature=+simd128",
             "-Clink-arg=--compress-relocations",
-            "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0",
+            "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0 -enable-load-pre=false",
         ],
         linker: None,
         compressed: true,

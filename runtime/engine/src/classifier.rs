@@ -1,7 +1,7 @@
 //! From raw input to scores: the one paved way through the engine.
 
 use crate::artifact::{Artifact, ArtifactError, Labels};
-use crate::error::RunError;
+use crate::error::{Code, RunError};
 use crate::model::{Limits, ModelError};
 use crate::session::Session;
 use crate::task::{ImagePreparer, ImageSpec, Pixels, Scoring, TaskSpec};
@@ -71,6 +71,16 @@ pub enum ClassifyError {
     },
     /// The run failed.
     Run(RunError),
+}
+
+impl ClassifyError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Task { .. } => Code::Input,
+            Self::Run(error) => error.code(),
+        }
+    }
 }
 
 impl core::fmt::Display for ClassifyError {

@@ -2,6 +2,56 @@
 
 use crate::tensor::{DType, Shape};
 
+/// What kind of failure an error is: stable names that are the same in every language that Dunlin is used from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The file is no artifact, was cut off or changed, or contradicts itself: fetch it again.
+    Artifact,
+    /// The artifact is for another version of Dunlin, or needs operators that this build leaves out.
+    Version,
+    /// The model needs more memory or arithmetic than it may have, or than the device has left.
+    Memory,
+    /// What was given as a picture is none.
+    Picture,
+    /// The model takes another kind, shape, length or range of input.
+    Input,
+    /// The classifier was disposed of before.
+    Disposed,
+    /// A file or an address can't be read.
+    Fetch,
+    /// A defect of Dunlin, or of the facade that calls it.
+    Internal,
+}
+
+impl Code {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Artifact,
+        Self::Version,
+        Self::Memory,
+        Self::Picture,
+        Self::Input,
+        Self::Disposed,
+        Self::Fetch,
+        Self::Internal,
+    ];
+
+    /// The name that all languages use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Version => "version",
+            Self::Memory => "memory",
+            Self::Picture => "picture",
+            Self::Input => "input",
+            Self::Disposed => "disposed",
+            Self::Fetch => "fetch",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// A run that could not be finished. The session stays usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,6 +91,16 @@ pub enum RunError {
     Half,
     /// A buffer isn't where the plan has it: a defect of the engine.
     Plan,
+}
+
+impl RunError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Type { .. } | Self::Index { .. } | Self::Shape { .. } | Self::Length { .. } => Code::Input,
+            Self::File | Self::Half | Self::Plan => Code::Internal,
+        }
+    }
 }
 
 impl core::fmt::Display for RunError {
@@ -135,3 +195,15 @@ impl core::fmt::Display for InferError {
 }
 
 impl core::error::Error for InferError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn codes_have_names_of_their_own() {
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+}

@@ -37,7 +37,7 @@ pub use classifier::{Classifier, Scores};
 pub use dunlin_kernels::Helper;
 #[cfg(all(feature = "abort", not(feature = "std"), any(unix, target_family = "wasm")))]
 pub use dunlin_kernels::abort;
-pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind};
+pub use dunlin_kernels::{AlignedBytes, Isa, IsaKind, OutOfMemory};
 pub use family::Family;
 pub use model::{Limits, ModelError};
 pub use plan::Plan;

@@ -5,13 +5,14 @@
 //! the arena, and no operator writes over what it reads.
 
 use crate::artifact::{ALIGN, Artifact, ArtifactError, SectionKind};
-use crate::error::InferError;
+use crate::error::{Code, InferError};
 use crate::op::Op;
 use crate::op::infer::{Info, MAX_OUTPUTS};
 use crate::tensor::{DType, Quant, Shape};
 use crate::wire::{Take, Words};
 use alloc::vec::Vec;
 use core::ops::Range;
+use dunlin_kernels::OutOfMemory;
 use dunlin_kernels::float::Fusion;
 
 /// The most operands that an operator has.
@@ -143,6 +144,20 @@ pub enum ModelError {
         /// Steps that it may take.
         limit: u64,
     },
+    /// The system hasn't the memory that the model needs and may have.
+    OutOfMemory(OutOfMemory),
+}
+
+impl ModelError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Artifact(error) => error.code(),
+            Self::Infer { error: InferError::LeftOut { .. }, .. } => Code::Version,
+            Self::Infer { .. } | Self::Graph { .. } => Code::Artifact,
+            Self::Memory { .. } | Self::Work { .. } | Self::OutOfMemory(_) => Code::Memory,
+        }
+    }
 }
 
 impl core::fmt::Display for ModelError {
@@ -164,6 +179,7 @@ impl core::fmt::Display for ModelError {
                     "a run of the model takes {needed} steps and may take {limit}; raise the limit if you trust the file"
                 )
             }
+            Self::OutOfMemory(error) => error.fmt(f),
         }
     }
 }
@@ -173,8 +189,15 @@ impl core::error::Error for ModelError {
         match self {
             Self::Artifact(error) => Some(error),
             Self::Infer { error, .. } => Some(error),
+            Self::OutOfMemory(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<OutOfMemory> for ModelError {
+    fn from(error: OutOfMemory) -> Self {
+        Self::OutOfMemory(error)
     }
 }
 

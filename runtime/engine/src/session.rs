@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 #[cfg(feature = "write")]
 use dunlin_kernels::float::Fusion;
-use dunlin_kernels::{AlignedBytes, Isa};
+use dunlin_kernels::{AlignedBytes, Isa, OutOfMemory};
 use sha2::{Digest as _, Sha256};
 
 /// A plan with the artifact's bytes and the memory to run it.
@@ -39,16 +39,19 @@ impl<B: AsRef<[u8]>> Session<B> {
     /// [`ModelError`] when the file is no sound artifact or needs more memory than `limits` allows.
     pub fn load(file: B, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
         let plan = Plan::build(&Artifact::parse(file.as_ref())?, isa, limits)?;
-        Ok(Self::new(file, plan))
+        Ok(Self::new(file, plan)?)
     }
 
     /// Takes the memory that `plan` needs. `file` is the artifact that the plan was built from.
-    pub fn new(file: B, plan: Plan) -> Self {
-        let arena = AlignedBytes::zeroed(plan.model.arena);
-        let scratch = AlignedBytes::zeroed(plan.scratch);
+    ///
+    /// # Errors
+    /// The system hasn't that much memory.
+    pub fn new(file: B, plan: Plan) -> Result<Self, OutOfMemory> {
+        let arena = AlignedBytes::try_zeroed(plan.model.arena)?;
+        let scratch = AlignedBytes::try_zeroed(plan.scratch)?;
         let varies = !plan.model.varying.is_empty();
         let shapes = plan.model.tensors.iter().map(|t| t.shape).filter(|_| varies).collect();
-        Self { file, plan, arena, scratch, shapes, helper: None }
+        Ok(Self { file, plan, arena, scratch, shapes, helper: None })
     }
 
     /// Lets a second thread do half of each large step from now on, if the model has enough of them, and tells whether it has: only

@@ -6,7 +6,7 @@ use common::corpus;
 use common::graphs::{self, GRAPHS};
 use common::{Random, Sections, exercise, fill_inputs};
 use dunlin_engine::artifact::{ArtifactError, SectionKind};
-use dunlin_engine::error::RunError;
+use dunlin_engine::error::{Code, RunError};
 use dunlin_engine::model::Limits;
 use dunlin_engine::op::infer::Info;
 use dunlin_engine::op::{Op, PoolKind, Window};
@@ -31,6 +31,21 @@ const CASES: u64 = 20_000;
 fn small_graphs_load_and_run() {
     for (name, graph) in GRAPHS {
         assert_eq!(exercise(&graph().sections().file(), LIMITS), None, "{name}");
+    }
+}
+
+/// What a limit allows the system may still not have.
+#[test]
+fn memory_that_the_system_has_not_is_an_error() {
+    let mut sections = graphs::int8().sections();
+    // The upper half of the arena's bytes: 2^61.
+    sections.set_word(SectionKind::Memory, 1, 1 << 29);
+    let file = AlignedBytes::from_slice(&sections.file());
+    let limits = Limits { memory: usize::MAX, ..LIMITS };
+    let error = Session::load(file, Isa::best(), limits).map(|_| ()).expect_err("nobody has that much");
+    assert_eq!(error.code(), Code::Memory);
+    if cfg!(target_pointer_width = "64") {
+        assert!(matches!(error, ModelError::OutOfMemory(_)), "{error}");
     }
 }
 
@@ -113,7 +128,7 @@ fn refuses_to_run_a_plan_on_a_file_of_another_length() {
     let artifact = Artifact::parse(&file).expect("the file is sound");
     let plan = Plan::build(&artifact, Isa::best(), LIMITS).expect("the graph is sound");
     for length in [0, 64, 1000] {
-        let mut session = Session::new(vec![0; length], plan.clone());
+        let mut session = Session::new(vec![0; length], plan.clone()).expect("there is memory");
         fill_inputs(&mut session, 1);
         assert_eq!(session.run(), Err(RunError::File), "{length}");
     }
@@ -127,7 +142,7 @@ fn runs_cleanly_on_a_file_that_has_changed_since() {
         let artifact = Artifact::parse(&file).expect("the file is sound");
         let plan = Plan::build(&artifact, Isa::best(), LIMITS).expect("the graph is sound");
         for byte in [0, 0x7f, 0x80, 0xff] {
-            let mut session = Session::new(vec![byte; file.len()], plan.clone());
+            let mut session = Session::new(vec![byte; file.len()], plan.clone()).expect("there is memory");
             fill_inputs(&mut session, 1);
             // An error or numbers that mean nothing.
             let _ = session.run();

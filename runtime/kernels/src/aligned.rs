@@ -27,6 +27,25 @@ impl AlignedBytes {
         Self { lines: vec![Line([0; 64]); len.div_ceil(64)], len }
     }
 
+    /// `len` zero bytes.
+    ///
+    /// # Errors
+    /// The system has no more memory.
+    pub fn try_zeroed(len: usize) -> Result<Self, OutOfMemory> {
+        let lines = bytemuck::allocation::try_zeroed_vec(len.div_ceil(64)).map_err(|()| OutOfMemory { bytes: len })?;
+        Ok(Self { lines, len })
+    }
+
+    /// A copy of `bytes`.
+    ///
+    /// # Errors
+    /// The system has no more memory.
+    pub fn try_from_slice(bytes: &[u8]) -> Result<Self, OutOfMemory> {
+        let mut copy = Self::try_zeroed(bytes.len())?;
+        copy.copy_from_slice(bytes);
+        Ok(copy)
+    }
+
     /// A copy of `bytes`.
     pub fn from_slice(bytes: &[u8]) -> Self {
         let mut copy = Self::zeroed(bytes.len());
@@ -34,6 +53,21 @@ impl AlignedBytes {
         copy
     }
 }
+
+/// The system has no more memory (the device, or a number of bytes that came from the caller or a file).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// Bytes that were asked for.
+    pub bytes: usize,
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of memory can't be had; free some, or use a smaller model", self.bytes)
+    }
+}
+
+impl core::error::Error for OutOfMemory {}
 
 impl AsRef<[u8]> for AlignedBytes {
     fn as_ref(&self) -> &[u8] {
@@ -72,6 +106,14 @@ impl fmt::Debug for AlignedBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_nobody_has_is_an_error() {
+        let bytes = isize::MAX as usize - 63;
+        assert_eq!(AlignedBytes::try_zeroed(bytes), Err(OutOfMemory { bytes }));
+        assert_eq!(AlignedBytes::try_zeroed(usize::MAX), Err(OutOfMemory { bytes: usize::MAX }));
+        assert_eq!(AlignedBytes::try_zeroed(65), Ok(AlignedBytes::zeroed(65)));
+    }
 
     #[test]
     fn begins_at_a_cache_line_and_keeps_its_length() {

@@ -47,7 +47,7 @@ mod trial;
 
 #[cfg(all(feature = "abort", not(feature = "std"), any(unix, target_family = "wasm")))]
 pub use abort::abort;
-pub use aligned::AlignedBytes;
+pub use aligned::{AlignedBytes, OutOfMemory};
 pub use conv::{Conv, ConvInput};
 pub use depthwise::{Depthwise, DepthwiseInput};
 pub use elementwise::{

@@ -1,6 +1,7 @@
 //! What can be wrong with a file.
 
 use super::VERSION;
+use crate::error::Code;
 
 /// A file that is no sound artifact. Whoever made or carried the file is at fault: fetch it again, or compile the
 /// model again with this version of Dunlin.
@@ -55,6 +56,17 @@ pub enum ArtifactError {
         /// Its name.
         section: &'static str,
     },
+}
+
+impl ArtifactError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Version { .. } | Self::UnknownSection { .. } => Code::Version,
+            Self::Alignment => Code::Internal,
+            _ => Code::Artifact,
+        }
+    }
 }
 
 impl core::fmt::Display for ArtifactError {

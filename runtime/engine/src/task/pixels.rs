@@ -1,5 +1,6 @@
 //! Borrowed pictures as apps have them.
 
+use crate::error::Code;
 use core::fmt;
 
 /// The most pixels that a picture has: 2^28, a square of 16384.
@@ -115,6 +116,13 @@ pub enum PixelsError {
         /// Bytes given.
         found: usize,
     },
+}
+
+impl PixelsError {
+    /// Its stable code.
+    pub const fn code(&self) -> Code {
+        Code::Picture
+    }
 }
 
 impl fmt::Display for PixelsError {

@@ -39,7 +39,7 @@ const DOT_PRODUCT = new Uint8Array([
   1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, // type: (i32, i32) -> i32
   3, 2, 1, 0,
   7, 5, 1, 1, 0x64, 0, 0, // export "d"
-  10, 24, 1, 22, 0,
+  10, 22, 1, 20, 0,
   0x20, 0, 0xfd, 15, // i8x16.splat of the weight
   0x20, 1, 0xfd, 15, // i8x16.splat of the activation
   0x41, 0, 0xfd, 17, // i32x4.splat of zero

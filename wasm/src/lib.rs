@@ -21,6 +21,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use script::{Float32Array, Uint8Array, Uint32Array, error};
 
+/// The name of the instruction set that classifiers use here.
+#[wasm_bindgen(js_name = kernelSet)]
+pub fn kernel_set() -> String {
+    Isa::best().kind().name().into()
+}
+
 /// Room for an artifact, which the host fills piece by piece.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -139,12 +145,6 @@ impl Classifier {
             step
         });
         steps.collect()
-    }
-
-    /// The name of the instruction set that the kernels use.
-    #[wasm_bindgen(js_name = kernelSet)]
-    pub fn kernel_set(&mut self) -> String {
-        self.0.session().plan().isa().kind().name().into()
     }
 
     /// The classes' names in a locale, or else in the default one.

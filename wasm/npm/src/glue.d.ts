@@ -4,6 +4,7 @@ export function instantiate(module: WebAssembly.Module): Promise<Instance>;
 
 export interface Instance {
   readonly memory: WebAssembly.Memory;
+  kernelSet(): string;
   readonly ArtifactFile: new (length: number) => ArtifactFile;
 }
 
@@ -17,7 +18,6 @@ export interface Classifier {
   classifyValues(values: Float32Array, top: number): Scores;
   inputs(): { type: string; shape: Uint32Array }[];
   explain(): { operator: string; kernel: string; type: string; shape: Uint32Array; bytes: number }[];
-  kernelSet(): string;
   labels(locale: string): string[];
   free(): void;
 }

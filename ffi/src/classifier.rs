@@ -3,9 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dunlin_engine::task::Pixels;
+
 use crate::error::BridgeError;
 use crate::model::Model;
-use crate::records::{Classification, InputInfo, LoadOptions, Pixels, StepInfo};
+use crate::records::{Classification, InputInfo, LoadOptions, PixelFormat, StepInfo};
 
 /// A loaded classifier.
 ///
@@ -20,13 +22,13 @@ pub struct Classifier {
 
 #[uniffi::export]
 impl Classifier {
-    /// From an artifact's bytes.
+    /// From an artifact's bytes, of which it makes a copy.
     ///
     /// # Errors
     /// As the engine has them.
     #[uniffi::constructor]
-    pub fn from_bytes(bytes: Vec<u8>, options: LoadOptions) -> Result<Arc<Self>, BridgeError> {
-        guarded(|| Model::from_bytes(&bytes, &options).map(Self::new))
+    pub fn from_bytes(bytes: &[u8], options: LoadOptions) -> Result<Arc<Self>, BridgeError> {
+        guarded(|| Model::from_bytes(bytes, &options).map(Self::new))
     }
 
     /// From an artifact's file, which is mapped: it must stay as it is while the classifier lives. Replace such files as a
@@ -39,17 +41,21 @@ impl Classifier {
         guarded(|| Model::from_file(&path, &options).map(Self::new))
     }
 
-    /// Classifies a picture: the `top_k` most probable classes, with names in a locale.
+    /// Classifies a picture: the `top_k` most probable classes, with names in a locale. `data` are rows from top to bottom without
+    /// padding, exactly `width * height` pixels of `format`.
     ///
     /// # Errors
     /// [`ErrorCode::Picture`](crate::ErrorCode::Picture), [`ErrorCode::Input`](crate::ErrorCode::Input).
     pub fn classify_pixels(
         &self,
-        pixels: Pixels,
+        data: &[u8],
+        width: u32,
+        height: u32,
+        format: PixelFormat,
         top_k: u32,
         locale: Option<String>,
     ) -> Result<Classification, BridgeError> {
-        self.with(|model| model.classify_pixels(&pixels, top_k, locale))
+        self.with(|model| model.classify_pixels(&Pixels::new(data, width, height, format.into())?, top_k, locale))
     }
 
     /// Classifies a tensor: little-endian f32, all of the model's only input.
@@ -58,11 +64,11 @@ impl Classifier {
     /// [`ErrorCode::Input`](crate::ErrorCode::Input).
     pub fn classify_values(
         &self,
-        values: Vec<u8>,
+        values: &[u8],
         top_k: u32,
         locale: Option<String>,
     ) -> Result<Classification, BridgeError> {
-        self.with(|model| model.classify_values(&values, top_k, locale))
+        self.with(|model| model.classify_values(values, top_k, locale))
     }
 
     /// What carries out each step.

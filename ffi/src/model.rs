@@ -5,12 +5,12 @@ use std::path::Path;
 use dunlin_engine::artifact::Artifact;
 use dunlin_engine::classifier::{ClassifyError, Scores};
 use dunlin_engine::error::Code;
-use dunlin_engine::task::TaskSpec;
+use dunlin_engine::task::{Pixels, TaskSpec};
 use dunlin_engine::{AlignedBytes, Classifier, Isa, ModelError};
 use dunlin_native::ModelFile;
 
 use crate::error::BridgeError;
-use crate::records::{Classification, InputInfo, LoadOptions, Pixels, StepInfo};
+use crate::records::{Classification, InputInfo, LoadOptions, StepInfo};
 
 #[derive(Debug)]
 pub struct Model {
@@ -47,12 +47,12 @@ impl Model {
 
     pub fn classify_pixels(
         &mut self,
-        pixels: &Pixels,
+        pixels: &Pixels<'_>,
         top_k: u32,
         locale: Option<String>,
     ) -> Result<Classification, BridgeError> {
         self.speak(locale)?;
-        let scores = self.classifier.classify_pixels(&pixels.borrowed()?)?;
+        let scores = self.classifier.classify_pixels(pixels)?;
         Ok(self.names.classification(&scores, top_k))
     }
 

@@ -5,8 +5,6 @@ use dunlin_engine::classifier::Scores;
 use dunlin_engine::plan;
 use dunlin_engine::task;
 
-use crate::error::BridgeError;
-
 /// What a model may ask of the device.
 #[derive(Clone, Debug, Default, uniffi::Record)]
 pub struct LoadOptions {
@@ -41,25 +39,6 @@ impl From<PixelFormat> for task::PixelFormat {
             PixelFormat::Rgb8 => Self::Rgb8,
             PixelFormat::Rgba8 => Self::Rgba8,
         }
-    }
-}
-
-/// A picture: rows from top to bottom without padding, upright.
-#[derive(Clone, uniffi::Record)]
-pub struct Pixels {
-    /// Exactly `width * height` pixels of `format`.
-    pub data: Vec<u8>,
-    /// Pixels of one row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// What the bytes mean.
-    pub format: PixelFormat,
-}
-
-impl Pixels {
-    pub(crate) fn borrowed(&self) -> Result<task::Pixels<'_>, BridgeError> {
-        Ok(task::Pixels::new(&self.data, self.width, self.height, self.format.into())?)
     }
 }
 

@@ -11,7 +11,7 @@ use std::fs;
 
 use dunlin_engine::error::Code;
 use dunlin_engine::{AlignedBytes, Isa, Limits};
-use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat, Pixels};
+use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat};
 use vectors::{Case, Class, Expected, Model, Picture, Values, Vectors, root};
 
 #[test]
@@ -98,26 +98,24 @@ fn run(case: &Case) -> Result<Classification, BridgeError> {
     let path = path.to_str().expect("the repository's path is UTF-8").to_owned();
     let classifier = if case.change.is_none() {
         let from_file = Classifier::from_file(path, options.clone())?;
-        let from_bytes = Classifier::from_bytes(case.artifact(), options)?;
+        let from_bytes = Classifier::from_bytes(&case.artifact(), options)?;
         assert_eq!(from_file.explain(), from_bytes.explain(), "{}", case.name);
         from_bytes
     } else {
-        Classifier::from_bytes(case.artifact(), options)?
+        Classifier::from_bytes(&case.artifact(), options)?
     };
     if case.dispose {
         classifier.dispose();
     }
     let (top_k, locale) = (case.top_k.unwrap_or(5), case.locale.clone());
     match (&case.picture, &case.values) {
-        (Some(picture), None) => classifier.classify_pixels(pixels(picture), top_k, locale),
-        (None, Some(values)) => classifier.classify_values(values.bytes(), top_k, locale),
+        (Some(picture), None) => {
+            let Picture { width, height, format, .. } = *picture;
+            classifier.classify_pixels(&picture.bytes(), width, height, format.into(), top_k, locale)
+        }
+        (None, Some(values)) => classifier.classify_values(&values.bytes(), top_k, locale),
         _ => panic!("{} loads, and has not one input", case.name),
     }
-}
-
-fn pixels(picture: &Picture) -> Pixels {
-    let Picture { width, height, format, .. } = *picture;
-    Pixels { data: picture.bytes(), width, height, format: format.into() }
 }
 
 fn expected(found: &Classification) -> Expected {
@@ -169,7 +167,7 @@ fn near(found: &Option<String>, wanted: &Option<String>, within: f32) -> bool {
 /// What a model says of itself.
 fn described(model: &Model) -> Model {
     let bytes = fs::read(root().join(&model.model)).expect("a file of the repository");
-    let classifier = Classifier::from_bytes(bytes, LoadOptions::default()).expect("a good artifact");
+    let classifier = Classifier::from_bytes(&bytes, LoadOptions::default()).expect("a good artifact");
     let inputs = classifier.inputs().expect("a model");
     let steps = classifier.explain().expect("a model");
     Model {

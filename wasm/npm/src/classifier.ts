@@ -44,20 +44,24 @@ export interface Classification {
 /** What the model takes. */
 export interface InputInfo {
   /** The type of an element, such as `f32`. */
-  readonly type: string;
+  readonly elementType: string;
   readonly shape: number[];
 }
 
 /** A step of the model on this device. */
 export interface StepInfo {
-  readonly operator: string;
-  /** `operation/tile/instructions` */
+  /** The operator's name. */
+  readonly name: string;
+  /** The name of the kernel that does it: `operation/tile/instructions`. */
   readonly kernel: string;
-  /** The type and the shape of its result. */
-  readonly type: string;
+  /** The type of an element of its result. */
+  readonly elementType: string;
+  /** Dimensions of its result, outermost first. */
   readonly shape: number[];
   /** Bytes that it reads and writes. */
   readonly bytes: number;
+  /** Multiplications with an addition; 0 where there is no such work. */
+  readonly macs: number;
 }
 
 /** A classifier: an artifact, loaded. Each has an instance of the runtime, whose memory goes with it. */
@@ -78,7 +82,7 @@ export class Classifier {
     this.#instance = instance;
     this.#engine = engine;
     this.kernelSet = instance.kernelSet();
-    this.inputs = engine.inputs().map(({ type, shape }) => ({ type, shape: [...shape] }));
+    this.inputs = engine.inputs().map(({ elementType, shape }) => ({ elementType, shape: [...shape] }));
   }
 
   /**
@@ -162,7 +166,7 @@ export class Classifier {
     const labels = this.#labelsIn(engine, locale);
     const classes = Array.from(top, (index) => {
       const [label, probability] = [labels[index], probabilities[index] ?? 0];
-      return label === undefined ? { index, probability } : { index, label, probability };
+      return label ? { index, label, probability } : { index, probability };
     });
     return { classes, probabilities, logits };
   }

@@ -66,7 +66,10 @@ fn run() -> Result<()> {
     if scripts.iter().any(|script| *script != scripts[0]) {
         return Err("the builds want different scripts: one has a function that another lacks".into());
     }
-    fs::write(dist.join("glue.js"), script::factory(&scripts[0])?)?;
+    fs::write(package.join("src/glue.js"), script::factory(&scripts[0])?)?;
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(root().join(licence), package.join(licence))?;
+    }
     println!("{}", dist.display());
     Ok(())
 }
@@ -119,5 +122,6 @@ fn optimize(package: &Path, bound: &Path, file: &Path) -> Result<()> {
 }
 
 fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(2).unwrap_or(folder).to_owned()
 }

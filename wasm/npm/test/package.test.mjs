@@ -75,7 +75,7 @@ test("an app that Vite bundled classifies, in a page and in a worker", async () 
 
 test("an app that Vite serves while it is written classifies", async () => {
   cpSync(`${ROOT}models`, `${folder}/public/models`, { recursive: true });
-  const server = await createServer({ ...settings, server: { host: "localhost" }, optimizeDeps: { exclude: ["dunlin"] } });
+  const server = await createServer({ ...settings, server: { host: "localhost" } });
   await server.listen();
   assert.deepEqual(await answerOf(server.resolvedUrls.local[0]), { answer: "cat,cat", complaints: [] });
   await server.close();

@@ -1,6 +1,7 @@
-//! Builds what the npm package in wasm/npm is made of, into wasm/npm/dist: `cargo web`.
+//! Builds what the npm package in wasm/npm is made of, and keeps how large it is: `cargo web`.
 
 mod script;
+mod size;
 
 use std::error::Error;
 use std::fs;
@@ -47,13 +48,30 @@ fn main() -> ExitCode {
     }
 }
 
+const USAGE: &str = "\
+usage: cargo web build [ARGUMENT...]      modules and glue, for `npm run build` in wasm/npm; arguments are Cargo's
+       cargo web size-record [--assert]   writes benches/record/web-size-<date>.md of what is built; with --assert an error
+                                          where it is beyond its goal";
+
 fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["build", ref rest @ ..] => build(rest),
+        ["size-record"] => size::record(false),
+        ["size-record", "--assert"] => size::record(true),
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Builds all modules, and the glue that all of them have in common. Arguments are for Cargo.
+fn build(arguments: &[&str]) -> Result<()> {
     let package = root().join("wasm/npm");
     let dist = package.join("dist");
     fs::create_dir_all(&dist)?;
     let mut scripts = Vec::new();
     for build in &BUILDS {
-        let (module, script) = bind(&build.compile()?)?;
+        let (module, script) = bind(&build.compile(arguments)?)?;
         let bound = root().join(format!("target/web/{}.wasm", build.name));
         let file = dist.join(format!("dunlin_{}.wasm", build.name));
         // Making it smaller takes longest.
@@ -76,7 +94,7 @@ fn run() -> Result<()> {
 
 impl Build {
     /// The path of the module as the compiler made it.
-    fn compile(&self) -> Result<PathBuf> {
+    fn compile(&self, arguments: &[&str]) -> Result<PathBuf> {
         let folder = root().join("target/web").join(self.name);
         let flags = [&format!("-Ctarget-feature={}", self.features), FLAGS[0], FLAGS[1]].join("\x1f");
         let status = Command::new("cargo")
@@ -85,7 +103,7 @@ impl Build {
             .args(SETTINGS.iter().flat_map(|setting| ["--config", setting]))
             .args(["--target", "wasm32-unknown-unknown", "--target-dir"])
             .arg(&folder)
-            .args(std::env::args().skip(1))
+            .args(arguments)
             .env("CARGO_ENCODED_RUSTFLAGS", flags)
             .current_dir(root())
             .status()?;

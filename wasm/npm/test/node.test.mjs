@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -43,12 +45,17 @@ test("relaxed vectors are refused where they are missing", { skip: WebAssembly.v
 });
 
 test("relaxed vectors are refused where they are wrong", { skip: process.versions.v8.split(".")[0] !== "11" }, () => {
+  // The probe sees it before the module is asked for, which is missing here; and the module's own trial of its kernels sees it.
+  const folder = mkdtempSync(join(tmpdir(), "dunlin-"));
+  copyFileSync(moduleFile("simd"), `${folder}/dunlin_simd.wasm`);
   const script = `
     const { Classifier } = await import("${PACKAGE}dist/index.js");
     const load = async (options) => (await Classifier.load("${MODEL}", options)).kernelSet;
-    console.log(await load({}), await load({ wasm: "${moduleFile("relaxed")}" }));`;
+    console.log(await load({ wasm: "${folder}/" }), await load({ wasm: "${moduleFile("relaxed")}" }));`;
   const words = ["--experimental-wasm-relaxed-simd", "--input-type=module", "--eval", script];
-  assert.equal(execFileSync(process.execPath, words, { encoding: "utf8" }).trim(), "wasm_simd128 reference");
+  const said = execFileSync(process.execPath, words, { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  assert.equal(said.trim(), "wasm_simd128 reference");
 });
 
 test("an artifact comes from a path, an address, a response, a blob, or bytes", async () => {

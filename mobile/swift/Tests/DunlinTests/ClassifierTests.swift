@@ -4,7 +4,7 @@ import Testing
 @testable import Dunlin
 
 /// One after the other: one of them watches the memory of the whole process.
-@Suite(.serialized) struct ClassifierTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ClassifierTests {
     static let picture = Pixels(Data(made(seed: 7, count: 32 * 32 * 3)), width: 32, height: 32, format: .rgb8)
 
     @Test func manyTasksGetTheSameAnswer() async throws {
@@ -175,6 +175,20 @@ import Testing
         let grown = try residentBytes() - before
         // A model that stays, or only its buffers, would be gigabytes.
         #expect(grown < 16 << 20, "\(grown) bytes more")
+    }
+
+    /// Also of classifiers that somebody still holds: later ones get it.
+    @Test func closingGivesMemoryBack() async throws {
+        let bytes = try Data(contentsOf: cifar10)
+        let before = try residentBytes()
+        var closed = [Classifier]()
+        for _ in 0..<1000 {
+            let classifier = try await Classifier(data: bytes)
+            classifier.close()
+            closed.append(classifier)
+        }
+        let grown = try residentBytes() - before
+        #expect(grown < closed.count * bytes.count / 4, "\(grown) bytes more")
     }
 
     private func residentBytes() throws -> Int {

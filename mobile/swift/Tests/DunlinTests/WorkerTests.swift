@@ -4,7 +4,7 @@ import Testing
 @testable import Dunlin
 
 /// The order of events is forced by gates here, so that no test depends on the clock.
-@Suite struct WorkerTests {
+@Suite(.timeLimit(.minutes(1))) struct WorkerTests {
     @Test func callsFollowOneAnother() async throws {
         let worker = Worker()
         let running = Locked(0)

@@ -4,7 +4,7 @@ import Testing
 @testable import Dunlin
 
 /// One after the other: one of them watches the memory of the whole process.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ClassifierTests {
+@Suite(.serialized) struct ClassifierTests {
     static let picture = Pixels(Data(made(seed: 7, count: 32 * 32 * 3)), width: 32, height: 32, format: .rgb8)
 
     @Test func manyTasksGetTheSameAnswer() async throws {

@@ -29,22 +29,22 @@ final class ClassifierModel: ObservableObject {
     /// Classifies a photograph; an earlier one that isn't done yet is given up.
     private func classify(_ item: PhotosPickerItem?) {
         task?.cancel()
+        isBusy = item != nil
         guard let item else { return }
-        isBusy = true
         message = nil
         task = Task {
             do {
-                answer = try await answer(for: item)
-            } catch is CancellationError {
-                return
+                answer = try await classified(item)
             } catch {
+                // Another photograph was chosen, and this one's end is of no interest.
+                if Task.isCancelled { return }
                 message = error.localizedDescription
             }
             isBusy = false
         }
     }
 
-    private func answer(for item: PhotosPickerItem) async throws -> Answer {
+    private func classified(_ item: PhotosPickerItem) async throws -> Answer {
         let classifier = try await loaded()
         guard let data = try await item.loadTransferable(type: Data.self) else {
             throw SampleError.noPhotograph
@@ -76,7 +76,7 @@ struct Picture: Sendable {
 
     /// Decodes a file's bytes at a size that any model is content with. Runs off the main thread.
     nonisolated static func decode(_ data: Data) async throws -> Picture {
-        let options = [
+        let options: [CFString: Any] = [
             kCGImageSourceCreateThumbnailFromImageAlways: true, kCGImageSourceThumbnailMaxPixelSize: 1024,
             kCGImageSourceCreateThumbnailWithTransform: true,
         ]

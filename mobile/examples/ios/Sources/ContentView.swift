@@ -15,7 +15,7 @@ struct ContentView: View {
                         Label(message, systemImage: "exclamationmark.triangle").foregroundStyle(.red)
                     }
                     if let answer = model.answer {
-                        ForEach(answer.classes, id: \.index, content: ClassRow.init)
+                        ForEach(answer.classes, id: \.index) { entry in ClassRow(entry: entry) }
                         Text(footnote(answer)).font(.footnote).foregroundStyle(.secondary)
                     }
                 }
@@ -53,8 +53,6 @@ struct ContentView: View {
 /// A class with a bar as long as it is probable.
 private struct ClassRow: View {
     let entry: Classification.Class
-
-    init(_ entry: Classification.Class) { self.entry = entry }
 
     var body: some View {
         ProgressView(value: min(max(entry.probability, 0), 1)) {

@@ -1,0 +1,35 @@
+// What `cargo web` makes of wasm-bindgen's script for the crate in ../..; its functions throw `Failure`.
+
+import type { DunlinErrorCode } from "./error.js";
+
+export function instantiate(module: WebAssembly.Module): Promise<Instance>;
+
+export interface Failure extends Error {
+  readonly dunlinCode: DunlinErrorCode;
+}
+
+export interface Instance {
+  readonly memory: WebAssembly.Memory;
+  kernelSet(): string;
+  readonly ArtifactFile: new (length: number) => ArtifactFile;
+}
+
+export interface ArtifactFile {
+  write(offset: number, bytes: Uint8Array): void;
+  load(limit: number | undefined): Classifier;
+}
+
+export interface Classifier {
+  classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number, top: number): Scores;
+  classifyValues(values: Float32Array, top: number): Scores;
+  inputs(): { elementType: string; shape: Uint32Array }[];
+  explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
+  labels(locale: string): string[];
+  free(): void;
+}
+
+export interface Scores {
+  probabilities: Float32Array;
+  logits: Float32Array;
+  top: Uint32Array;
+}

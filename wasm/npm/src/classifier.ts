@@ -1,0 +1,206 @@
+import { orAborted } from "./abort.js";
+import { DunlinError, type DunlinErrorCode } from "./error.js";
+import type { Classifier as Engine, Instance, Scores } from "./glue.js";
+import { type Picture, pixelsOf } from "./picture.js";
+import { isExhausted, type ModuleSource, newInstance } from "./runtime.js";
+import { messageOf, type Pieces, type Source, transfer, type TransferOptions } from "./source.js";
+
+/** How to load a classifier. */
+export interface LoadOptions extends TransferOptions {
+  /** Bytes that the model may compute in. */
+  readonly memoryLimit?: number | undefined;
+  /** The runtime's module, where it isn't to be found beside the package's script. */
+  readonly wasm?: ModuleSource | undefined;
+}
+
+/** How to classify. */
+export interface ClassifyOptions {
+  /** How many classes to name; 5 unless it says otherwise. */
+  readonly topK?: number | undefined;
+  /** The language of labels, such as `de`; the model's own where it has no other. */
+  readonly locale?: string | undefined;
+  /** Gives the call up; it then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A class with its probability. */
+export interface RankedClass {
+  readonly index: number;
+  /** Missing where the model has no name for it. */
+  readonly label?: string;
+  readonly probability: number;
+}
+
+/** What a classifier says of one input. */
+export interface Classification {
+  /** The most probable classes in falling order. */
+  readonly classes: RankedClass[];
+  /** The probability of each class. */
+  readonly probabilities: Float32Array;
+  /** The model's own output before scoring. */
+  readonly logits: Float32Array;
+}
+
+/** What the model takes. */
+export interface InputInfo {
+  /** The type of an element, such as `f32`. */
+  readonly type: string;
+  readonly shape: number[];
+}
+
+/** A step of the model on this device. */
+export interface StepInfo {
+  readonly operator: string;
+  /** `operation/tile/instructions` */
+  readonly kernel: string;
+  /** The type and the shape of its result. */
+  readonly type: string;
+  readonly shape: number[];
+  /** Bytes that it reads and writes. */
+  readonly bytes: number;
+}
+
+/** A classifier: an artifact, loaded. Each has an instance of the runtime, whose memory goes with it. */
+export class Classifier {
+  #engine: Engine | undefined;
+  readonly #instance: Instance;
+  readonly #labels = new Map<string, string[]>();
+  /** Why it can't be used any more. */
+  #end: DunlinError | undefined;
+  #calls = 0;
+
+  /** The name of the instruction set that it computes with, such as `wasm_simd128`. */
+  readonly kernelSet: string;
+  /** What it takes. */
+  readonly inputs: readonly InputInfo[];
+
+  private constructor(instance: Instance, engine: Engine) {
+    this.#instance = instance;
+    this.#engine = engine;
+    this.kernelSet = engine.kernelSet();
+    this.inputs = engine.inputs().map(({ type, shape }) => ({ type, shape: [...shape] }));
+  }
+
+  /**
+   * Loads an artifact from an address, in Node also a file's path, or from its bytes.
+   *
+   * @throws {DunlinError} `artifact`, `version`, `memory`, `fetch`
+   */
+  static async load(source: Source | Promise<Response>, options: LoadOptions = {}): Promise<Classifier> {
+    const { memoryLimit, signal, wasm } = options;
+    whole("memoryLimit", memoryLimit);
+    const instance = newInstance(wasm);
+    // Both are under way; when the other fails first, this one's failure is nobody's.
+    instance.catch(() => undefined);
+    const pieces = await transfer(await orAborted(Promise.resolve(source), signal), options);
+    const started = await orAborted(instance, signal);
+    return guarded(started, () => new Classifier(started, engineOf(started, pieces, memoryLimit)));
+  }
+
+  /**
+   * Classifies a picture, or the values of the model's input in the order in which it has them.
+   *
+   * @throws {DunlinError} `picture`, `input`, `memory`, `disposed`
+   */
+  async classify(input: Picture | Float32Array | string, options: ClassifyOptions = {}): Promise<Classification> {
+    const { topK = 5, locale = "", signal } = options;
+    this.#engineOrEnd();
+    whole("topK", topK);
+    signal?.throwIfAborted();
+    this.#calls += 1;
+    try {
+      if (typeof input === "string") throw new DunlinError("input", "this model takes no text");
+      if (input instanceof Float32Array) return this.#call((engine) => this.#named(engine.classifyValues(input, topK), locale));
+      const { data, width, height, channels } = await orAborted(pixelsOf(input), signal);
+      return this.#call((engine) => this.#named(engine.classifyPixels(data, width, height, channels, topK), locale));
+    } finally {
+      this.#calls -= 1;
+      if (this.#calls === 0 && this.#end) this.#engine = undefined;
+    }
+  }
+
+  /** What each step does, in order. */
+  explain(): StepInfo[] {
+    this.#engineOrEnd();
+    return this.#call((engine) => engine.explain()).map((step) => ({ ...step, shape: [...step.shape] }));
+  }
+
+  /** The classes' names in a language, such as `de`; in the model's own where it has no other. Empty without names. */
+  labels(locale = ""): readonly string[] {
+    this.#engineOrEnd();
+    return this.#call((engine) => this.#labelsIn(engine, locale));
+  }
+
+  /** Gives the memory back. Calls under way end as they would; later ones throw `disposed`. Twice is fine. */
+  dispose(): void {
+    this.#end ??= new DunlinError("disposed", "the classifier was disposed of");
+    if (this.#calls === 0) this.#engine = undefined;
+  }
+
+  /** As {@link dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #engineOrEnd(): Engine {
+    if (this.#end || !this.#engine) throw this.#end ?? new DunlinError("internal", "there is no engine");
+    return this.#engine;
+  }
+
+  /** Calls the engine. After a trap the instance is done for, and with it this classifier. */
+  #call<T>(action: (engine: Engine) => T): T {
+    const engine = this.#engine;
+    if (!engine) throw this.#engineOrEnd();
+    return guarded(this.#instance, () => action(engine), (end) => {
+      this.#end = end;
+      this.#engine = undefined;
+    });
+  }
+
+  #named(scores: Scores, locale: string): Classification {
+    const { probabilities, logits, top } = scores;
+    const engine = this.#engine;
+    const labels = engine ? this.#labelsIn(engine, locale) : [];
+    const classes = Array.from(top, (index) => {
+      const [label, probability] = [labels[index], probabilities[index] ?? 0];
+      return label === undefined ? { index, probability } : { index, label, probability };
+    });
+    return { classes, probabilities, logits };
+  }
+
+  #labelsIn(engine: Engine, locale: string): string[] {
+    let labels = this.#labels.get(locale);
+    if (!labels) this.#labels.set(locale, (labels = engine.labels(locale)));
+    return labels;
+  }
+}
+
+function engineOf(instance: Instance, { pieces, length }: Pieces, limit: number | undefined): Engine {
+  const file = new instance.ArtifactFile(length);
+  let offset = 0;
+  for (const piece of pieces.splice(0)) {
+    file.write(offset, piece);
+    offset += piece.length;
+  }
+  return file.load(limit);
+}
+
+/** What the action gives; else an error with a code, and `end` is called where the instance is done for. */
+function guarded<T>(instance: Instance, action: () => T, end?: (error: DunlinError) => void): T {
+  try {
+    return action();
+  } catch (cause) {
+    if (cause instanceof DunlinError) throw cause;
+    const code = (cause as { code?: DunlinErrorCode } | null)?.code;
+    if (code) throw new DunlinError(code, messageOf(cause));
+    const [kind, why] = isExhausted(instance) ? (["memory", "the host has no memory left"] as const) : (["internal", "a defect of Dunlin"] as const);
+    const error = new DunlinError(kind, `${why} ended the classifier; load it again (${messageOf(cause)})`, { cause });
+    end?.(error);
+    throw error;
+  }
+}
+
+function whole(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0)) return;
+  throw new DunlinError("input", `${name} is a whole number from 0 on, not ${String(value)}`);
+}

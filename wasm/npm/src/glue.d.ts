@@ -1,0 +1,29 @@
+// What `cargo web` makes of wasm-bindgen's script for the crate in ../..; its functions throw an `Error` with a `code`.
+
+export function instantiate(module: WebAssembly.Module): Promise<Instance>;
+
+export interface Instance {
+  readonly memory: WebAssembly.Memory;
+  readonly ArtifactFile: new (length: number) => ArtifactFile;
+}
+
+export interface ArtifactFile {
+  write(offset: number, bytes: Uint8Array): void;
+  load(limit: number | undefined): Classifier;
+}
+
+export interface Classifier {
+  classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number, top: number): Scores;
+  classifyValues(values: Float32Array, top: number): Scores;
+  inputs(): { type: string; shape: Uint32Array }[];
+  explain(): { operator: string; kernel: string; type: string; shape: Uint32Array; bytes: number }[];
+  kernelSet(): string;
+  labels(locale: string): string[];
+  free(): void;
+}
+
+export interface Scores {
+  probabilities: Float32Array;
+  logits: Float32Array;
+  top: Uint32Array;
+}

@@ -1,0 +1,9 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+export { Classifier } from "./classifier.js";
+export type { Classification, ClassifyOptions, InputInfo, LoadOptions, RankedClass, StepInfo } from "./classifier.js";
+export { DunlinError } from "./error.js";
+export type { DunlinErrorCode } from "./error.js";
+export type { Picture, PixelData } from "./picture.js";
+export type { ModuleSource } from "./runtime.js";
+export type { Progress, Source } from "./source.js";

@@ -1,0 +1,83 @@
+//! Objects of JavaScript that the facade makes.
+
+use alloc::string::ToString;
+use core::fmt::Display;
+
+use dunlin_engine::error::Code;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen]
+extern "C" {
+    pub type Uint8Array;
+    #[wasm_bindgen(method, getter, structural)]
+    pub fn length(this: &Uint8Array) -> usize;
+
+    pub type Float32Array;
+    #[wasm_bindgen(constructor)]
+    pub fn new(values: &[f32]) -> Float32Array;
+    #[wasm_bindgen(method, getter, structural)]
+    pub fn length(this: &Float32Array) -> usize;
+
+    pub type Uint32Array;
+    #[wasm_bindgen(constructor)]
+    pub fn new(values: &[u32]) -> Uint32Array;
+
+    /// The host throws when there isn't room for all.
+    #[wasm_bindgen(js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
+    pub fn copy_bytes(to: &mut [u8], from: &Uint8Array);
+    #[wasm_bindgen(js_namespace = ["Float32Array", "prototype", "set"], js_name = call)]
+    pub fn copy_values(to: &mut [f32], from: &Float32Array);
+
+    /// What is thrown; the package makes a `DunlinError` of it.
+    type Error;
+    #[wasm_bindgen(constructor)]
+    fn new(message: &str) -> Error;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_code(this: &Error, code: &str);
+
+    /// Scores of one input.
+    #[wasm_bindgen(js_name = Object)]
+    pub type Scores;
+    #[wasm_bindgen(constructor, js_class = "Object")]
+    pub fn new() -> Scores;
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_probabilities(this: &Scores, probabilities: Float32Array);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_logits(this: &Scores, logits: Float32Array);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_top(this: &Scores, classes: Uint32Array);
+
+    /// An input of the model.
+    #[wasm_bindgen(js_name = Object)]
+    pub type Input;
+    #[wasm_bindgen(constructor, js_class = "Object")]
+    pub fn new() -> Input;
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_type(this: &Input, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_shape(this: &Input, dimensions: Uint32Array);
+
+    /// A step of the plan.
+    #[wasm_bindgen(js_name = Object)]
+    pub type Step;
+    #[wasm_bindgen(constructor, js_class = "Object")]
+    pub fn new() -> Step;
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_operator(this: &Step, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_kernel(this: &Step, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_type(this: &Step, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_shape(this: &Step, dimensions: Uint32Array);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_bytes(this: &Step, bytes: f64);
+}
+
+/// What to throw for an error of the engine.
+pub fn error(code: Code, message: impl Display) -> JsValue {
+    let error = Error::new(&message.to_string());
+    error.set_code(code.name());
+    error.into()
+}

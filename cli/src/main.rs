@@ -7,7 +7,6 @@ mod calibrate;
 mod commands;
 mod dataset;
 mod error;
-mod map;
 mod metrics;
 mod model;
 mod output;

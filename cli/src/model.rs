@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use dunlin_engine::artifact::Artifact;
 use dunlin_engine::{Classifier, Helper, Isa, Limits, Session};
+use dunlin_native::ModelFile;
 
 use crate::args::ThreadArgs;
 use crate::error::CliError;
-use crate::map::ModelFile;
 
 /// Forces a kernel set.
 const ISA_VARIABLE: &str = "DUNLIN_ISA";

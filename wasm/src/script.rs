@@ -53,8 +53,8 @@ extern "C" {
     pub type Input;
     #[wasm_bindgen(constructor, js_class = "Object")]
     pub fn new() -> Input;
-    #[wasm_bindgen(method, setter, structural)]
-    pub fn set_type(this: &Input, name: &str);
+    #[wasm_bindgen(method, setter, structural, js_name = elementType)]
+    pub fn set_element_type(this: &Input, name: &str);
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_shape(this: &Input, dimensions: Uint32Array);
 
@@ -64,15 +64,17 @@ extern "C" {
     #[wasm_bindgen(constructor, js_class = "Object")]
     pub fn new() -> Step;
     #[wasm_bindgen(method, setter, structural)]
-    pub fn set_operator(this: &Step, name: &str);
+    pub fn set_name(this: &Step, operator: &str);
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_kernel(this: &Step, name: &str);
-    #[wasm_bindgen(method, setter, structural)]
-    pub fn set_type(this: &Step, name: &str);
+    #[wasm_bindgen(method, setter, structural, js_name = elementType)]
+    pub fn set_element_type(this: &Step, name: &str);
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_shape(this: &Step, dimensions: Uint32Array);
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_bytes(this: &Step, bytes: f64);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_macs(this: &Step, macs: f64);
 }
 
 /// What to throw for an error of the engine.

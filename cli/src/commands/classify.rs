@@ -9,11 +9,11 @@ use std::time::Instant;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
+use dunlin_native::ModelFile;
 use serde::Serialize;
 
 use crate::args::{Args, ClassifyArgs};
 use crate::error::{CliError, USER};
-use crate::map::ModelFile;
 use crate::model::{Source, class_name};
 use crate::output;
 use crate::picture::{self, Picture, PictureError};

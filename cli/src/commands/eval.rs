@@ -10,12 +10,12 @@ use dunlin_compiler::npz::{Array, NpyType, Npz};
 use dunlin_engine::Classifier;
 use dunlin_engine::classifier::{ClassifyError, Scores};
 use dunlin_engine::task::{PixelFormat, Pixels};
+use dunlin_native::ModelFile;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
 use crate::dataset::{DataFault, Folder, labels, open_npz};
 use crate::error::{CliError, USER};
-use crate::map::ModelFile;
 use crate::metrics::{Tally, Times};
 use crate::model::{Source, class_name};
 use crate::output;

@@ -53,9 +53,15 @@ impl Scores<'_> {
 
     /// The `k` most probable classes with their probabilities, in falling order, equal ones by class.
     pub fn top(&self, k: usize) -> Vec<(usize, f32)> {
-        let mut classes: Vec<(usize, f32)> = self.probabilities.iter().copied().enumerate().collect();
-        classes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        classes.truncate(k);
+        // Few are asked for, as a rule, and a sort is much code.
+        let mut classes: Vec<(usize, f32)> = Vec::new();
+        for (class, &probability) in self.probabilities.iter().enumerate() {
+            let place = classes.partition_point(|&(_, other)| other.total_cmp(&probability).is_ge());
+            if place < k {
+                classes.truncate(k - 1);
+                classes.insert(place, (class, probability));
+            }
+        }
         classes
     }
 }

@@ -50,7 +50,7 @@ fn agrees(isa: Isa) -> bool {
 /// Requantized bytes and sums of one product.
 fn product(isa: Isa, m: usize, k: usize) -> Result<(Vec<u8>, Vec<i32>), ShapeError> {
     let (a, weights) = (bytes(m * k), packed(k));
-    let panels = Panels::new(&weights, CHANNELS, k).expect("packed for this shape");
+    let Ok(panels) = Panels::new(&weights, CHANNELS, k) else { unreachable!("packed for this shape") };
     let input = GemmInput { a: &a, m, lda: k, panels, w_zero: &[] };
     let kernel = Gemm::select(isa, m, CHANNELS, k);
     fn run<E: Epilogue>(kernel: &Gemm, input: GemmInput<'_>, epilogue: E) -> Result<Vec<E::Out>, ShapeError> {
@@ -79,9 +79,9 @@ fn depthwise(
     let shape = TapsShape { out, kernel, run: CHANNELS };
     let input = bytes(reach[0] * reach[1] * CHANNELS);
     let taps = TapsBuf::new(offsets(0, reach[1] * CHANNELS), offsets(1, CHANNELS), shape, input.len());
-    let taps = taps.expect("windows lie inside");
+    let Ok(taps) = taps else { unreachable!("windows lie inside") };
     let (taps, weights) = (taps.taps(), packed(kernel[0] * kernel[1]));
-    let panels = Panels::new(&weights, CHANNELS, taps.window()).expect("packed for this shape");
+    let Ok(panels) = Panels::new(&weights, CHANNELS, taps.window()) else { unreachable!("packed for this shape") };
     let kernel = Depthwise::select(isa, &taps);
     let mut result = vec![0; taps.points() * CHANNELS];
     let input = DepthwiseInput { input: &input, zero: 0, taps, panels, w_zero };

@@ -11,6 +11,11 @@ export function bestBuild(): Build {
   return best;
 }
 
+/** What to do when kernels turn out to be wrong here whose instruction was right: no module with relaxed dot products from now on. */
+export function refuseRelaxed(): void {
+  best = "simd";
+}
+
 /**
  * Whether relaxed dot products are there, right, and one instruction of the CPU. Some versions of V8 add the products of a pair twice. A
  * host without such an instruction adds pairs in 16 bits, which an eighth bit shows and which is slower than what wider bytes take.

@@ -44,20 +44,24 @@ export interface Classification {
 /** What the model takes. */
 export interface InputInfo {
   /** The type of an element, such as `f32`. */
-  readonly type: string;
+  readonly elementType: string;
   readonly shape: number[];
 }
 
 /** A step of the model on this device. */
 export interface StepInfo {
-  readonly operator: string;
-  /** `operation/tile/instructions` */
+  /** The operator's name. */
+  readonly name: string;
+  /** The name of the kernel that does it: `operation/tile/instructions`. */
   readonly kernel: string;
-  /** The type and the shape of its result. */
-  readonly type: string;
+  /** The type of an element of its result. */
+  readonly elementType: string;
+  /** Dimensions of its result, outermost first. */
   readonly shape: number[];
   /** Bytes that it reads and writes. */
   readonly bytes: number;
+  /** Multiplications with an addition; 0 where there is no such work. */
+  readonly macs: number;
 }
 
 /** A classifier: an artifact, loaded. Each has an instance of the runtime, whose memory goes with it. */
@@ -77,8 +81,8 @@ export class Classifier {
   private constructor(instance: Instance, engine: Engine) {
     this.#instance = instance;
     this.#engine = engine;
-    this.kernelSet = engine.kernelSet();
-    this.inputs = engine.inputs().map(({ type, shape }) => ({ type, shape: [...shape] }));
+    this.kernelSet = instance.kernelSet();
+    this.inputs = engine.inputs().map(({ elementType, shape }) => ({ elementType, shape: [...shape] }));
   }
 
   /**
@@ -104,15 +108,17 @@ export class Classifier {
    */
   async classify(input: Picture | Float32Array | string, options: ClassifyOptions = {}): Promise<Classification> {
     const { topK = 5, locale = "", signal } = options;
-    this.#engineOrEnd();
+    this.#throwIfEnded();
     whole("topK", topK);
     signal?.throwIfAborted();
     this.#calls += 1;
     try {
       if (typeof input === "string") throw new DunlinError("input", "this model takes no text");
-      if (input instanceof Float32Array) return this.#call((engine) => this.#named(engine.classifyValues(input, topK), locale));
+      if (input instanceof Float32Array) {
+        return this.#call((engine) => this.#named(engine, engine.classifyValues(input, topK), locale));
+      }
       const { data, width, height, channels } = await orAborted(pixelsOf(input), signal);
-      return this.#call((engine) => this.#named(engine.classifyPixels(data, width, height, channels, topK), locale));
+      return this.#call((engine) => this.#named(engine, engine.classifyPixels(data, width, height, channels, topK), locale));
     } finally {
       this.#calls -= 1;
       if (this.#calls === 0 && this.#end) this.#engine = undefined;
@@ -121,13 +127,13 @@ export class Classifier {
 
   /** What each step does, in order. */
   explain(): StepInfo[] {
-    this.#engineOrEnd();
+    this.#throwIfEnded();
     return this.#call((engine) => engine.explain()).map((step) => ({ ...step, shape: [...step.shape] }));
   }
 
   /** The classes' names in a language, such as `de`; in the model's own where it has no other. Empty without names. */
   labels(locale = ""): readonly string[] {
-    this.#engineOrEnd();
+    this.#throwIfEnded();
     return this.#call((engine) => this.#labelsIn(engine, locale));
   }
 
@@ -142,28 +148,25 @@ export class Classifier {
     this.dispose();
   }
 
-  #engineOrEnd(): Engine {
-    if (this.#end || !this.#engine) throw this.#end ?? new DunlinError("internal", "there is no engine");
-    return this.#engine;
+  #throwIfEnded(): void {
+    if (this.#end) throw this.#end;
   }
 
   /** Calls the engine. After a trap the instance is done for, and with it this classifier. */
   #call<T>(action: (engine: Engine) => T): T {
     const engine = this.#engine;
-    if (!engine) throw this.#engineOrEnd();
+    if (!engine) throw this.#end;
     return guarded(this.#instance, () => action(engine), (end) => {
       this.#end = end;
       this.#engine = undefined;
     });
   }
 
-  #named(scores: Scores, locale: string): Classification {
-    const { probabilities, logits, top } = scores;
-    const engine = this.#engine;
-    const labels = engine ? this.#labelsIn(engine, locale) : [];
+  #named(engine: Engine, { probabilities, logits, top }: Scores, locale: string): Classification {
+    const labels = this.#labelsIn(engine, locale);
     const classes = Array.from(top, (index) => {
       const [label, probability] = [labels[index], probabilities[index] ?? 0];
-      return label === undefined ? { index, probability } : { index, label, probability };
+      return label ? { index, label, probability } : { index, probability };
     });
     return { classes, probabilities, logits };
   }

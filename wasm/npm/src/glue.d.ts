@@ -4,6 +4,7 @@ export function instantiate(module: WebAssembly.Module): Promise<Instance>;
 
 export interface Instance {
   readonly memory: WebAssembly.Memory;
+  kernelSet(): string;
   readonly ArtifactFile: new (length: number) => ArtifactFile;
 }
 
@@ -15,9 +16,8 @@ export interface ArtifactFile {
 export interface Classifier {
   classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number, top: number): Scores;
   classifyValues(values: Float32Array, top: number): Scores;
-  inputs(): { type: string; shape: Uint32Array }[];
-  explain(): { operator: string; kernel: string; type: string; shape: Uint32Array; bytes: number }[];
-  kernelSet(): string;
+  inputs(): { elementType: string; shape: Uint32Array }[];
+  explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
   labels(locale: string): string[];
   free(): void;
 }

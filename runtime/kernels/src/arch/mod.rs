@@ -95,7 +95,7 @@ macro_rules! dispatch {
                 use aarch64::neon_i8mm as $set;
                 $expression
             }
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
             Level::WasmSimd128 => {
                 use wasm32::simd128 as $set;
                 $expression

@@ -53,7 +53,7 @@ pub enum IsaKind {
     NeonDotprod,
     /// Byte dot products of mixed signs, and matrix products of two by two.
     NeonI8mm,
-    /// WebAssembly's vectors: bytes widened to 16 bits.
+    /// WebAssembly's vectors: bytes widened to 16 bits. A build with relaxed vectors hasn't this set.
     WasmSimd128,
     /// WebAssembly's byte dot products, where the engine computes them as the standard says. Not the best set where the
     /// engine has no such instruction of the CPU for them.
@@ -76,7 +76,7 @@ pub(crate) enum Level {
     NeonDotprod,
     #[cfg(target_arch = "aarch64")]
     NeonI8mm,
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
     WasmSimd128,
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     WasmRelaxedSimd,
@@ -126,7 +126,7 @@ impl Isa {
             Level::NeonDotprod => IsaKind::NeonDotprod,
             #[cfg(target_arch = "aarch64")]
             Level::NeonI8mm => IsaKind::NeonI8mm,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
             Level::WasmSimd128 => IsaKind::WasmSimd128,
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Level::WasmRelaxedSimd => IsaKind::WasmRelaxedSimd,
@@ -143,7 +143,7 @@ impl Isa {
             Level::Avx512Vnni => true,
             #[cfg(target_arch = "aarch64")]
             Level::Neon | Level::NeonDotprod | Level::NeonI8mm => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
             Level::WasmSimd128 => false,
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Level::WasmRelaxedSimd => false,
@@ -234,7 +234,7 @@ impl fmt::Display for IsaKind {
 fn detect(kind: IsaKind) -> Result<Level, IsaError> {
     match kind {
         IsaKind::Reference => Ok(Level::Reference),
-        #[cfg(target_feature = "simd128")]
+        #[cfg(all(target_feature = "simd128", not(target_feature = "relaxed-simd")))]
         IsaKind::WasmSimd128 => Ok(Level::WasmSimd128),
         #[cfg(target_feature = "relaxed-simd")]
         IsaKind::WasmRelaxedSimd if crate::trial::passed_by(Isa { level: Level::WasmRelaxedSimd }) => {

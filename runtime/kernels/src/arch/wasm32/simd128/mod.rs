@@ -5,8 +5,10 @@
 //! gives one sum a channel, and a panel of sums is four registers. Rows of activations are widened once, before they meet the
 //! panels.
 
+#[cfg(not(target_feature = "relaxed-simd"))]
 mod depthwise;
 mod elementwise;
+#[cfg(not(target_feature = "relaxed-simd"))]
 mod gemm;
 mod pool;
 
@@ -16,8 +18,10 @@ use super::v128::{interleave, lanes, lanes_sum, load_taps};
 use crate::arch::generic::simd::Simd;
 use crate::panel::GROUP;
 
+#[cfg(not(target_feature = "relaxed-simd"))]
 pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
+#[cfg(not(target_feature = "relaxed-simd"))]
 pub(crate) use gemm::{CONV, GEMM, TILES};
 pub(crate) use pool::POOL;
 

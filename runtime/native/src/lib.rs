@@ -1,4 +1,4 @@
-//! An artifact's bytes, where possible mapped and not read.
+//! What Dunlin asks of an operating system: an artifact's bytes, where possible mapped and not read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,8 +15,8 @@ use mmap_io::{MemoryMappedFile, MmapIoError};
 pub enum ModelFile {
     /// A regular file, mapped.
     Mapped(MemoryMappedFile),
-    /// What can't be mapped, a pipe for one, read.
-    Read(AlignedBytes),
+    /// What can't be mapped, a pipe for one, read; or bytes that came another way.
+    Held(AlignedBytes),
     /// A model that is part of this program.
     Static(&'static [u8]),
 }
@@ -34,7 +34,8 @@ impl ModelFile {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        Ok(Self::Read(AlignedBytes::from_slice(&bytes)))
+        let held = AlignedBytes::try_from_slice(&bytes);
+        held.map(Self::Held).map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
     }
 }
 
@@ -43,7 +44,7 @@ impl AsRef<[u8]> for ModelFile {
         match self {
             // A read-only mapping always gives its bytes.
             Self::Mapped(map) => map.as_slice_bytes(0, map.len()).unwrap_or_default(),
-            Self::Read(bytes) => bytes,
+            Self::Held(bytes) => bytes,
             Self::Static(bytes) => bytes,
         }
     }

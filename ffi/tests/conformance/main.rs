@@ -1,0 +1,206 @@
+//! The vectors that every language runs: mobile/conformance/README.md says what is in them.
+//!
+//! Also writes the pictures' pixels to `target/conformance`, for languages without a decoder. `DUNLIN_WRITE=1` writes the
+//! expected results anew, those of errors excepted: codes are promises.
+
+mod pictures;
+mod vectors;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use dunlin_engine::error::Code;
+use dunlin_engine::{AlignedBytes, Isa, Limits};
+use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat};
+use vectors::{Case, Class, Expected, Model, Picture, Values, Vectors, root};
+
+#[test]
+fn every_case_gives_what_it_must() {
+    let mut vectors = prepared();
+    let write = std::env::var_os("DUNLIN_WRITE").is_some();
+    let mut wrong = Vec::new();
+    for case in &mut vectors.cases {
+        let outcome = run(case);
+        if write && case.expected.code.is_none() {
+            let found = outcome.as_ref().unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            case.expected = Expected { within: case.expected.within, ..expected(found) };
+        }
+        wrong.extend(complaint(case, &outcome).map(|why| format!("{}: {why}", case.name)));
+    }
+    for model in &mut vectors.models {
+        let found = described(model);
+        if write {
+            *model = found;
+        } else if *model != found {
+            wrong.push(format!("{} is another model: {found:?}", model.model));
+        }
+    }
+    if write {
+        vectors.write();
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Of int8 models: on this CPU, with every set of kernels that it has.
+#[test]
+fn exact_results_are_those_of_every_kernel_set() {
+    for case in prepared().cases.iter().filter(|case| case.expected.code.is_none() && case.expected.within.is_none()) {
+        for isa in Isa::supported() {
+            let file = AlignedBytes::from_slice(&case.artifact());
+            let mut engine = dunlin_engine::Classifier::load(file, isa, Limits::default()).expect("a good artifact");
+            let scores = match (&case.picture, &case.values) {
+                (Some(picture), _) => {
+                    let (data, format) = (picture.bytes(), picture.format.into());
+                    let pixels = dunlin_engine::task::Pixels::new(&data, picture.width, picture.height, format);
+                    engine.classify_pixels(&pixels.expect("a good picture"))
+                }
+                (None, Some(values)) => {
+                    let mut input = engine.session().input_mut(0).expect("an input");
+                    input.f32s().expect("an input of f32").copy_from_slice(&values.floats());
+                    engine.run()
+                }
+                (None, None) => panic!("{} has no input", case.name),
+            };
+            let scores = scores.expect("a good input");
+            let hex = |values: &[f32]| vectors::hex(&values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+            assert_eq!(Some(hex(scores.logits)), case.expected.logits, "{} with {isa}", case.name);
+            assert_eq!(Some(hex(scores.probabilities)), case.expected.probabilities, "{} with {isa}", case.name);
+        }
+    }
+}
+
+#[test]
+fn codes_are_those_of_the_engine_and_cases_have_each_that_they_can() {
+    let vectors = prepared();
+    assert_eq!(vectors.codes, Code::ALL.map(Code::name));
+    let used: BTreeSet<&str> = vectors.cases.iter().filter_map(|case| case.expected.code.as_deref()).collect();
+    let defects = Code::Internal.name();
+    let wanted = Code::ALL.iter().map(|code| code.name()).filter(|&name| name != defects).collect();
+    assert_eq!(used, wanted);
+}
+
+#[test]
+fn names_are_unique() {
+    let vectors = prepared();
+    let names: BTreeSet<&str> = vectors.cases.iter().map(|case| &*case.name).collect();
+    assert_eq!(names.len(), vectors.cases.len());
+}
+
+/// The vectors, when the files that they want are there.
+fn prepared() -> Vectors {
+    pictures::write();
+    Vectors::read()
+}
+
+fn run(case: &Case) -> Result<Classification, BridgeError> {
+    let options = LoadOptions { memory_limit: case.memory_limit };
+    let path = root().join(&case.model);
+    let path = path.to_str().expect("the repository's path is UTF-8").to_owned();
+    let classifier = if case.change.is_none() {
+        let from_file = Classifier::from_file(path, options.clone())?;
+        let from_bytes = Classifier::from_bytes(&case.artifact(), options)?;
+        assert_eq!(from_file.explain(), from_bytes.explain(), "{}", case.name);
+        from_bytes
+    } else {
+        Classifier::from_bytes(&case.artifact(), options)?
+    };
+    if case.dispose {
+        classifier.dispose();
+    }
+    let (top_k, locale) = (case.top_k.unwrap_or(5), case.locale.clone());
+    match (&case.picture, &case.values) {
+        (Some(picture), None) => {
+            let Picture { width, height, format, .. } = *picture;
+            classifier.classify_pixels(&picture.bytes(), width, height, format.into(), top_k, locale)
+        }
+        (None, Some(values)) => classifier.classify_values(&values.bytes(), top_k, locale),
+        _ => panic!("{} loads, and has not one input", case.name),
+    }
+}
+
+fn expected(found: &Classification) -> Expected {
+    let class = |class: &dunlin_ffi::Class| Class { index: class.index, label: class.label.clone() };
+    Expected {
+        code: None,
+        within: None,
+        logits: Some(vectors::hex(&found.logits)),
+        probabilities: Some(vectors::hex(&found.probabilities)),
+        classes: Some(found.classes.iter().map(class).collect()),
+    }
+}
+
+/// What is wrong with an outcome.
+fn complaint(case: &Case, outcome: &Result<Classification, BridgeError>) -> Option<String> {
+    let wanted = &case.expected;
+    match (outcome, &wanted.code) {
+        (Err(error), Some(code)) => {
+            let found = format!("{:?}", error.code()).to_lowercase();
+            (found != *code).then(|| format!("expected {code}, found {found}: {error}"))
+        }
+        (Err(error), None) => Some(error.to_string()),
+        (Ok(_), Some(code)) => Some(format!("expected the error {code}, found none")),
+        (Ok(found), None) => {
+            let mut found_all = expected(found);
+            found_all.within = wanted.within;
+            let classes_have_their_probability = found.classes.iter().all(|class| {
+                vectors::floats(&found.probabilities)[class.index as usize].to_bits() == class.probability.to_bits()
+            });
+            let same = match wanted.within {
+                None => found_all == *wanted,
+                Some(within) => {
+                    found_all.classes == wanted.classes
+                        && near(&found_all.logits, &wanted.logits, within)
+                        && near(&found_all.probabilities, &wanted.probabilities, within)
+                }
+            };
+            (!same || !classes_have_their_probability).then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
+        }
+    }
+}
+
+fn near(found: &Option<String>, wanted: &Option<String>, within: f32) -> bool {
+    let floats = |hex: &Option<String>| vectors::floats(&vectors::unhex(hex.as_deref().unwrap_or_default()));
+    let (found, wanted) = (floats(found), floats(wanted));
+    found.len() == wanted.len() && found.iter().zip(&wanted).all(|(f, w)| (f - w).abs() <= within)
+}
+
+/// What a model says of itself.
+fn described(model: &Model) -> Model {
+    let bytes = fs::read(root().join(&model.model)).expect("a file of the repository");
+    let classifier = Classifier::from_bytes(&bytes, LoadOptions::default()).expect("a good artifact");
+    let inputs = classifier.inputs().expect("a model");
+    let steps = classifier.explain().expect("a model");
+    Model {
+        model: model.model.clone(),
+        locale: model.locale.clone(),
+        labels: classifier.labels(model.locale.clone()).expect("labels"),
+        inputs: inputs.into_iter().map(|i| vectors::Input { shape: i.shape, element_type: i.element_type }).collect(),
+        steps: steps.into_iter().map(|s| vectors::Step { name: s.name, shape: s.shape }).collect(),
+    }
+}
+
+impl From<vectors::Format> for PixelFormat {
+    fn from(format: vectors::Format) -> Self {
+        match format {
+            vectors::Format::Gray8 => Self::Gray8,
+            vectors::Format::Rgb8 => Self::Rgb8,
+            vectors::Format::Rgba8 => Self::Rgba8,
+        }
+    }
+}
+
+impl From<vectors::Format> for dunlin_engine::task::PixelFormat {
+    fn from(format: vectors::Format) -> Self {
+        match format {
+            vectors::Format::Gray8 => Self::Gray8,
+            vectors::Format::Rgb8 => Self::Rgb8,
+            vectors::Format::Rgba8 => Self::Rgba8,
+        }
+    }
+}
+
+impl Values {
+    fn floats(&self) -> Vec<f32> {
+        vectors::floats(&self.bytes())
+    }
+}

@@ -1,7 +1,7 @@
 //! The engine for JavaScript: conversions only. The npm package in `wasm/npm` is the surface that apps see.
 //!
 //! The host makes an instance for each classifier. It fills an [`ArtifactFile`], which becomes a [`Classifier`]. What goes wrong is
-//! thrown as an `Error` with a `code`, the name of a [`Code`]; a trap is the end of the instance.
+//! thrown as an `Error` with a `dunlinCode`, the name of a [`Code`]; a trap is the end of the instance.
 #![cfg_attr(target_family = "wasm", no_std)]
 
 extern crate alloc;

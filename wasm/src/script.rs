@@ -29,11 +29,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["Float32Array", "prototype", "set"], js_name = call)]
     pub fn copy_values(to: &mut [f32], from: &Float32Array);
 
-    /// What is thrown; the package makes a `DunlinError` of it.
+    /// What is thrown; the package makes a `DunlinError` of it, which it knows by the code's name.
     type Error;
     #[wasm_bindgen(constructor)]
     fn new(message: &str) -> Error;
-    #[wasm_bindgen(method, setter, structural)]
+    #[wasm_bindgen(method, setter, structural, js_name = dunlinCode)]
     fn set_code(this: &Error, code: &str);
 
     /// Scores of one input.

@@ -1,9 +1,9 @@
 import { orAborted } from "./abort.js";
-import { DunlinError, type DunlinErrorCode } from "./error.js";
-import type { Classifier as Engine, Instance, Scores } from "./glue.js";
+import { DunlinError } from "./error.js";
+import type { Classifier as Engine, Failure, Instance, Scores } from "./glue.js";
 import { type Picture, pixelsOf } from "./picture.js";
-import { isExhausted, type ModuleSource, newInstance } from "./runtime.js";
-import { messageOf, type Pieces, type Source, transfer, type TransferOptions } from "./source.js";
+import { isExhausted, newInstance } from "./runtime.js";
+import { messageOf, type ModuleSource, type Pieces, type Source, transfer, type TransferOptions } from "./source.js";
 
 /** How to load a classifier. */
 export interface LoadOptions extends TransferOptions {
@@ -82,6 +82,7 @@ export class Classifier {
     this.#instance = instance;
     this.#engine = engine;
     this.kernelSet = instance.kernelSet();
+    this.#labelsIn(engine, "");
     this.inputs = engine.inputs().map(({ elementType, shape }) => ({ elementType, shape: [...shape] }));
   }
 
@@ -194,7 +195,7 @@ function guarded<T>(instance: Instance, action: () => T, end?: (error: DunlinErr
     return action();
   } catch (cause) {
     if (cause instanceof DunlinError) throw cause;
-    const code = (cause as { code?: DunlinErrorCode } | null)?.code;
+    const code = (cause as Partial<Failure>).dunlinCode;
     if (code) throw new DunlinError(code, messageOf(cause));
     const [kind, why] = isExhausted(instance) ? (["memory", "the host has no memory left"] as const) : (["internal", "a defect of Dunlin"] as const);
     const error = new DunlinError(kind, `${why} ended the classifier; load it again (${messageOf(cause)})`, { cause });

@@ -1,6 +1,12 @@
-// What `cargo web` makes of wasm-bindgen's script for the crate in ../..; its functions throw an `Error` with a `code`.
+// What `cargo web` makes of wasm-bindgen's script for the crate in ../..; its functions throw `Failure`.
+
+import type { DunlinErrorCode } from "./error.js";
 
 export function instantiate(module: WebAssembly.Module): Promise<Instance>;
+
+export interface Failure extends Error {
+  readonly dunlinCode: DunlinErrorCode;
+}
 
 export interface Instance {
   readonly memory: WebAssembly.Memory;

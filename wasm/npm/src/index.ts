@@ -5,5 +5,4 @@ export type { Classification, ClassifyOptions, InputInfo, LoadOptions, RankedCla
 export { DunlinError } from "./error.js";
 export type { DunlinErrorCode } from "./error.js";
 export type { Picture, PixelData } from "./picture.js";
-export type { ModuleSource } from "./runtime.js";
-export type { Progress, Source } from "./source.js";
+export type { ModuleSource, Progress, Source } from "./source.js";

@@ -65,7 +65,8 @@ async function drawn(picture: CanvasImageSource | Blob): Promise<Pixels> {
   if (is("Blob", picture)) {
     const bitmap = await decoded(picture);
     try {
-      return draw(bitmap, bitmap.width, bitmap.height);
+      const pixels = draw(bitmap, bitmap.width, bitmap.height);
+      return isOpaque(pixels.data) ? pixels : { ...pixels, data: unmultiplied(bitmap) ?? pixels.data };
     } finally {
       bitmap.close();
     }
@@ -105,15 +106,39 @@ function draw(picture: CanvasImageSource, width: number, height: number): Pixels
 
 function contextOf(width: number, height: number): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
   const settings: CanvasRenderingContext2DSettings = { willReadFrequently: true };
-  const canvas = typeof OffscreenCanvas === "function" ? new OffscreenCanvas(width, height) : element(width, height);
-  const context = canvas.getContext("2d", settings) as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
+  const context = canvasOf(width, height).getContext("2d", settings) as ReturnType<typeof contextOf> | null;
   if (!context) throw new DunlinError("memory", `the host has no canvas of ${width}x${height}; decode the picture at a smaller size`);
   return context;
 }
 
-function element(width: number, height: number): HTMLCanvasElement {
+function canvasOf(width: number, height: number): HTMLCanvasElement | OffscreenCanvas {
+  if (typeof OffscreenCanvas === "function") return new OffscreenCanvas(width, height);
   if (typeof document === "undefined") throw new DunlinError("picture", "this host has no canvas: give {data, width, height}");
   return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+function isOpaque(data: Uint8Array | Uint8ClampedArray): boolean {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
+  return true;
+}
+
+/**
+ * Colours as they stand beside alpha. A canvas multiplies them with it, so that what is transparent loses them; a texture doesn't.
+ * Nothing where the host has no textures, or none of this size.
+ */
+function unmultiplied(bitmap: ImageBitmap): Uint8Array | undefined {
+  const { width, height } = bitmap;
+  const gl = canvasOf(1, 1).getContext("webgl") as WebGLRenderingContext | null;
+  if (!gl) return undefined;
+  const data = new Uint8Array(4 * width * height);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D), 0);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, data);
+  const failed = gl.getError() !== gl.NO_ERROR;
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return failed ? undefined : data;
 }
 
 function remedy(cause: unknown): string {

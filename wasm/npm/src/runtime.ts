@@ -3,10 +3,7 @@
 import { bestBuild, type Build, refuseRelaxed } from "./builds.js";
 import { DunlinError } from "./error.js";
 import { type Instance, instantiate } from "./glue.js";
-import { body, messageOf, open } from "./source.js";
-
-/** Where the module comes from: its address, that of a folder with all of the package's (ends with `/`), its bytes, or itself. */
-export type ModuleSource = string | URL | Response | ArrayBuffer | ArrayBufferView | WebAssembly.Module;
+import { body, messageOf, type ModuleSource, open } from "./source.js";
 
 /** Addresses that bundlers find, each of which they copy beside the script. */
 const ADDRESS: Record<Build, () => URL> = {

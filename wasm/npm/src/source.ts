@@ -6,6 +6,15 @@ import { DunlinError } from "./error.js";
 /** Where bytes come from: an address, in Node also a file's path; a response; or the bytes. */
 export type Source = string | URL | Request | Response | Blob | ArrayBuffer | ArrayBufferView;
 
+/** WebAssembly's compiled module, where the host's types have it. */
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Class } } } ? Class : never;
+
+/**
+ * Where the runtime's module comes from: its address, that of a folder with all of the package's modules (ends with `/`), a response, the
+ * bytes, or what was compiled of them.
+ */
+export type ModuleSource = string | URL | Response | ArrayBuffer | ArrayBufferView | CompiledModule;
+
 /** How far the transfer has come, in bytes. `total` is missing where the server doesn't tell it. */
 export interface Progress {
   readonly loaded: number;

@@ -1,6 +1,7 @@
-//! Builds what the npm package in wasm/npm is made of, into wasm/npm/dist: `cargo web`.
+//! Builds what the npm package in wasm/npm is made of, and keeps how large it is: `cargo web`.
 
 mod script;
+mod size;
 
 use std::error::Error;
 use std::fs;
@@ -47,13 +48,30 @@ fn main() -> ExitCode {
     }
 }
 
+const USAGE: &str = "\
+usage: cargo web build [ARGUMENT...]      modules and glue, for `npm run build` in wasm/npm; arguments are Cargo's
+       cargo web size-record [--assert]   writes benches/record/web-size-<date>.md of what is built; with --assert an error
+                                          where it is beyond its goal";
+
 fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["build", ref rest @ ..] => build(rest),
+        ["size-record"] => size::record(false),
+        ["size-record", "--assert"] => size::record(true),
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Builds all modules, and the glue that all of them have in common. Arguments are for Cargo.
+fn build(arguments: &[&str]) -> Result<()> {
     let package = root().join("wasm/npm");
     let dist = package.join("dist");
     fs::create_dir_all(&dist)?;
     let mut scripts = Vec::new();
     for build in &BUILDS {
-        let (module, script) = bind(&build.compile()?)?;
+        let (module, script) = bind(&build.compile(arguments)?)?;
         let bound = root().join(format!("target/web/{}.wasm", build.name));
         let file = dist.join(format!("dunlin_{}.wasm", build.name));
         // Making it smaller takes longest.
@@ -66,14 +84,17 @@ fn run() -> Result<()> {
     if scripts.iter().any(|script| *script != scripts[0]) {
         return Err("the builds want different scripts: one has a function that another lacks".into());
     }
-    fs::write(dist.join("glue.js"), script::factory(&scripts[0])?)?;
+    fs::write(package.join("src/glue.js"), script::factory(&scripts[0])?)?;
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(root().join(licence), package.join(licence))?;
+    }
     println!("{}", dist.display());
     Ok(())
 }
 
 impl Build {
     /// The path of the module as the compiler made it.
-    fn compile(&self) -> Result<PathBuf> {
+    fn compile(&self, arguments: &[&str]) -> Result<PathBuf> {
         let folder = root().join("target/web").join(self.name);
         let flags = [&format!("-Ctarget-feature={}", self.features), FLAGS[0], FLAGS[1]].join("\x1f");
         let status = Command::new("cargo")
@@ -82,7 +103,7 @@ impl Build {
             .args(SETTINGS.iter().flat_map(|setting| ["--config", setting]))
             .args(["--target", "wasm32-unknown-unknown", "--target-dir"])
             .arg(&folder)
-            .args(std::env::args().skip(1))
+            .args(arguments)
             .env("CARGO_ENCODED_RUSTFLAGS", flags)
             .current_dir(root())
             .status()?;
@@ -119,5 +140,6 @@ fn optimize(package: &Path, bound: &Path, file: &Path) -> Result<()> {
 }
 
 fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(2).unwrap_or(folder).to_owned()
 }

@@ -1,0 +1,6 @@
+// One script, which finds the modules beside it by their addresses; whoever bundles it sees to it that they are there.
+export default {
+  input: "src/index.ts",
+  platform: "neutral",
+  output: { file: "dist/index.js" },
+};

@@ -1,0 +1,36 @@
+// Uses of every part of the surface, which are compiled and not run.
+import { Classifier, DunlinError } from "dunlin";
+import type { Classification, ClassifyOptions, DunlinErrorCode, InputInfo, LoadOptions, ModuleSource, Picture, PixelData, Progress, RankedClass, Source, StepInfo } from "dunlin";
+
+const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
+const module: ModuleSource = "/dunlin/";
+const loading: LoadOptions = {
+  onProgress: ({ loaded, total }: Progress) => console.log(total === undefined ? loaded : loaded / total),
+  signal: AbortSignal.timeout(1000),
+  memoryLimit: 1 << 24,
+  wasm: module,
+};
+const asking: ClassifyOptions = { topK: 3, locale: "de", signal: undefined };
+const pixels: PixelData = { data: new Uint8Array(3), width: 1, height: 1, format: "rgb8" };
+const code: DunlinErrorCode = new DunlinError("memory", "none left", { cause: 1 }).code;
+
+export async function use(picture: Picture): Promise<Float32Array> {
+  using classifier = await Classifier.load(fetch("model.dunlin"), loading);
+  const inputs: readonly InputInfo[] = classifier.inputs;
+  const steps: StepInfo[] = classifier.explain();
+  const scores: Classification = await classifier.classify(picture, asking);
+  await classifier.classify(pixels);
+  await classifier.classify(new Float32Array(4));
+  const best: RankedClass | undefined = scores.classes[0];
+  const labels: readonly string[] = classifier.labels("de");
+  const kernels: string = classifier.kernelSet;
+  console.log(inputs, steps, best?.label?.length, labels, kernels, code, sources);
+  classifier.dispose();
+  // @ts-expect-error A picture has sides.
+  await classifier.classify({ data: pixels.data });
+  // @ts-expect-error There is no such code.
+  const wrong: DunlinErrorCode = "oops";
+  // @ts-expect-error Classifiers are loaded.
+  new Classifier();
+  return wrong && scores.probabilities;
+}

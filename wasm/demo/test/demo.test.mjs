@@ -43,6 +43,8 @@ async function opened(options, act, { in: where = browser, from = server, tolera
   try {
     await prepare?.(context);
     const page = await context.newPage();
+    // While nobody listens, the browser would open a window for files.
+    page.on("filechooser", () => undefined);
     await page.goto(from.address);
     if (label) await answered(page, label);
     await act(page, context);

@@ -108,9 +108,10 @@ export class Classifier {
    * @throws {DunlinError} `picture`, `input`, `memory`, `disposed`
    */
   async classify(input: Picture | Float32Array | string, options: ClassifyOptions = {}): Promise<Classification> {
-    const { topK = 5, locale = "", signal } = options;
+    const { locale = "", signal } = options;
     this.#throwIfEnded();
-    whole("topK", topK);
+    whole("topK", options.topK);
+    const topK = Math.min(options.topK ?? 5, LARGEST);
     signal?.throwIfAborted();
     this.#calls += 1;
     try {
@@ -179,7 +180,11 @@ export class Classifier {
   }
 }
 
+/** What the engine's numbers hold; larger ones would wrap. */
+const LARGEST = 0xffffffff;
+
 function engineOf(instance: Instance, { pieces, length }: Pieces, limit: number | undefined): Engine {
+  if (length > LARGEST) throw new DunlinError("memory", `an artifact of ${length} bytes is beyond what WebAssembly can address`);
   const file = new instance.ArtifactFile(length);
   let offset = 0;
   for (const piece of pieces.splice(0)) {

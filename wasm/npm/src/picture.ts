@@ -56,8 +56,12 @@ function plain({ data, width, height, format = "rgba8" }: PixelData): Pixels {
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
     throw new DunlinError("picture", "a picture's data is a Uint8Array or a Uint8ClampedArray");
   }
+  if (!Object.hasOwn(CHANNELS, format)) throw new DunlinError("picture", `no format of pixels is called ${String(format)}`);
   const channels = CHANNELS[format];
-  if (!channels) throw new DunlinError("picture", `no format of pixels is called ${String(format)}`);
+  // The engine's numbers have 32 bits, and larger ones would wrap.
+  if (![width, height].every((side) => Number.isInteger(side) && side >= 0 && side <= 0xffffffff)) {
+    throw new DunlinError("picture", `a picture's sides are whole numbers of pixels, not ${String(width)}x${String(height)}`);
+  }
   return { data, width, height, channels };
 }
 

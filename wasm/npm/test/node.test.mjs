@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -43,12 +45,17 @@ test("relaxed vectors are refused where they are missing", { skip: WebAssembly.v
 });
 
 test("relaxed vectors are refused where they are wrong", { skip: process.versions.v8.split(".")[0] !== "11" }, () => {
+  // The probe sees it before the module is asked for, which is missing here; and the module's own trial of its kernels sees it.
+  const folder = mkdtempSync(join(tmpdir(), "dunlin-"));
+  copyFileSync(moduleFile("simd"), `${folder}/dunlin_simd.wasm`);
   const script = `
     const { Classifier } = await import("${PACKAGE}dist/index.js");
     const load = async (options) => (await Classifier.load("${MODEL}", options)).kernelSet;
-    console.log(await load({}), await load({ wasm: "${moduleFile("relaxed")}" }));`;
+    console.log(await load({ wasm: "${folder}/" }), await load({ wasm: "${moduleFile("relaxed")}" }));`;
   const words = ["--experimental-wasm-relaxed-simd", "--input-type=module", "--eval", script];
-  assert.equal(execFileSync(process.execPath, words, { encoding: "utf8" }).trim(), "wasm_simd128 reference");
+  const said = execFileSync(process.execPath, words, { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  assert.equal(said.trim(), "wasm_simd128 reference");
 });
 
 test("an artifact comes from a path, an address, a response, a blob, or bytes", async () => {
@@ -116,7 +123,9 @@ test("a call is aborted with the signal's reason", async () => {
   const never = new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(3)) }));
   const load = Classifier.load(never, { signal: control.signal, onProgress: () => control.abort(reason) });
   await assert.rejects(load, reason);
-  await assert.rejects(Classifier.load(new Promise(() => undefined), { signal: AbortSignal.timeout(1) }), { name: "TimeoutError" });
+  const waiting = new AbortController();
+  queueMicrotask(() => waiting.abort());
+  await assert.rejects(Classifier.load(new Promise(() => undefined), { signal: waiting.signal }), { name: "AbortError" });
   const classifier = await Classifier.load(MODEL, { signal: new AbortController().signal });
   await assert.rejects(classifier.classify(grey, { signal: aborted }), reason);
   assert.equal((await classifier.classify(grey)).classes.length, 5);
@@ -136,12 +145,14 @@ test("what isn't an input is an error with a code", async () => {
     [{ ...grey, format: "toString" }, "picture"],
     [{ ...grey, width: NaN }, "picture"],
     [{ ...grey, width: -32 }, "picture"],
-    [{ ...grey, width: "32" }, "none"],
+    [{ ...grey, width: 32.5 }, "picture"],
+    [{ ...grey, width: 2 ** 32 + 32 }, "picture"],
+    [{ ...grey, width: "32" }, "picture"],
   ];
   for (const [input, expected] of cases) assert.equal(await code(classifier.classify(input)), expected, String(input));
   for (const topK of [-1, 1.5, NaN, "3"]) assert.equal(await code(classifier.classify(grey, { topK })), "input");
   for (const memoryLimit of [-1, 0.5, NaN]) assert.equal(await code(Classifier.load(MODEL, { memoryLimit })), "input");
-  assert.equal((await classifier.classify(grey, { topK: 99 })).classes.length, 10);
+  for (const topK of [99, 2 ** 32]) assert.equal((await classifier.classify(grey, { topK })).classes.length, 10);
   assert.deepEqual((await classifier.classify(grey, { topK: 0 })).classes, []);
 });
 
@@ -170,9 +181,11 @@ test("a trap ends its classifier and no other", async () => {
   const wasm = await WebAssembly.compile(withTrap(readFileSync(moduleFile("simd")), "classifier_classifyValues"));
   const [first, second] = [await Classifier.load(MINIMAL, { wasm }), await Classifier.load(MINIMAL, { wasm })];
   const values = new Float32Array(8);
-  await assert.rejects(first.classify(values), (error) => error.code === "internal" && error.cause instanceof WebAssembly.RuntimeError);
-  assert.equal(await code(first.classify(values)), "internal");
-  assert.throws(() => first.explain(), { code: "internal" });
+  const end = await first.classify(values).catch((error) => error);
+  assert.equal(end.code, "internal");
+  assert.ok(end.cause instanceof WebAssembly.RuntimeError);
+  await assert.rejects(first.classify(values), (error) => error === end, "it stays so");
+  assert.throws(() => first.explain(), (error) => error === end);
   assert.equal(second.explain().length > 0, true);
   first.dispose();
   assert.equal(await code(Classifier.load(MINIMAL, { wasm })), "none");
@@ -191,6 +204,13 @@ test("memory that the host hasn't is an error, wherever it ends", async () => {
     outcomes.add(await code(run()));
   }
   assert.deepEqual([...outcomes], ["memory", "none"]);
+});
+
+test("an artifact that no memory has room for is an error", async () => {
+  const [piece, pieces] = [new Uint8Array(2 ** 26), 65];
+  let left = pieces;
+  const stream = new ReadableStream({ pull: (control) => (left-- > 0 ? control.enqueue(piece) : control.close()) });
+  assert.equal(await code(Classifier.load(new Response(stream))), "memory");
 });
 
 test("ten thousand classifiers leave nothing behind", async () => {

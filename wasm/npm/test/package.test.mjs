@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { build, createServer } from "vite";
 
 import { launch } from "./browser.mjs";
@@ -35,6 +36,14 @@ test("the package has what it should have", () => {
   assert.deepEqual(paths.filter((path) => path.endsWith(".js")), ["dist/index.js"]);
   const script = readFileSync(`${PACKAGE}dist/index.js`, "utf8");
   assert.doesNotMatch(script, /\beval\(|new Function|\bimport\(|new SharedArrayBuffer/);
+});
+
+test("a browser loads no more than 150 kB", () => {
+  const compressed = (path) => gzipSync(readFileSync(`${PACKAGE}${path}`), { level: 9 }).length;
+  for (const { path } of packed.files.filter(({ path }) => path.endsWith(".wasm"))) {
+    const bytes = compressed(path) + compressed("dist/index.js");
+    assert.ok(bytes <= 150_000, `${path}: ${bytes} bytes with the script`);
+  }
 });
 
 const COMPILED = {

@@ -177,12 +177,15 @@ impl Epilogue for Raw<'_> {
     }
 }
 
-/// `real` in quanta of the output, rounded to nearest with ties to even, within `lo..=hi`.
+/// `real` in quanta of the output, rounded to nearest with ties to even, within `lo..=hi`; what is no number counts as large. Compared and not
+/// clamped, because a build for WebAssembly with relaxed instructions takes a minimum that may be no number.
 pub(crate) fn requantize(real: f32, zero: u8, lo: u8, hi: u8) -> u8 {
     let zero = i32::from(zero);
-    let below_hi = real.min((i32::from(hi) - zero) as f32);
-    let clamped = below_hi.max((i32::from(lo) - zero) as f32);
-    (round_ties_even(clamped) + zero) as u8
+    if real < (i32::from(hi) - zero) as f32 {
+        if real > (i32::from(lo) - zero) as f32 { (round_ties_even(real) + zero) as u8 } else { lo }
+    } else {
+        hi.max(lo)
+    }
 }
 
 /// Rounds a number of magnitude below 2^22: added to 1.5 * 2^23 its fraction has no bits left, and IEEE addition

@@ -98,5 +98,7 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 fn packed(k: usize) -> Vec<i8> {
-    pack_panels(&bytes(CHANNELS * k).into_iter().map(|byte| (byte ^ 0x55) as i8).collect::<Vec<_>>(), CHANNELS, k)
+    // None is -128: see `Isa::for_weights`.
+    let weights = bytes(CHANNELS * k).into_iter().map(|byte| ((byte ^ 0x55) as i8).max(-127));
+    pack_panels(&weights.collect::<Vec<_>>(), CHANNELS, k)
 }

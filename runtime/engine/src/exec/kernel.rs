@@ -261,6 +261,7 @@ impl Select<'_> {
                     Epilogue::Requant => (self.requantizing(shape.last(), [2, 3]), self.result()?.zero as u8),
                     _ => (isa, 0),
                 };
+                let isa = isa.for_weights(self.operands[1].constant);
                 Kernel::Gemm {
                     kernel: Gemm::select(isa, shape.span(0, shape.rank() - 1), n as usize, shape.last()),
                     zero,
@@ -294,7 +295,8 @@ impl Select<'_> {
         };
         let bias = bias.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word));
         let scale = scale.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word));
-        if Requant::fits(depth, bias.zip(scale)) { self.isa } else { Isa::REFERENCE }
+        let isa = self.isa.for_weights(self.operands[1].constant);
+        if Requant::fits(depth, bias.zip(scale)) { isa } else { Isa::REFERENCE }
     }
 
     fn quant(&self, operand: usize) -> Result<Quant, Misfit> {
@@ -352,7 +354,7 @@ impl Select<'_> {
         let n = if b.rank() < 2 { 1 } else { b.last() };
         // The bias follows from the operands' values.
         let fits = Requant::fits(a.last(), [(i32::MAX, params.scale)]);
-        let isa = if raw || fits { self.isa } else { Isa::REFERENCE };
+        let isa = if raw || fits { self.isa.for_weights(None) } else { Isa::REFERENCE };
         Ok(Kernel::MatMul { kernel: Gemm::select(isa, m, n, a.last()), params })
     }
 

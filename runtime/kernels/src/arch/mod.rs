@@ -110,7 +110,7 @@ macro_rules! dispatch {
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-pub(crate) use wasm32::relaxed_simd::is_emulated as relaxed_dots_are_emulated;
+pub(crate) use wasm32::relaxed_simd::{detect as relaxed_dots_are_exact, is_signed as relaxed_dots_are_signed};
 
 pub(crate) fn gemm_fns(isa: Isa) -> &'static GemmFns {
     dispatch!(isa, &all::GEMM, set => &set::GEMM)

@@ -88,16 +88,7 @@ impl Isa {
 
     /// The fastest set that this CPU has.
     pub fn best() -> Self {
-        Self::supported().filter(|isa| !isa.is_emulated()).last().unwrap_or(Self::REFERENCE)
-    }
-
-    /// Whether the engine of a WebAssembly module makes do without the instructions of the set, which then is slower than others.
-    fn is_emulated(self) -> bool {
-        match self.level {
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            Level::WasmRelaxedSimd => crate::arch::relaxed_dots_are_emulated(),
-            _ => false,
-        }
+        Self::supported().last().unwrap_or(Self::REFERENCE)
     }
 
     /// All sets that this CPU has, from the slowest to the fastest; [`Isa::REFERENCE`] is always among them.
@@ -147,6 +138,23 @@ impl Isa {
             Level::WasmSimd128 => false,
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Level::WasmRelaxedSimd => false,
+        }
+    }
+
+    /// The set for products with these weights, or with weights that are computed: another one where an engine of WebAssembly multiplies
+    /// signed bytes and may add pairs of products in 16 bits, which hold all of them but two of -128 by -128.
+    pub fn for_weights(self, weights: Option<&[u8]>) -> Self {
+        match self.level {
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Level::WasmRelaxedSimd => {
+                let exact =
+                    !crate::arch::relaxed_dots_are_signed() || weights.is_some_and(|w| !w.contains(&(i8::MIN as u8)));
+                if exact { self } else { Self { level: Level::WasmSimd128 } }
+            }
+            _ => {
+                let _ = weights;
+                self
+            }
         }
     }
 
@@ -237,7 +245,10 @@ fn detect(kind: IsaKind) -> Result<Level, IsaError> {
         #[cfg(all(target_feature = "simd128", not(target_feature = "relaxed-simd")))]
         IsaKind::WasmSimd128 => Ok(Level::WasmSimd128),
         #[cfg(target_feature = "relaxed-simd")]
-        IsaKind::WasmRelaxedSimd if crate::trial::passed_by(Isa { level: Level::WasmRelaxedSimd }) => {
+        IsaKind::WasmRelaxedSimd
+            if crate::arch::relaxed_dots_are_exact()
+                && crate::trial::passed_by(Isa { level: Level::WasmRelaxedSimd }) =>
+        {
             Ok(Level::WasmRelaxedSimd)
         }
         isa => Err(IsaError::Missing { isa, feature: isa.cpu() }),

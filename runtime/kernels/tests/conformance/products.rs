@@ -224,7 +224,7 @@ fn packed_activations_are_weights_with_a_zero_point_of_128_less() {
         let mut out = vec![0; m * n];
         let input = GemmInput { a: &a, m, lda: k, panels, w_zero: &vec![b_zero - 128; n] };
         let raw = Raw { a_zero: 0, wsum: &vec![0; n] };
-        let kernel = Gemm::select(isa, m, n, k);
+        let kernel = Gemm::select(isa.for_weights(None), m, n, k);
         kernel.run(input, raw, &mut out, n, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
         for (i, &sum) in out.iter().enumerate() {
             let product = |d: usize| i32::from(a[i / n * k + d]) * (i32::from(b[d * n + i % n]) - b_zero);

@@ -2,6 +2,9 @@
 
 use dunlin_kernels::{Isa, PAD, TapsShape};
 
+/// The least weight that every set takes: see `Isa::for_weights`.
+const LEAST: i8 = if cfg!(target_feature = "relaxed-simd") { -127 } else { -128 };
+
 /// A linear congruential generator; the upper half of its state is the output.
 pub struct Rng(u64);
 
@@ -32,9 +35,9 @@ impl Rng {
     /// Weights: anything, or only the two ends, which would saturate 16 bits in pairs.
     pub fn weights(&mut self, len: usize) -> Vec<i8> {
         match self.next() % 4 {
-            0 => vec![-128; len],
-            1 => (0..len).map(|_| if self.next().is_multiple_of(2) { -128 } else { 127 }).collect(),
-            _ => (0..len).map(|_| (self.next() >> 8) as i8).collect(),
+            0 => vec![LEAST; len],
+            1 => (0..len).map(|_| if self.next().is_multiple_of(2) { LEAST } else { 127 }).collect(),
+            _ => (0..len).map(|_| ((self.next() >> 8) as i8).max(LEAST)).collect(),
         }
     }
 

@@ -27,23 +27,24 @@ pub(crate) struct Tiles {
 pub(crate) struct Form {
     pub expanded: usize,
     pub expand: unsafe fn(*const u8, *mut u8, usize),
+    in_place: fn() -> bool,
 }
 
 impl Form {
     pub(crate) const fn of<S: Simd>() -> Self {
-        Self { expanded: S::EXPANDED, expand: S::expand }
+        Self { expanded: S::EXPANDED, expand: S::expand, in_place: S::in_place }
     }
 
     /// Bytes as they are.
-    pub(crate) const PLAIN: Self = Self { expanded: 1, expand: copy };
+    pub(crate) const PLAIN: Self = Self { expanded: 1, expand: copy, in_place: || true };
 
     /// Whether activations are used where they lie, if they are whole groups.
-    pub(crate) const fn in_place(self) -> bool {
-        self.expanded == 1
+    pub(crate) fn in_place(self) -> bool {
+        (self.in_place)()
     }
 
     /// Whether rows of `len` activations are used where they lie.
-    const fn takes(self, len: usize) -> bool {
+    fn takes(self, len: usize) -> bool {
         self.in_place() && len.is_multiple_of(GROUP)
     }
 

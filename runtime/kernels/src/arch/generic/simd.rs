@@ -33,8 +33,13 @@ pub(crate) trait Simd: Copy {
     /// expanded once and then serve all panels.
     const EXPANDED: usize = 1;
 
+    /// Whether rows of whole groups need not be expanded.
+    fn in_place() -> bool {
+        Self::EXPANDED == 1
+    }
+
     /// Writes `len` activations as the rows of a tile have them, filled up with zeros to whole groups of 4:
-    /// `EXPANDED * len.next_multiple_of(4)` bytes. Where `EXPANDED` is 1 it is a plain copy of `len` bytes.
+    /// `EXPANDED * len.next_multiple_of(4)` bytes. Where `EXPANDED` is 1 it writes `len` bytes.
     #[inline(always)]
     unsafe fn expand(from: *const u8, to: *mut u8, len: usize) {
         // SAFETY: the caller's promise.

@@ -1,8 +1,10 @@
 //! 128-bit vectors with byte dot products.
 //!
 //! `i32x4.relaxed_dot_i8x16_i7x16_add_s` multiplies signed bytes with bytes of 7 bits. What it makes of an eighth bit is left to
-//! the engine, so an activation is split: `a = 2 * (a >> 1) + (a & 1)`. Both parts have sums of their own, which are joined at
-//! the end. No pair of products exceeds 16 bits, in which some engines add them.
+//! the engine, which takes what its CPU has: a byte without a sign on an x86 with VNNI, one with a sign on an ARM. [`detect`] finds out
+//! which. For the latter the sign bit of activations is flipped, which makes each 128 less, and sums begin with 128 times the weights'
+//! sums instead; and weights have to be more than -128, because an engine may add two products in 16 bits, in its quick compilation
+//! if not in the other. Engines that add products of bytes without a sign in 16 bits don't have this set.
 //!
 //! In a build with these instructions the compiler uses others of their kind where a number may be none or a zero has a sign;
 //! see [`min`](super::v128::min).
@@ -13,10 +15,12 @@ mod gemm;
 mod pool;
 
 use core::arch::wasm32::*;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::v128::{interleave, lanes, lanes_sum, load_taps};
 use crate::arch::generic::simd::Simd;
-use crate::panel::GROUP;
+use crate::arch::generic::tile::Tile;
+use crate::panel::{GROUP, PANEL};
 
 pub(crate) use depthwise::{depthwise, depthwise_scratch};
 pub(crate) use elementwise::ELEMENTWISE;
@@ -26,78 +30,105 @@ pub(crate) use pool::POOL;
 #[derive(Clone, Copy)]
 struct RelaxedSimd;
 
-/// Activations without their lowest bit, halved, and the lowest bits; or sums of products with them.
-#[derive(Clone, Copy)]
-struct Split {
-    high: v128,
-    low: v128,
+/// What activations are combined with by exclusive or: 0, or the sign bit of each byte.
+static FLIP: AtomicU32 = AtomicU32::new(UNSIGNED);
+
+const UNSIGNED: u32 = 0;
+const SIGNED: u32 = 0x8080_8080;
+
+/// Whether the engine takes signed bytes.
+pub(crate) fn is_signed() -> bool {
+    FLIP.load(Ordering::Relaxed) == SIGNED
 }
 
-/// Whether the engine adds pairs of products in 16 bits, as it does on an x86 without byte dot products. Two dot products are then
-/// slower than what wider bytes take. An eighth bit shows it, of which no result but this one depends.
-pub(crate) fn is_emulated() -> bool {
-    const SATURATED: i32 = 2 * i16::MAX as i32;
-    #[target_feature(enable = "simd128,relaxed-simd")]
-    fn dot(weight: i8, activation: u8) -> i32 {
-        let sums = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(weight), u8x16_splat(activation), i32x4_splat(0));
-        i32x4_extract_lane::<0>(sums)
-    }
+/// Finds out how the engine takes bytes of 8 bits, and whether it is exact.
+pub(crate) fn detect() -> bool {
+    let exact = |flip, least| {
+        FLIP.store(flip, Ordering::Relaxed);
+        let weights = [least, -1, 0, 1, 127];
+        // SAFETY: the build has the instruction set.
+        weights.into_iter().all(|weight| (0..=255).all(|activation| unsafe { is_exact(weight, activation) }))
+    };
+    exact(SIGNED, -127) || exact(UNSIGNED, -128)
+}
+
+/// Whether four equal products give the sum that they should.
+///
+/// # Safety
+/// The build has the instruction set.
+#[target_feature(enable = "simd128,relaxed-simd")]
+unsafe fn is_exact(weight: i8, activation: u8) -> bool {
     // Unknown until it runs, lest the compiler answers.
-    dot(core::hint::black_box(i8::MAX), core::hint::black_box(u8::MAX)) == SATURATED
+    let (w, a) = core::hint::black_box((i8x16_splat(weight), u8x16_splat(activation)));
+    let sums = add_offset(i32x4_relaxed_dot_i8x16_i7x16_add(w, flipped(a), i32x4_splat(7)), w);
+    let expected = i32x4_splat(7 + 4 * i32::from(weight) * i32::from(activation));
+    i32x4_all_true(i32x4_eq(sums, expected))
+}
+
+#[inline]
+#[target_feature(enable = "simd128")]
+fn flipped(activations: v128) -> v128 {
+    v128_xor(activations, u32x4_splat(FLIP.load(Ordering::Relaxed)))
+}
+
+/// `sum` and what flipped activations leave out of the products with these weights.
+#[inline]
+#[target_feature(enable = "simd128,relaxed-simd")]
+fn add_offset(sum: v128, w: v128) -> v128 {
+    if is_signed() { i32x4_add(sum, i32x4_shl(weights_sum(i32x4_splat(0), w), 7)) } else { sum }
+}
+
+/// `sum` and the weights of each channel.
+#[inline]
+#[target_feature(enable = "simd128,relaxed-simd")]
+fn weights_sum(sum: v128, w: v128) -> v128 {
+    i32x4_relaxed_dot_i8x16_i7x16_add(w, u8x16_splat(1), sum)
 }
 
 impl Simd for RelaxedSimd {
-    type Acc = [Split; 4];
-    type Splat = Split;
-    type Quads = [Split; 4];
+    type Acc = [v128; 4];
+    type Splat = v128;
+    type Quads = [v128; 4];
     type Weights = [v128; 4];
 
     lanes!();
 
     #[inline]
     #[target_feature(enable = "simd128")]
-    unsafe fn start(from: [v128; 4]) -> [Split; 4] {
-        from.map(|from| Split { high: i32x4_splat(0), low: from })
+    unsafe fn start(from: [v128; 4]) -> [v128; 4] {
+        from
     }
 
     #[inline]
     #[target_feature(enable = "simd128")]
-    unsafe fn sum(acc: [Split; 4]) -> [v128; 4] {
-        acc.map(|sums| i32x4_add(i32x4_shl(sums.high, 1), sums.low))
+    unsafe fn sum(acc: [v128; 4]) -> [v128; 4] {
+        acc
     }
 
-    const EXPANDED: usize = 2;
+    fn in_place() -> bool {
+        !is_signed()
+    }
 
     #[inline]
     #[target_feature(enable = "simd128")]
     unsafe fn expand(from: *const u8, to: *mut u8, len: usize) {
         let whole = len / 16 * 16;
-        // SAFETY: the caller's promise; each step reads and writes as many activations as it advances, those of the last
-        // after they have been filled up to groups.
+        // SAFETY: the caller's promise.
         unsafe {
             for at in (0..whole).step_by(16) {
-                let [first, second] = expanded(v128_load(from.add(at).cast()));
-                v128_store(to.add(2 * at).cast(), first);
-                v128_store(to.add(2 * at + 16).cast(), second);
+                v128_store(to.add(at).cast(), flipped(v128_load(from.add(at).cast())));
             }
-            if whole < len {
-                let mut bytes = [0_u8; 16];
-                core::ptr::copy_nonoverlapping(from.add(whole), bytes.as_mut_ptr(), len - whole);
-                let mut both = [0_u8; 32];
-                let [first, second] = expanded(v128_load(bytes.as_ptr().cast()));
-                v128_store(both.as_mut_ptr().cast(), first);
-                v128_store(both[16..].as_mut_ptr().cast(), second);
-                let rest = 2 * (len - whole).next_multiple_of(GROUP);
-                core::ptr::copy_nonoverlapping(both.as_ptr(), to.add(2 * whole), rest);
+            for at in whole..len {
+                *to.add(at) = *from.add(at) ^ FLIP.load(Ordering::Relaxed) as u8;
             }
         }
     }
 
     #[inline]
     #[target_feature(enable = "simd128")]
-    unsafe fn splat(from: *const u8) -> Split {
-        // SAFETY: the caller's promise of a group, 8 bytes here.
-        unsafe { Split { high: v128_load32_splat(from.cast()), low: v128_load32_splat(from.add(GROUP).cast()) } }
+    unsafe fn splat(from: *const u8) -> v128 {
+        // SAFETY: the caller's promise of 4 bytes.
+        unsafe { v128_load32_splat(from.cast()) }
     }
 
     #[inline]
@@ -109,55 +140,69 @@ impl Simd for RelaxedSimd {
 
     #[inline]
     #[target_feature(enable = "simd128,relaxed-simd")]
-    unsafe fn dot(acc: [Split; 4], a: Split, w: [v128; 4]) -> [Split; 4] {
+    unsafe fn dot(acc: [v128; 4], a: v128, w: [v128; 4]) -> [v128; 4] {
         // SAFETY: no requirement but the instruction set.
         unsafe { Self::dot_quads(acc, [a; 4], w) }
     }
 
     #[inline]
     #[target_feature(enable = "simd128")]
-    unsafe fn quads(from: [*const u8; 4]) -> [Split; 4] {
+    unsafe fn quads(from: [*const u8; 4]) -> [v128; 4] {
         // SAFETY: the caller's promise.
-        let [a, b, c, d] = unsafe { load_taps(from) };
+        let [a, b, c, d] = unsafe { load_taps(from) }.map(|tap| flipped(tap));
         let (even, odd) = (interleave(a, c), interleave(b, d));
         let ([first, second], [third, fourth]) = (interleave(even[0], odd[0]), interleave(even[1], odd[1]));
-        [split(first), split(second), split(third), split(fourth)]
+        [first, second, third, fourth]
     }
 
     #[inline]
     #[target_feature(enable = "simd128,relaxed-simd")]
-    unsafe fn dot_quads(acc: [Split; 4], a: [Split; 4], w: [v128; 4]) -> [Split; 4] {
-        let dot = |i: usize| Split {
-            high: i32x4_relaxed_dot_i8x16_i7x16_add(w[i], a[i].high, acc[i].high),
-            low: i32x4_relaxed_dot_i8x16_i7x16_add(w[i], a[i].low, acc[i].low),
-        };
+    unsafe fn dot_quads(acc: [v128; 4], a: [v128; 4], w: [v128; 4]) -> [v128; 4] {
+        let dot = |i: usize| i32x4_relaxed_dot_i8x16_i7x16_add(w[i], a[i], acc[i]);
         [dot(0), dot(1), dot(2), dot(3)]
     }
 
     #[inline]
-    #[target_feature(enable = "simd128")]
-    unsafe fn row_sum(from: *const u8, len: usize) -> i32 {
-        let mut sums = i32x4_splat(0);
-        for at in (0..len).step_by(GROUP) {
-            // SAFETY: the caller's promise; after the last activation a group is filled up with zeros.
-            let group = unsafe { v128_load64_zero(from.add(2 * at).cast()) };
-            sums = i32x4_add(sums, u32x4_extadd_pairwise_u16x8(u16x8_extadd_pairwise_u8x16(group)));
-        }
-        // Halves in the first lane, lowest bits in the second.
-        lanes_sum(i32x4_add(sums, v128_and(sums, i32x4(-1, 0, 0, 0))))
+    #[target_feature(enable = "simd128,relaxed-simd")]
+    unsafe fn quad_offset(sum: [v128; 4], w: [v128; 4]) -> [v128; 4] {
+        [add_offset(sum[0], w[0]), add_offset(sum[1], w[1]), add_offset(sum[2], w[2]), add_offset(sum[3], w[3])]
     }
-}
 
-#[inline]
-#[target_feature(enable = "simd128")]
-fn split(bytes: v128) -> Split {
-    Split { high: u8x16_shr(bytes, 1), low: v128_and(bytes, u8x16_splat(1)) }
-}
+    #[inline]
+    #[target_feature(enable = "simd128,relaxed-simd")]
+    unsafe fn offsets<const NP: usize>(tile: &Tile) -> [[v128; 4]; NP] {
+        let mut sums = [[i32x4_splat(0); 4]; NP];
+        if is_signed() {
+            for (p, sums) in sums.iter_mut().enumerate() {
+                for at in (0..tile.panel_len).step_by(PANEL * GROUP) {
+                    // SAFETY: the caller's promise; a panel is whole groups.
+                    let w = unsafe { Self::weights(tile.weights.add(p * tile.panel_len + at)) };
+                    for (sum, w) in sums.iter_mut().zip(w) {
+                        *sum = weights_sum(*sum, w);
+                    }
+                }
+                *sums = sums.map(|sum| i32x4_shl(sum, 7));
+            }
+        }
+        sums
+    }
 
-/// The parts of 16 activations; in each group the halves come before the lowest bits.
-#[inline]
-#[target_feature(enable = "simd128")]
-fn expanded(bytes: v128) -> [v128; 2] {
-    let Split { high, low } = split(bytes);
-    [i32x4_shuffle::<0, 4, 1, 5>(high, low), i32x4_shuffle::<2, 6, 3, 7>(high, low)]
+    #[inline]
+    #[target_feature(enable = "simd128,relaxed-simd")]
+    unsafe fn row_sum(from: *const u8, len: usize) -> i32 {
+        let ones = u8x16_splat(1);
+        let mut sums = i32x4_splat(0);
+        let whole = len / 16 * 16;
+        let mut rest = [FLIP.load(Ordering::Relaxed) as u8; 16];
+        // SAFETY: the caller's promise; the rest is less than 16 bytes.
+        unsafe {
+            for at in (0..whole).step_by(16) {
+                sums = i32x4_relaxed_dot_i8x16_i7x16_add(ones, v128_load(from.add(at).cast()), sums);
+            }
+            core::ptr::copy_nonoverlapping(from.add(whole), rest.as_mut_ptr(), len - whole);
+            sums = i32x4_relaxed_dot_i8x16_i7x16_add(ones, v128_load(rest.as_ptr().cast()), sums);
+        }
+        let offset = if is_signed() { 128 * (whole as i32 + 16) } else { 0 };
+        lanes_sum(sums).wrapping_add(offset)
+    }
 }

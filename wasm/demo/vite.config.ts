@@ -54,8 +54,12 @@ function offline(): Plugin {
         if (path !== script) files.push(name === "index.html" ? "./" : name);
       }
       const code = await readFile(script, "utf8");
-      const written = code.replace("__FILES__", () => JSON.stringify(files)).replace("__DIGEST__", () => JSON.stringify(digest.digest("hex").slice(0, 16)));
-      if (/__(FILES|DIGEST)__/.test(written) || written.length < code.length + files.length) throw new Error(`${script} isn't as expected`);
+      const values = { __FILES__: files, __DIGEST__: digest.digest("hex").slice(0, 16) };
+      let written = code;
+      for (const [name, value] of Object.entries(values)) {
+        if (written.split(name).length !== 2) throw new Error(`${script} should have ${name} once`);
+        written = written.replace(name, () => JSON.stringify(value));
+      }
       await writeFile(script, written);
     },
   };

@@ -79,8 +79,22 @@ async function changeModel(name: string, source: string | Blob): Promise<void> {
   }
   view.noAnswer();
   view.warmTime(undefined);
-  if (shown && !(await look(shown))) return;
-  for (const picture of answered) if (picture !== shown) await classified(picture);
+  // The webcam goes on, with the new model.
+  if (shown && !camera.isOn && !(await look(shown))) return;
+  for (const picture of answered) {
+    try {
+      await classified(picture);
+    } catch (cause) {
+      view.problem(aboutPictures([picture.name], cause));
+      return;
+    }
+  }
+}
+
+/** Called with each answer: tells how long the first one took. */
+function noteAnswer(): void {
+  if (asked) view.firstAnswerTime(performance.now() - asked.at, asked.since);
+  asked = undefined;
 }
 
 // --- pictures ------------------------------------------------------------------------------------
@@ -105,8 +119,7 @@ async function look(picture: Picture): Promise<boolean> {
     const classes = await classified(picture);
     if (shown !== picture) return true;
     answered(classes, picture.name);
-    if (asked) view.firstAnswerTime(performance.now() - asked.at, asked.since);
-    asked = undefined;
+    noteAnswer();
     picture.timing ??= await computer.ask("measure", { picture: await picture.file() });
     if (shown === picture) view.warmTime(picture.timing);
     return true;
@@ -226,6 +239,7 @@ async function lookAtFrame(frame: ImageBitmap): Promise<void> {
   const start = performance.now();
   const classes = await computer.ask("classify", { picture: frame, topK: TOP_K, locale: LOCALE }, { transfer: [frame] });
   if (!camera.isOn) return;
+  noteAnswer();
   frameTimes = [...frameTimes, performance.now() - start].slice(-15);
   view.warmTime({ runs: frameTimes.length, milliseconds: [...frameTimes].sort((a, b) => a - b)[frameTimes.length >> 1] ?? 0 }, "webcam frames");
   const [before, now] = [live?.[0]?.index, classes[0]];

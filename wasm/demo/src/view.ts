@@ -1,6 +1,6 @@
 // What stands on the page, besides the strip of pictures.
 
-import type { RankedClass } from "dunlin";
+import type { RankedClass, StepInfo } from "dunlin";
 import { element, made } from "./elements";
 import type { Picture } from "./gallery";
 import type { Model, Timing } from "./protocol";
@@ -71,14 +71,7 @@ export function model(name: string, { bytes: size, kernelSet, inputs, labels, st
   write("model-inputs", inputs.map(tensor).join(", "));
   write("model-labels", some(labels, 12));
   write("explain-count", ` in ${grouped(steps.length)} ${steps.length === 1 ? "step" : "steps"}`);
-  page.steps.replaceChildren(
-    ...steps.map((step, place) => {
-      const line = made("tr");
-      const number = Object.assign(made("th", "number", String(place + 1)), { scope: "row" });
-      line.append(number, made("td", "", step.name), kernel(step.kernel), made("td", "", tensor(step)), made("td", "number", grouped(step.bytes)), made("td", "number", step.macs ? grouped(step.macs) : "–"));
-      return line;
-    }),
-  );
+  page.steps.replaceChildren(...steps.map(stepRow));
 }
 
 export function loadTime(time: number): void {
@@ -97,6 +90,14 @@ export function warmTime(timing: Timing | undefined, what?: "webcam frames"): vo
 
 function write(id: string, text: string): void {
   element(id, HTMLElement).textContent = text;
+}
+
+function stepRow(step: StepInfo, place: number): HTMLTableRowElement {
+  const [line, number] = [made("tr"), Object.assign(made("th", "number", String(place + 1)), { scope: "row" })];
+  const work = step.macs ? grouped(step.macs) : "–";
+  line.append(number, made("td", "", step.name), kernel(step.kernel), made("td", "", tensor(step)));
+  line.append(made("td", "number", grouped(step.bytes)), made("td", "number", work));
+  return line;
 }
 
 function row(): HTMLLIElement {

@@ -23,7 +23,10 @@ export function launch(...flags) {
   return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] });
 }
 
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
 
 /** Keeps a picture of the page, for who wants to look. */
 export async function shoot(page, name) {

@@ -83,7 +83,7 @@ test("opens with an answer, its timings and what computed it", () =>
     assert.match(await text(page, "#model-kernels"), /^(wasm_relaxed_simd|wasm_simd128|reference)$/);
     assert.match(await text(page, "#model-labels"), /^airplane, automobile, .*, truck$/);
     for (const id of ["load", "first", "warm"]) assert.match(await text(page, `#time-${id}`), /^[\d.]+ m?s$/);
-    assert.equal(await text(page, "#time-warm-what"), "median of 15");
+    assert.match(await text(page, "#time-warm-what"), /^median of \d+$/);
     assert.equal(page.workers().length, 1, "computes in a worker");
     await page.click("summary");
     const steps = await page.locator("#steps tr").count();
@@ -174,14 +174,15 @@ test("files that are no pictures are told in one sentence, and the answer stays"
 
 test("a broken model is told, and the one before goes on", () =>
   opened({}, async (page) => {
+    const broken = "is no intact model: get the file again, or compile it anew with “dunlin compile”.";
     const cases = [
-      ["cut.dunlin", MODEL.subarray(0, MODEL.length / 2), "“cut.dunlin” is no intact model: get the file again, or compile it anew with “dunlin compile”."],
-      ["words.dunlin", Buffer.from("words"), "“words.dunlin” is no intact model: get the file again, or compile it anew with “dunlin compile”."],
-      ["old.dunlin", newer(MODEL), "“old.dunlin” was made for another version of Dunlin: compile it again with the version that this page has."],
+      ["cut.dunlin", MODEL.subarray(0, MODEL.length / 2), broken],
+      ["words.dunlin", Buffer.from("words"), broken],
+      ["new.dunlin", newer(MODEL), "was made for another version of Dunlin: compile it again with the version that this page has."],
     ];
     for (const [name, buffer, sentence] of cases) {
       await page.setInputFiles("#load-model-file", { name, mimeType: "", buffer });
-      await page.getByText(sentence, { exact: true }).waitFor();
+      await page.getByText(`“${name}” ${sentence}`, { exact: true }).waitFor();
       assert.equal(await text(page, "#model-name"), "cifar10");
     }
     await page.click("text=horse.png");
@@ -343,6 +344,10 @@ test("the webcam's frames are answered until it is stopped", async () => {
         assert.equal(await page.locator("#classes li").count(), 5);
         assert.equal(await page.locator("#strip [aria-current]").count(), 0);
         await shoot(page, "webcam");
+        await page.setInputFiles("#load-model-file", { name: "mine.dunlin", mimeType: "", buffer: MODEL });
+        await page.locator("#time-first", { hasText: "ms" }).waitFor();
+        assert.equal(await text(page, "#time-first-what"), "since the model was chosen");
+        assert.equal(await page.locator("#camera").isVisible(), true, "goes on with another model");
         await page.getByText("Stop the webcam").click();
         await answered(page, "cat");
         assert.equal(await page.locator("#camera").isVisible(), false);

@@ -67,12 +67,13 @@ async function measure({ picture }: Calls["measure"]["asked"]): Promise<Timing> 
     for (let call = 0; call < calls; call += 1) await current().classify(pixels, { topK: 1 });
     return performance.now() - start;
   };
-  let calls = 1;
-  while ((await run(calls)) < RUN && calls < 64) calls *= 2;
+  let [calls, first] = [1, await run(1)];
+  while (first < RUN && calls < 64) first = await run((calls *= 2));
+  const runs = Math.min(RUNS, Math.max(3, Math.floor(ALL / first) | 1));
   const times: number[] = [];
-  for (let i = 0; i < RUNS; i += 1) times.push((await run(calls)) / calls);
+  while (times.length < runs) times.push((await run(calls)) / calls);
   times.sort((a, b) => a - b);
-  return { runs: RUNS, milliseconds: times[RUNS >> 1] ?? 0 };
+  return { runs, milliseconds: times[runs >> 1] ?? 0 };
 }
 
 async function pixelsOf(picture: Blob): Promise<ImageData> {
@@ -99,7 +100,9 @@ function tell(reply: Reply): void {
   self.postMessage(reply);
 }
 
-/** Odd, so that one is in the middle. */
+/** Runs at most; odd, so that one is in the middle. */
 const RUNS = 15;
 /** Milliseconds that a run takes at least. */
 const RUN = 8;
+/** Milliseconds that runs may take together: the next call waits for them. */
+const ALL = 500;

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use dunlin_engine::artifact::Artifact;
-use dunlin_engine::classifier::{ClassifyError, Scores};
+use dunlin_engine::classifier::Scores;
 use dunlin_engine::error::Code;
-use dunlin_engine::task::{Pixels, TaskSpec};
+use dunlin_engine::task::Pixels;
 use dunlin_engine::{AlignedBytes, Classifier, Isa, ModelError};
 use dunlin_native::ModelFile;
 
@@ -15,7 +14,6 @@ use crate::records::{Classification, InputInfo, LoadOptions, StepInfo};
 #[derive(Debug)]
 pub struct Model {
     classifier: Classifier<ModelFile>,
-    takes_pictures: bool,
     /// In the locale that was asked for last.
     names: Names,
 }
@@ -38,11 +36,9 @@ impl Model {
     }
 
     fn load(file: ModelFile, options: &LoadOptions) -> Result<Self, BridgeError> {
-        let mut classifier = Classifier::load(file, Isa::best(), options.limits())?;
-        let task = Artifact::parse(classifier.session().file())?.task()?;
-        let takes_pictures = matches!(task.spec, TaskSpec::Image(_));
+        let classifier = Classifier::load(file, Isa::best(), options.limits())?;
         let names = Names::read(&classifier, None)?;
-        Ok(Self { classifier, takes_pictures, names })
+        Ok(Self { classifier, names })
     }
 
     pub fn classify_pixels(
@@ -64,8 +60,14 @@ impl Model {
         locale: Option<String>,
     ) -> Result<Classification, BridgeError> {
         self.speak(locale)?;
-        self.fill(values)?;
-        let scores = self.classifier.run()?;
+        let (values, rest) = values.as_chunks();
+        if !rest.is_empty() {
+            return Err(BridgeError::new(Code::Input, "values are of four bytes each"));
+        }
+        let scores = self.classifier.classify_values(values.len(), |slots| {
+            let values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
+            slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+        })?;
         Ok(self.names.classification(&scores, top_k))
     }
 
@@ -96,29 +98,6 @@ impl Model {
         if self.names.locale != locale {
             self.names = Names::read(&self.classifier, locale)?;
         }
-        Ok(())
-    }
-
-    /// Puts little-endian f32 into the model's only input.
-    fn fill(&mut self, values: &[u8]) -> Result<(), BridgeError> {
-        if self.takes_pictures {
-            return Err(ClassifyError::Task { takes: "pictures" }.into());
-        }
-        let session = self.classifier.session();
-        if session.input_mut(1).is_some() {
-            return Err(ClassifyError::Task { takes: "more than one tensor" }.into());
-        }
-        let mut input = session.input_mut(0).ok_or(ClassifyError::Task { takes: "no input" })?;
-        let input = input.f32s()?;
-        if values.len() != size_of_val(input) {
-            let (expected, found) = (input.len(), values.len() / size_of::<f32>());
-            return Err(BridgeError::new(
-                Code::Input,
-                format_args!("the model takes {expected} values, found {found}"),
-            ));
-        }
-        let values = values.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
-        input.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
         Ok(())
     }
 }

@@ -14,8 +14,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use dunlin_engine::error::Code;
-use dunlin_engine::task::{PixelFormat, Pixels, TaskSpec};
-use dunlin_engine::{AlignedBytes, Artifact, Isa, Limits, ModelError, Scores};
+use dunlin_engine::task::{PixelFormat, Pixels};
+use dunlin_engine::{AlignedBytes, Isa, Limits, Scores};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -61,22 +61,15 @@ impl ArtifactFile {
     pub fn load(self, limit: Option<f64>) -> Result<Classifier, JsValue> {
         let default = Limits::default();
         let limits = Limits { memory: limit.map_or(default.memory, |bytes| bytes as usize), ..default };
-        let load = || {
-            let mut engine = dunlin_engine::Classifier::load(self.0, Isa::best(), limits)?;
-            let task = Artifact::parse(engine.session().file())?.task()?;
-            Ok(Classifier { engine, takes_pictures: matches!(task.spec, TaskSpec::Image(_)) })
-        };
-        load().map_err(|why: ModelError| error(why.code(), why))
+        let engine = dunlin_engine::Classifier::load(self.0, Isa::best(), limits);
+        engine.map(Classifier).map_err(|why| error(why.code(), why))
     }
 }
 
 /// A loaded classifier.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Classifier {
-    engine: dunlin_engine::Classifier<AlignedBytes>,
-    takes_pictures: bool,
-}
+pub struct Classifier(dunlin_engine::Classifier<AlignedBytes>);
 
 #[wasm_bindgen]
 impl Classifier {
@@ -100,7 +93,7 @@ impl Classifier {
         let mut bytes = room(data.length())?;
         script::copy_bytes(&mut bytes, data);
         let pixels = Pixels::new(&bytes, width, height, format).map_err(|why| error(why.code(), why))?;
-        let scores = self.engine.classify_pixels(&pixels).map_err(|why| error(why.code(), why))?;
+        let scores = self.0.classify_pixels(&pixels).map_err(|why| error(why.code(), why))?;
         Ok(scores_for_script(scores, top))
     }
 
@@ -110,29 +103,14 @@ impl Classifier {
     /// `input`
     #[wasm_bindgen(js_name = classifyValues)]
     pub fn classify_values(&mut self, values: &Float32Array, top: usize) -> Result<script::Scores, JsValue> {
-        if self.takes_pictures {
-            return Err(error(Code::Input, "this model takes pictures"));
-        }
-        let inputs = self.engine.session().plan().model().inputs.len();
-        let mut input = match self.engine.session().input_mut(0) {
-            Some(input) if inputs == 1 => input,
-            _ => return Err(error(Code::Input, format_args!("this model takes {inputs} tensors, not one"))),
-        };
-        let shape = input.shape;
-        let slots = input.f32s().map_err(|why| error(why.code(), why))?;
-        let (expected, found) = (slots.len(), values.length());
-        if found != expected {
-            let message = format_args!("this model takes {expected} values (shape {shape}), found {found}");
-            return Err(error(Code::Input, message));
-        }
-        script::copy_values(slots, values);
-        let scores = self.engine.run().map_err(|why| error(why.code(), why))?;
+        let scores = self.0.classify_values(values.length(), |slots| script::copy_values(slots, values));
+        let scores = scores.map_err(|why| error(why.code(), why))?;
         Ok(scores_for_script(scores, top))
     }
 
     /// What the model takes.
     pub fn inputs(&mut self) -> Vec<script::Input> {
-        let session = self.engine.session();
+        let session = self.0.session();
         let mut inputs = Vec::new();
         while let Some(view) = session.input_mut(inputs.len()) {
             let input = script::Input::new();
@@ -145,7 +123,7 @@ impl Classifier {
 
     /// The plan's steps.
     pub fn explain(&mut self) -> Vec<script::Step> {
-        let steps = self.engine.session().explain().map(|info| {
+        let steps = self.0.session().explain().map(|info| {
             let step = script::Step::new();
             step.set_name(info.op);
             step.set_kernel(&info.kernel.to_string());
@@ -163,7 +141,7 @@ impl Classifier {
     /// # Errors
     /// `artifact` when they are malformed.
     pub fn labels(&self, locale: &str) -> Result<Vec<String>, JsValue> {
-        let labels = self.engine.labels().map_err(|why| error(why.code(), why))?;
+        let labels = self.0.labels().map_err(|why| error(why.code(), why))?;
         Ok((0..labels.len()).filter_map(|class| labels.name_in(locale, class)).map(Into::into).collect())
     }
 }

@@ -75,6 +75,13 @@ pub enum ClassifyError {
         /// What the model takes.
         takes: &'static str,
     },
+    /// The model takes another number of values (the caller's fault).
+    Values {
+        /// What the model takes.
+        expected: usize,
+        /// What it was given.
+        found: usize,
+    },
     /// The run failed.
     Run(RunError),
 }
@@ -83,7 +90,7 @@ impl ClassifyError {
     /// Its stable code.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Task { .. } => Code::Input,
+            Self::Task { .. } | Self::Values { .. } => Code::Input,
             Self::Run(error) => error.code(),
         }
     }
@@ -93,6 +100,7 @@ impl core::fmt::Display for ClassifyError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Task { takes } => write!(f, "this model takes {takes}"),
+            Self::Values { expected, found } => write!(f, "this model takes {expected} values, found {found}"),
             Self::Run(error) => error.fmt(f),
         }
     }
@@ -150,6 +158,27 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             Input::Quanta(preparer, tables) => preparer.prepare(pixels).to_u8(tables, input.bytes),
         };
         filled.map_err(|_| RunError::Plan)?;
+        self.run()
+    }
+
+    /// Classifies `len` values, all that the model's only input has, in its order: `fill` writes them.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Task`] when the model takes pictures, several tensors or other elements than f32, [`ClassifyError::Values`] when it
+    /// takes another number of them.
+    pub fn classify_values(&mut self, len: usize, fill: impl FnOnce(&mut [f32])) -> Result<Scores<'_>, ClassifyError> {
+        if !matches!(self.input, Input::Tensor) {
+            return Err(ClassifyError::Task { takes: "pictures" });
+        }
+        if self.session.plan().model().inputs.len() > 1 {
+            return Err(ClassifyError::Task { takes: "more than one tensor" });
+        }
+        let mut input = self.session.input_mut(0).ok_or(ClassifyError::Task { takes: "no input" })?;
+        let values = input.f32s()?;
+        if values.len() != len {
+            return Err(ClassifyError::Values { expected: values.len(), found: len });
+        }
+        fill(values);
         self.run()
     }
 

@@ -141,7 +141,7 @@ impl Isa {
         }
     }
 
-    /// The set for products with these weights, or with weights that are computed: another one where an engine of WebAssembly multiplies
+    /// The set for products with these weights, or with weights that are computed: the reference where an engine of WebAssembly multiplies
     /// signed bytes and may add pairs of products in 16 bits, which hold all of them but two of -128 by -128.
     pub fn for_weights(self, weights: Option<&[u8]>) -> Self {
         match self.level {
@@ -149,7 +149,7 @@ impl Isa {
             Level::WasmRelaxedSimd => {
                 let exact =
                     !crate::arch::relaxed_dots_are_signed() || weights.is_some_and(|w| !w.contains(&(i8::MIN as u8)));
-                if exact { self } else { Self { level: Level::WasmSimd128 } }
+                if exact { self } else { Self::REFERENCE }
             }
             _ => {
                 let _ = weights;

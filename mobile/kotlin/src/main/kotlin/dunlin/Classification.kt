@@ -1,0 +1,42 @@
+package dunlin
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import dunlin.bridge.Classification as BridgeClassification
+
+/** What a classifier says of one input. */
+public class Classification(
+    /** The most probable classes, in falling order; equal ones by index. */
+    public val classes: List<Class>,
+    /** Probability of each class; they add up to 1 unless the model's classes aren't exclusive. */
+    public val probabilities: FloatArray,
+    /** The model's own output before scoring. */
+    public val logits: FloatArray,
+) {
+    /** The most probable class, `null` if none was asked for. */
+    public val best: Class? get() = classes.firstOrNull()
+
+    override fun toString(): String = "Classification($classes)"
+
+    /** A class with its probability. */
+    public data class Class(
+        /** Its place in the model's output. */
+        public val index: Int,
+        /** Its name, where it has one. */
+        public val label: String?,
+        /** From 0 to 1. */
+        public val probability: Float,
+    )
+}
+
+internal fun BridgeClassification.translated(): Classification =
+    Classification(
+        classes.map { Classification.Class(it.index.toInt(), it.label, it.probability) },
+        probabilities.toFloats(),
+        logits.toFloats(),
+    )
+
+private fun ByteArray.toFloats(): FloatArray {
+    val floats = ByteBuffer.wrap(this).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+    return FloatArray(floats.remaining()).also { floats.get(it) }
+}

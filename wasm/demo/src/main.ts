@@ -27,32 +27,39 @@ const gallery = new Gallery((picture) => void choose(picture));
 const camera = new Camera(element("camera", HTMLVideoElement), lookAtFrame, cameraEnded);
 const topK = element("top-k", HTMLSelectElement);
 
+/** When a model was asked for, in words too. */
+interface ModelRequest {
+  readonly at: number;
+  readonly since: string;
+}
+
 /** What is looked at: a picture, or the last answer about the webcam. */
 let shown: Picture | undefined;
 let live: RankedClass[] | undefined;
-/** When the model was asked for, until it has answered once. */
-let asked: { at: number; since: string } | undefined = { at: 0, since: "since the page opened" };
+/** When the model that was loaded last had been asked for, until it has answered once. */
+let asked: ModelRequest | undefined;
 let frameTimes: number[] = [];
 /** Whether there is a model, or will be one. */
 let loaded: Promise<boolean> = Promise.resolve(false);
 
 // --- models --------------------------------------------------------------------------------------
 
-function useModel(name: string, source: string | Blob): Promise<boolean> {
-  const [before, now] = [loaded, load(name, source)];
+function useModel(name: string, source: string | Blob, request: ModelRequest): Promise<boolean> {
+  const [before, now] = [loaded, load(name, source, request)];
   // Where it fails, the model before stays.
   loaded = now.then((succeeded) => succeeded || before);
   return now;
 }
 
-async function load(name: string, source: string | Blob): Promise<boolean> {
+async function load(name: string, source: string | Blob, request: ModelRequest): Promise<boolean> {
   view.waiting("model");
   try {
     const onProgress = (bytes: number, total: number | undefined): void => view.waiting("model", bytes, total);
     const model = await computer.ask("load", { source, locale: LOCALE }, { onProgress });
     view.model(name, model);
     view.loadTime(model.milliseconds);
-    view.firstAnswerTime(undefined, asked?.since ?? "");
+    asked = request;
+    view.firstAnswerTime(undefined, request.since);
     return true;
   } catch (cause) {
     view.problem(aboutModel(name, cause));
@@ -64,12 +71,7 @@ async function load(name: string, source: string | Blob): Promise<boolean> {
 
 /** Another model answers anew about all that was answered before. */
 async function changeModel(name: string, source: string | Blob): Promise<void> {
-  const before = asked;
-  asked = { at: performance.now(), since: "since the model was chosen" };
-  if (!(await useModel(name, source))) {
-    asked = before;
-    return;
-  }
+  if (!(await useModel(name, source, { at: performance.now(), since: "since the model was chosen" }))) return;
   view.problem(undefined);
   element("shipped", HTMLElement).hidden = source === SHIPPED.source;
   const answered = gallery.pictures.filter(({ classes }) => classes);
@@ -308,7 +310,7 @@ async function begin(): Promise<void> {
   }
   // Both are under way at once; what can't be fetched is told when it is looked at.
   first?.file().catch(() => undefined);
-  if ((await useModel(SHIPPED.name, SHIPPED.source)) && first) await look(first);
+  if ((await useModel(SHIPPED.name, SHIPPED.source, { at: 0, since: "since the page opened" })) && first) await look(first);
   await workOffline();
 }
 

@@ -262,7 +262,7 @@ def pinned(core):
     def first():
         os.sched_setaffinity(0, {core})
         try:
-            os.setpriority(os.PRIO_PROCESS, 0, -5)
+            os.setpriority(os.PRIO_PROCESS, 0, min(-5, os.getpriority(os.PRIO_PROCESS, 0)))
         except PermissionError:
             pass
 

@@ -44,11 +44,7 @@ class LiteRt:
         self.interpreter, self.run = interpreter, interpreter.invoke
 
     def output(self):
-        output = self.interpreter.get_tensor(self.out["index"])
-        if output.dtype == np.float32:
-            return output
-        scale, zero = self.out["quantization"]
-        return (output.astype(np.float32) - zero) * scale
+        return _floats(self.interpreter.get_tensor(self.out["index"]), self.out)
 
 
 class OpenVino:
@@ -125,12 +121,34 @@ def _quantized(array, details):
     return np.clip(np.round(array / scale) + zero, bounds.min, bounds.max).astype(details["dtype"])
 
 
+def _floats(array, details):
+    if details["dtype"] == np.float32:
+        return array
+    scale, zero = details["quantization"]
+    return (array.astype(np.float32) - zero) * scale
+
+
+def tflite_input(model, inputs):
+    """The one input as a .tflite file takes it."""
+    details = _interpreter(model).get_input_details()[0]
+    return _quantized(_channels_last(inputs, details["shape"]), details)
+
+
+def tflite_output(model, array):
+    """What the elements of a .tflite file's output stand for."""
+    return _floats(array, _interpreter(model).get_output_details()[0])
+
+
 def input_grid(model):
     """Scale, zero point and integer type of a .tflite file's input; `None` when it takes floats."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    details = Interpreter(str(model), num_threads=1).get_input_details()[0]
+    details = _interpreter(model).get_input_details()[0]
     if details["dtype"] == np.float32:
         return None
     scale, zero = details["quantization"]
     return float(scale), int(zero), np.dtype(details["dtype"]).name
+
+
+def _interpreter(model):
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(str(model), num_threads=1)

@@ -19,9 +19,10 @@ macro_rules! family {
     };
 }
 
-/// The functions of `GemmFns` and `ConvFn` for the tiles `$tiles`.
+/// The functions of `GemmFns` and `ConvFn` for the tiles `$tiles`. What they requantize is left to the reference where `$takes`, if
+/// there is such a function, doesn't take depth, zero points of weights, and epilogue.
 macro_rules! products {
-    ($simd:ty, $features:literal, $tiles:ident) => {
+    ($simd:ty, $features:literal, $tiles:ident $(, takes: $takes:path)?) => {
         use $crate::arch::choice::TileChoice;
         use $crate::arch::generic::gemm::{finish_dynamic, finish_raw};
         use $crate::arch::{ConvFn, GemmFns};
@@ -40,6 +41,9 @@ macro_rules! products {
             ldo: usize,
             scratch: &mut [u8],
         ) {
+            $(if !$takes(input.panels.k(), input.w_zero, epilogue) {
+                return $crate::arch::all::conv(tile, input, epilogue, out, ldo, scratch);
+            })?
             // SAFETY: the contract of the tables in `arch`.
             unsafe { $crate::arch::generic::conv::conv(&$tiles, tile, input, epilogue, out, ldo, scratch) }
         }
@@ -52,6 +56,10 @@ macro_rules! products {
             ldo: usize,
             scratch: &mut [u8],
         ) {
+            $(if !$takes(input.panels.k(), input.w_zero, epilogue) {
+                // SAFETY: the reference needs nothing.
+                return unsafe { ($crate::arch::all::GEMM.requant)(tile, input, epilogue, out, ldo, scratch) };
+            })?
             // SAFETY: the contract of the tables in `arch`.
             unsafe { $tiles.cut(tile).gemm_requant(input, epilogue, out, ldo, scratch) }
         }
@@ -93,6 +101,7 @@ macro_rules! products {
 }
 
 /// A `Body3x3` for some panels in a layout.
+#[cfg_attr(target_feature = "relaxed-simd", allow(unused_macros, reason = "that set has bodies of its own"))]
 macro_rules! body3x3 {
     ($simd:ty, $features:literal, $layout:ty, $panels:literal, zeros: $zeros:literal) => {{
         #[target_feature(enable = $features)]
@@ -111,7 +120,7 @@ macro_rules! body3x3 {
 
 /// The function of `DepthwiseFn` and its scratch, maybe with bodies for many channels of windows of 3 by 3 taps. Such windows whose
 /// weights have zero points are left to the body that is named, of this set or of one that it includes; without one, zero points
-/// are subtracted by way of the sums of the taps.
+/// are subtracted by way of the sums of the taps. `takes` is as in `products`.
 macro_rules! depthwise {
     ($simd:ty, $features:literal) => {
         $crate::arch::instantiate::depthwise!($simd, $features, wide: &[]);
@@ -128,16 +137,21 @@ macro_rules! depthwise {
         $crate::arch::instantiate::depthwise!($simd, $features, zeros: $zeros3x3, wide: &[]);
     };
     ($simd:ty, $features:literal, zeros: $zeros3x3:expr, wide: $wide:expr) => {
-        use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
-        use $crate::arch::generic::depthwise3x3::{self, Body3x3, Lines3x3, Single};
-        use $crate::depthwise::DepthwiseInput;
-        use $crate::epilogue::Requant;
-
         /// Without zero points of weights, or for a set that subtracts them from the weights.
         pub(crate) const LINES3X3: Body3x3 =
             $crate::arch::instantiate::body3x3!($simd, $features, Single, 1, zeros: false);
 
-        const BODIES: Bodies = Bodies { line, lines3x3: LINES3X3, zeros3x3: $zeros3x3, wide: $wide };
+        use $crate::arch::generic::depthwise3x3::Single;
+        $crate::arch::instantiate::depthwise!($simd, $features, lines: LINES3X3, zeros: $zeros3x3, wide: $wide);
+    };
+    ($simd:ty, $features:literal, lines: $lines3x3:expr, zeros: $zeros3x3:expr, wide: $wide:expr
+        $(, takes: $takes:path)?) => {
+        use $crate::arch::generic::depthwise::{self, Bodies, DepthwiseLine};
+        use $crate::arch::generic::depthwise3x3::{self, Body3x3, Lines3x3};
+        use $crate::depthwise::DepthwiseInput;
+        use $crate::epilogue::Requant;
+
+        const BODIES: Bodies = Bodies { line, lines3x3: $lines3x3, zeros3x3: $zeros3x3, wide: $wide };
 
         /// Bytes of scratch for these windows.
         pub(crate) fn depthwise_scratch(taps: &$crate::taps::Taps<'_>) -> usize {
@@ -150,6 +164,9 @@ macro_rules! depthwise {
             out: &mut [u8],
             scratch: &mut [u8],
         ) {
+            $(if !$takes(input.taps.window(), input.w_zero, epilogue) {
+                return $crate::arch::all::depthwise(input, epilogue, out, scratch);
+            })?
             // SAFETY: the contract of the tables in `arch`.
             unsafe { depthwise::depthwise(BODIES, input, epilogue, out, scratch) }
         }
@@ -221,4 +238,5 @@ macro_rules! pool {
     };
 }
 
+#[cfg_attr(target_feature = "relaxed-simd", allow(unused_imports, reason = "that set has bodies of its own"))]
 pub(in crate::arch) use {body3x3, depthwise, elementwise, family, pool, products};

@@ -227,16 +227,16 @@ unsafe fn panels<S: Simd, L: Layout<S, P>, const P: usize, const STRIDE: usize, 
 
 /// What the channels of P vectors need besides activations.
 #[repr(align(64))]
-struct Prepared<S: Simd, const P: usize> {
+pub(crate) struct Prepared<S: Simd, const P: usize> {
     /// Weights of each line of the window, for the first and the second of two neighbouring points.
-    weights: [[[S::Weights; P]; 3]; 2],
+    pub weights: [[[S::Weights; P]; 3]; 2],
     /// Ones in the places of taps, for each of the two points.
-    ones: [S::Weights; 2],
+    pub ones: [S::Weights; 2],
     /// Zero points of the weights.
-    w_zero: [S::I32; P],
+    pub w_zero: [S::I32; P],
     /// What the sums begin with.
-    bias: [S::I32; P],
-    scale: [S::F32; P],
+    pub bias: [S::I32; P],
+    pub scale: [S::F32; P],
 }
 
 /// # Safety

@@ -6,6 +6,7 @@
 
 pub(crate) mod conv;
 pub(crate) mod depthwise;
+#[cfg_attr(target_feature = "relaxed-simd", allow(dead_code, reason = "that set has bodies of its own"))]
 pub(crate) mod depthwise3x3;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
@@ -14,5 +15,6 @@ pub(crate) mod pool;
 pub(crate) mod simd;
 pub(crate) mod tile;
 
-/// Whether few bytes of code count more than the last percent of speed: on the web, code is fetched before it runs.
-pub(crate) const COMPACT: bool = cfg!(target_family = "wasm");
+/// Whether few bytes of code count more than the last percent of speed: on the web, code is fetched before it runs. Where there are byte dot
+/// products the last percent is what they are for.
+pub(crate) const COMPACT: bool = cfg!(all(target_family = "wasm", not(target_feature = "relaxed-simd")));

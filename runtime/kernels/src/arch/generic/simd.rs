@@ -201,7 +201,7 @@ impl<S: Simd> Quanta<S> {
     }
 
     /// What vectors are narrowed to.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_feature = "relaxed-simd"))]
     #[inline(always)]
     pub(crate) fn bounds(&self) -> &Bounds<S::I32> {
         &self.bounds

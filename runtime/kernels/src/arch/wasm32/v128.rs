@@ -2,6 +2,7 @@
 
 use core::arch::wasm32::*;
 
+use crate::arch::generic::COMPACT;
 use crate::arch::generic::simd::Bounds;
 
 /// The bytes of two vectors in turns.
@@ -12,6 +13,36 @@ pub(super) fn interleave(a: v128, b: v128) -> [v128; 2] {
         i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b),
         i8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(a, b),
     ]
+}
+
+/// The lower eight bytes of two vectors in turns.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline]
+#[target_feature(enable = "simd128")]
+pub(super) fn interleave_low(a: v128, b: v128) -> v128 {
+    i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b)
+}
+
+/// Writes `len` of the lower and of the upper eight bytes, to a place each.
+///
+/// # Safety
+/// `len` bytes each, 8 at most.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline]
+#[target_feature(enable = "simd128")]
+pub(super) unsafe fn store_halves(to: [*mut u8; 2], bytes: v128, len: usize) {
+    // SAFETY: the caller's promise; the copy has both halves.
+    unsafe {
+        if len == 8 {
+            v128_store64_lane::<0>(bytes, to[0].cast());
+            v128_store64_lane::<1>(bytes, to[1].cast());
+            return;
+        }
+        let mut copy = [0_u8; 16];
+        v128_store(copy.as_mut_ptr().cast(), bytes);
+        core::ptr::copy_nonoverlapping(copy.as_ptr(), to[0], len);
+        core::ptr::copy_nonoverlapping(copy[8..].as_ptr(), to[1], len);
+    }
 }
 
 /// # Safety
@@ -40,6 +71,9 @@ pub(super) unsafe fn load_i32(from: *const i32, len: usize) -> [v128; 4] {
     unsafe {
         if len == 16 {
             return [0, 4, 8, 12].map(|at| v128_load(from.add(at).cast()));
+        }
+        if !COMPACT && len == 8 {
+            return [v128_load(from.cast()), v128_load(from.add(4).cast()), i32x4_splat(0), i32x4_splat(0)];
         }
         let mut copy = [0_i32; 16];
         core::ptr::copy_nonoverlapping(from, copy.as_mut_ptr(), len);
@@ -78,6 +112,9 @@ pub(super) unsafe fn store_u8(to: *mut u8, value: v128, len: usize) {
     unsafe {
         if len == 16 {
             return v128_store(to.cast(), value);
+        }
+        if !COMPACT && len == 8 {
+            return v128_store64_lane::<0>(value, to.cast());
         }
         v128_store(copy.as_mut_ptr().cast(), value);
         core::ptr::copy_nonoverlapping(copy.as_ptr(), to, len);
@@ -126,9 +163,18 @@ pub(super) fn round(value: v128) -> v128 {
     i32x4_sub(f32x4_add(f32x4_pmax(value, least), magic), magic)
 }
 
+/// The same of numbers from -12 million on.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline]
+#[target_feature(enable = "simd128")]
+pub(super) fn round_large(value: v128) -> v128 {
+    let magic = f32x4_splat(12_582_912.0);
+    i32x4_sub(f32x4_add(value, magic), magic)
+}
+
 /// The methods of `Simd` for integers and numbers.
 macro_rules! lanes {
-    () => {
+    (round: $round:path) => {
         type I32 = [v128; 4];
         type F32 = [v128; 4];
         type Bytes = [v128; 4];
@@ -159,7 +205,12 @@ macro_rules! lanes {
         #[inline]
         #[target_feature(enable = "simd128")]
         unsafe fn narrow(q: [[v128; 4]; 4], bounds: &$crate::arch::generic::simd::Bounds<[v128; 4]>) -> [v128; 4] {
-            q.map(|q| $crate::arch::wasm32::v128::narrow(q, bounds))
+            use $crate::arch::wasm32::v128::narrow;
+            if $crate::arch::generic::COMPACT {
+                q.map(|q| narrow(q, bounds))
+            } else {
+                [narrow(q[0], bounds), narrow(q[1], bounds), narrow(q[2], bounds), narrow(q[3], bounds)]
+            }
         }
         #[inline]
         #[target_feature(enable = "simd128")]
@@ -207,7 +258,7 @@ macro_rules! lanes {
         #[inline]
         #[target_feature(enable = "simd128")]
         unsafe fn round(value: [v128; 4]) -> [v128; 4] {
-            value.map(|value| $crate::arch::wasm32::v128::round(value))
+            value.map(|value| $round(value))
         }
         #[inline]
         #[target_feature(enable = "simd128")]

@@ -20,6 +20,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::v128::{interleave, lanes, lanes_sum, load_taps};
 use crate::arch::generic::simd::Simd;
 use crate::arch::generic::tile::Tile;
+use crate::epilogue::Requant;
 use crate::panel::{GROUP, PANEL};
 
 pub(crate) use depthwise::{depthwise, depthwise_scratch};
@@ -65,6 +66,13 @@ unsafe fn is_exact(weight: i8, activation: u8) -> bool {
     i32x4_all_true(i32x4_eq(sums, expected))
 }
 
+/// `acc[i] + sum of a[4 * i + j] * w[4 * i + j]` over four `j`.
+#[inline]
+#[target_feature(enable = "simd128,relaxed-simd")]
+fn dot(acc: v128, a: v128, w: v128) -> v128 {
+    i32x4_relaxed_dot_i8x16_i7x16_add(w, a, acc)
+}
+
 #[inline]
 #[target_feature(enable = "simd128")]
 fn flipped(activations: v128) -> v128 {
@@ -85,13 +93,25 @@ fn weights_sum(sum: v128, w: v128) -> v128 {
     i32x4_relaxed_dot_i8x16_i7x16_add(w, u8x16_splat(1), sum)
 }
 
+/// Whether no sum of products and bias is so large, when it is scaled, that rounding needs a bound: all but strange models are such, and
+/// the others are left to the reference.
+fn is_small(depth: usize, w_zero: &[i32], epilogue: &Requant<'_>) -> bool {
+    const LARGEST: f32 = 8_000_000.0;
+    let zero = w_zero.iter().map(|zero| zero.unsigned_abs()).max().unwrap_or(0);
+    let products = depth as f32 * 255.0 * (128.0 + zero as f32);
+    let channels = epilogue.bias.iter().zip(epilogue.scale);
+    // All of them, and no end at the first: so the compiler makes vectors of it.
+    let large = channels.map(|(&bias, &scale)| i32::from((products + (bias as f32).abs()) * scale.abs() >= LARGEST));
+    large.sum::<i32>() == 0
+}
+
 impl Simd for RelaxedSimd {
     type Acc = [v128; 4];
     type Splat = v128;
     type Quads = [v128; 4];
     type Weights = [v128; 4];
 
-    lanes!();
+    lanes!(round: super::v128::round_large);
 
     #[inline]
     #[target_feature(enable = "simd128")]
@@ -158,8 +178,7 @@ impl Simd for RelaxedSimd {
     #[inline]
     #[target_feature(enable = "simd128,relaxed-simd")]
     unsafe fn dot_quads(acc: [v128; 4], a: [v128; 4], w: [v128; 4]) -> [v128; 4] {
-        let dot = |i: usize| i32x4_relaxed_dot_i8x16_i7x16_add(w[i], a[i], acc[i]);
-        [dot(0), dot(1), dot(2), dot(3)]
+        [dot(acc[0], a[0], w[0]), dot(acc[1], a[1], w[1]), dot(acc[2], a[2], w[2]), dot(acc[3], a[3], w[3])]
     }
 
     #[inline]
@@ -187,22 +206,29 @@ impl Simd for RelaxedSimd {
         sums
     }
 
+    #[inline(always)]
+    unsafe fn products<const MR: usize, const NP: usize, const KU: usize>(
+        tile: &Tile,
+        init: [[[v128; 4]; NP]; MR],
+    ) -> [[[v128; 4]; NP]; MR] {
+        // SAFETY: the caller's promise.
+        unsafe { gemm::products::<MR, NP, KU>(tile, init) }
+    }
+
     #[inline]
     #[target_feature(enable = "simd128,relaxed-simd")]
     unsafe fn row_sum(from: *const u8, len: usize) -> i32 {
-        let ones = u8x16_splat(1);
+        let (ones, sign) = (u8x16_splat(1), FLIP.load(Ordering::Relaxed) as u8);
         let mut sums = i32x4_splat(0);
         let whole = len / 16 * 16;
-        let mut rest = [FLIP.load(Ordering::Relaxed) as u8; 16];
-        // SAFETY: the caller's promise; the rest is less than 16 bytes.
-        unsafe {
+        // SAFETY: the caller's promise.
+        let rest = unsafe {
             for at in (0..whole).step_by(16) {
-                sums = i32x4_relaxed_dot_i8x16_i7x16_add(ones, v128_load(from.add(at).cast()), sums);
+                sums = dot(sums, v128_load(from.add(at).cast()), ones);
             }
-            core::ptr::copy_nonoverlapping(from.add(whole), rest.as_mut_ptr(), len - whole);
-            sums = i32x4_relaxed_dot_i8x16_i7x16_add(ones, v128_load(rest.as_ptr().cast()), sums);
-        }
-        let offset = if is_signed() { 128 * (whole as i32 + 16) } else { 0 };
+            (whole..len).map(|at| i32::from(*from.add(at) ^ sign)).sum::<i32>()
+        };
+        let offset = rest + if is_signed() { 128 * whole as i32 } else { 0 };
         lanes_sum(sums).wrapping_add(offset)
     }
 }

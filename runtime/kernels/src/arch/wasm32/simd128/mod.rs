@@ -48,7 +48,7 @@ impl Simd for Simd128 {
     type Quads = [Halves; 4];
     type Weights = [Halves; 4];
 
-    lanes!();
+    lanes!(round: super::v128::round);
 
     #[inline]
     #[target_feature(enable = "simd128")]

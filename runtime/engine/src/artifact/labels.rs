@@ -30,10 +30,17 @@ impl<'a> Labels<'a> {
         self.locales.first()?.1.get(class).copied()
     }
 
-    /// Name of a class in a locale such as `de`; falls back to the default locale.
+    /// Name of a class in a locale such as `de`. Where there is no such locale the tag is cut at its end, subtag by subtag: `de-AT` finds
+    /// `de` (RFC 4647, lookup, in whose manner case doesn't count); in the end stands the default locale.
     pub fn name_in(&self, locale: &str, class: usize) -> Option<&'a str> {
-        let found = self.locales.iter().find(|(tag, _)| *tag == locale);
-        found.map_or_else(|| self.name(class), |(_, labels)| labels.get(class).copied())
+        let mut range = locale;
+        loop {
+            if let Some((_, labels)) = self.locales.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(range)) {
+                return labels.get(class).copied();
+            }
+            let Some(end) = range.rfind(['-', '_']) else { return self.name(class) };
+            range = &range[..end];
+        }
     }
 
     /// Number of classes that have names.
@@ -44,5 +51,32 @@ impl<'a> Labels<'a> {
     /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn finds_the_nearest_locale() {
+        let locales = vec![("en", vec!["cat"]), ("de", vec!["Katze"]), ("zh-Hant", vec!["\u{8c93}"])];
+        let labels = Labels { locales };
+        let cases = [
+            ("de", "Katze"),
+            ("de-AT", "Katze"),
+            ("DE_at", "Katze"),
+            ("de-CH-1996", "Katze"),
+            ("den", "cat"),
+            ("zh-Hant-TW", "\u{8c93}"),
+            ("zh", "cat"),
+            ("", "cat"),
+            ("-", "cat"),
+        ];
+        for (locale, name) in cases {
+            assert_eq!(labels.name_in(locale, 0), Some(name), "{locale}");
+        }
+        assert_eq!(labels.name_in("de-AT", 1), None);
     }
 }

@@ -33,6 +33,7 @@ impl Rng {
     }
 
     /// Weights: anything, or only the two ends, which would saturate 16 bits in pairs.
+    #[allow(clippy::unnecessary_min_or_max, reason = "every byte is as large as some builds' least weight")]
     pub fn weights(&mut self, len: usize) -> Vec<i8> {
         match self.next() % 4 {
             0 => vec![LEAST; len],

@@ -9,8 +9,8 @@ internal inline fun <T> ByteBuffer.lent(call: (ByteBuffer) -> T): T =
     if (isDirect) {
         val bytes = slice()
         val result = call(bytes)
-        // Looked at after the call, so that the collector can't free the memory during it.
-        check(bytes.isDirect)
+        // Looked at after the call, so that the collector can't free the memory during it: a limit may change, so it must be read.
+        check(bytes.limit() >= 0)
         result
     } else {
         lend(remaining().toLong()) { copy -> call(copy.also { it.duplicate().put(duplicate()) }) }

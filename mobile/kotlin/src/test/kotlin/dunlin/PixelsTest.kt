@@ -52,6 +52,39 @@ class PixelsTest {
     }
 
     @Test
+    fun `a camera's planes become colours`() {
+        // Columns: red, its neighbour darker, blue; colour for each two of them. A row of padding lies between the two colours of a sample.
+        val y = Plane(plane(76, 60, 29, 0, 76, 60, 29), rowStride = 4, pixelStride = 1)
+        val u = Plane(plane(85, 0, 255), rowStride = 4, pixelStride = 2)
+        val v = Plane(plane(255, 0, 107), rowStride = 4, pixelStride = 2)
+        val pixels = Pixels.fromYuv420(y, u, v, 3, 2)
+        val line = listOf(254, 0, 0, 238, 0, 0, 0, 0, 254)
+        assertEquals("Pixels(3x2 RGB8)", pixels.toString())
+        assertEquals(line + line, pixels.data.array().map { it.toInt() and 0xff })
+        val turned = Pixels.fromYuv420(y, u, v, 3, 2, rotationDegrees = 90)
+        assertEquals("Pixels(2x3 RGB8)", turned.toString())
+        assertEquals(listOf(254, 0, 0, 254, 0, 0, 238), turned.data.array().take(7).map { it.toInt() and 0xff })
+    }
+
+    @Test
+    fun `planes that are too short are an error`() {
+        val (full, half) = Plane(plane(*IntArray(16)), 4, 1) to Plane(plane(*IntArray(4)), 2, 1)
+        Pixels.fromYuv420(full, half, half, 4, 4)
+        val wrong =
+            listOf<() -> Pixels>(
+                { Pixels.fromYuv420(half, half, half, 4, 4) },
+                { Pixels.fromYuv420(full, Plane(plane(1, 2, 3), 2, 1), half, 4, 4) },
+                { Pixels.fromYuv420(full, half, Plane(plane(1, 2, 3, 4), 2, 2), 4, 4) },
+                { Pixels.fromYuv420(full, half, Plane(plane(1, 2, 3, 4), -2, 1), 4, 4) },
+                { Pixels.fromYuv420(full, half, half, 0, 4) },
+                { Pixels.fromYuv420(full, half, half, Int.MAX_VALUE, Int.MAX_VALUE) },
+            )
+        for (call in wrong) assertEquals(ErrorCode.PICTURE, assertThrows<DunlinException> { call() }.code)
+    }
+
+    private fun plane(vararg samples: Int) = ByteBuffer.wrap(ByteArray(samples.size) { samples[it].toByte() })
+
+    @Test
     fun `says nothing of what is to be seen`() {
         assertEquals("Pixels(3x2 GRAY8)", turned(0).toString())
     }

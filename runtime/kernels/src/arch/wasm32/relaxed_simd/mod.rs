@@ -101,7 +101,7 @@ fn is_small(depth: usize, w_zero: &[i32], epilogue: &Requant<'_>) -> bool {
     let products = depth as f32 * 255.0 * (128.0 + zero as f32);
     let channels = epilogue.bias.iter().zip(epilogue.scale);
     // All of them, and no end at the first: so the compiler makes vectors of it.
-    let large = channels.map(|(&bias, &scale)| i32::from((products + (bias as f32).abs()) * scale >= LARGEST));
+    let large = channels.map(|(&bias, &scale)| i32::from((products + (bias as f32).abs()) * scale.abs() >= LARGEST));
     large.sum::<i32>() == 0
 }
 

@@ -1,0 +1,10 @@
+import SwiftUI
+
+@main
+struct SampleApp: App {
+    @StateObject private var model = ClassifierModel()
+
+    var body: some Scene {
+        WindowGroup { ContentView(model: model) }
+    }
+}

@@ -1,0 +1,40 @@
+package dunlin
+
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import java.io.File
+import java.nio.ByteBuffer
+
+/** The README's examples stand here word for word. */
+class ReadmeTest {
+    @Test
+    fun `the examples are those of the README`() {
+        val readme = root.resolve("mobile/kotlin/README.md").readText()
+        val examples = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(readme).toList()
+        assertEquals(2, examples.size)
+        val here = root.resolve("mobile/kotlin/src/test/kotlin/dunlin/ReadmeTest.kt").readLines().map { it.trim() }
+        val lines = examples.flatMap { it.groupValues[1].lines() }.map { it.trim() }.filterNot { it.startsWith("import dunlin.") }
+        assertEquals(emptyList<String>(), lines.filterNot { it in here })
+    }
+
+    @Test
+    fun `classifies a picture`() = runBlocking {
+        val picture = Vectors.case("chelsea_rgba8")["picture"].pixels()
+        val (bytes, width, height) = Triple(picture.data.array(), picture.width, picture.height)
+        shipped.copyTo(File("model.dunlin"), overwrite = true)
+        Classifier.load(File("model.dunlin")).use { classifier ->
+            val answer = classifier.classify(Pixels(bytes, width, height, Pixels.Format.RGBA8))
+            for (entry in answer.classes) println("${entry.label ?: entry.index} ${entry.probability}")
+            assertEquals("cat", answer.best?.label)
+        }
+        check(File("model.dunlin").delete())
+    }
+
+    @Test
+    fun `turns rows`() {
+        val rows = ByteBuffer.allocate(480 * 2560)
+        val pixels = Pixels.fromRows(rows, width = 640, height = 480, rowStride = 2560, Pixels.Format.RGBA8, rotationDegrees = 90)
+        assertEquals("Pixels(480x640 RGBA8)", pixels.toString())
+    }
+}

@@ -1,0 +1,73 @@
+import Dunlin
+import Foundation
+import Testing
+
+@Suite struct ConformanceTests {
+    @Test(arguments: Vectors.all.cases)
+    func givesWhatItMust(case vector: Vectors.Case) async throws {
+        var outcomes = [await outcome(of: vector) { try await Classifier(data: vector.artifact(), options: vector.options) }]
+        if vector.change == nil {
+            outcomes.append(await outcome(of: vector) { try await Classifier(contentsOf: repository(vector.model), options: vector.options) })
+        }
+        for outcome in outcomes {
+            switch outcome {
+            case .success(let found): compare(found, with: vector.expected)
+            case .failure(let error as DunlinError): #expect(error.code.rawValue == vector.expected.code, "\(error)")
+            case .failure(let error as CocoaError): #expect(vector.expected.code == "fetch" && error.code == .fileReadNoSuchFile)
+            case .failure(let error): Issue.record(error)
+            }
+        }
+    }
+
+    @Test(arguments: Vectors.all.models)
+    func saysWhatAModelIs(model: Vectors.Model) async throws {
+        let classifier = try await Classifier(contentsOf: repository(model.model))
+        #expect(try await classifier.labels(locale: model.locale.map(Locale.init(identifier:))) == model.labels)
+        #expect(classifier.inputs.map(\.shape) == model.inputs.map(\.shape))
+        #expect(classifier.inputs.map(\.elementType) == model.inputs.map(\.elementType))
+        let steps = try await classifier.explain()
+        #expect(steps.map(\.name) == model.steps.map(\.name))
+        #expect(steps.map(\.shape) == model.steps.map(\.shape))
+        // Which kernels there are, and what they read, is the CPU's business.
+        #expect(!classifier.kernelSet.isEmpty && steps.allSatisfy { $0.bytes > 0 && $0.kernel.contains("/") })
+    }
+
+    @Test func codesAreThoseOfEveryLanguage() {
+        #expect(DunlinError.Code.allCases.map(\.rawValue) == Vectors.all.codes)
+    }
+
+    private func outcome(of vector: Vectors.Case, load: () async throws -> Classifier) async -> Result<Classification, any Error> {
+        do {
+            let classifier = try await load()
+            if vector.dispose == true { classifier.close() }
+            let locale = vector.locale.map(Locale.init(identifier:))
+            if let picture = vector.picture {
+                return .success(try await classifier.classify(picture.pixels(), topK: vector.topK ?? 5, locale: locale))
+            }
+            return .success(try await classifier.classify(#require(vector.values).floats(), topK: vector.topK ?? 5, locale: locale))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func compare(_ found: Classification, with expected: Vectors.Case.Expected) {
+        #expect(expected.code == nil)
+        #expect(found.classes.map(\.index) == expected.classes?.map(\.index))
+        #expect(found.classes.map(\.label) == expected.classes?.map(\.label))
+        for entry in found.classes {
+            #expect(entry.probability.bitPattern == found.probabilities[entry.index].bitPattern)
+        }
+        guard let within = expected.within else {
+            #expect(hex(found.probabilities) == expected.probabilities)
+            #expect(hex(found.logits) == expected.logits)
+            return
+        }
+        #expect(near(found.probabilities, expected.probabilities, within))
+        #expect(near(found.logits, expected.logits, within))
+    }
+
+    private func near(_ found: [Float], _ expected: String?, _ within: Float) -> Bool {
+        let expected = unhex(expected ?? "")
+        return found.count == expected.count && zip(found, expected).allSatisfy { abs($0 - $1) <= within }
+    }
+}

@@ -1,0 +1,40 @@
+import Dunlin
+import Foundation
+import Testing
+
+/// The examples of README.md stand here once more, so that they are compiled and run.
+@Suite struct ReadmeTests {
+    @Test func classifiesAPicture() async throws {
+        let model = repository("models/cifar10/cifar10.dunlin")
+        let pixels = try turnedPixels()
+        let classifier = try await Classifier(contentsOf: model)
+        let answer = try await classifier.classify(pixels)
+        for entry in answer.classes {
+            print(entry.label ?? "class \(entry.index)", entry.probability)
+        }
+        #expect(answer.classes.count == 5)
+    }
+
+    @Test func examplesAreThoseOfTheReadme() throws {
+        let readme = try String(contentsOf: repository("mobile/swift/README.md"), encoding: .utf8)
+        let here = lines(of: try String(contentsOfFile: #filePath, encoding: .utf8))
+        let examples = readme.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        #expect(examples.count == 2)
+        for line in examples.flatMap(lines) {
+            #expect(here.contains(line), "\(line)")
+        }
+    }
+
+    private func turnedPixels() throws -> Pixels {
+        let rows = made(seed: 1, count: 2560 * 480)
+        let pixels = try rows.withUnsafeBytes { bytes in
+            try Pixels(rows: bytes, width: 640, height: 480, bytesPerRow: 2560, layout: .bgra8, orientation: .right)
+        }
+        #expect(pixels.width == 480 && pixels.height == 640)
+        return pixels
+    }
+
+    private func lines(of text: String) -> [String] {
+        text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+}

@@ -18,8 +18,9 @@ FLAGS.push("--disable-background-networking", "--disable-component-update");
 const PATIENCE = 120_000;
 
 const IMPORTS = { imports: { "@litertjs/wasm-utils": "/npm/@litertjs/wasm-utils/dist/index.js" } };
+// The scripts that all runtimes wait for are asked for at once.
 const PAGE = `<!doctype html><meta charset="utf-8"><script type="importmap">${JSON.stringify(IMPORTS)}</script>
-<script type="module" src="/page/page.mjs"></script>`;
+<link rel="modulepreload" href="/page/runtimes.mjs"><script type="module" src="/page/page.mjs"></script>`;
 
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
 

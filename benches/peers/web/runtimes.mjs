@@ -11,8 +11,9 @@ const ARRAYS = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array };
 
 class Dunlin {
   async load(model, input, elements) {
+    const file = fetch(model);
     const { Classifier } = await import("/dunlin/index.js");
-    this.classifier = await Classifier.load(model);
+    this.classifier = await Classifier.load(file);
     this.input = new Float32Array(await elements);
   }
 

@@ -110,14 +110,16 @@ def markdown(record):
         *_times(record["rows"]),
         "",
         *_cold(record.get("cold") or {}),
-        "## Goals",
-        "",
-        "| what | goal | reached | |",
-        "|---|---|---:|---|",
+        *goals_table(goals(record)),
     ]
-    for line in goals(record):
-        lines.append(f"| {line['what']} | {line['goal']} | {line['value']} | {'yes' if line['reached'] else '**no**'} |")
     return "\n".join(lines) + "\n"
+
+
+def goals_table(goals):
+    """The section of goals and what was reached."""
+    yield from ["## Goals", "", "| what | goal | reached | |", "|---|---|---:|---|"]
+    for line in goals:
+        yield f"| {line['what']} | {line['goal']} | {line['value']} | {'yes' if line['reached'] else '**no**'} |"
 
 
 def _times(rows):

@@ -83,13 +83,8 @@ def markdown(found):
         "",
         *_bytes(found["rows"]),
         "",
-        "## Goals",
-        "",
-        "| what | goal | reached | |",
-        "|---|---|---:|---|",
+        *record.goals_table(goals(found)),
     ]
-    for line in goals(found):
-        lines.append(f"| {line['what']} | {line['goal']} | {line['value']} | {'yes' if line['reached'] else '**no**'} |")
     return "\n".join(lines) + "\n"
 
 

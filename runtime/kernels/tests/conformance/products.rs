@@ -173,28 +173,43 @@ const TINY: f32 = 100.0 / 2_147_483_648.0;
 
 #[test]
 fn requantized_sums_wrap_past_their_bias() {
+    check_sums(i32::MAX - 100, 127, TINY, 28);
+    check_sums(i32::MIN + 100, -128, TINY, 228);
+}
+
+/// To about 9, 17, 29 and 437 million: below 12 and 25 million kernels that add a constant to round have other bits.
+#[test]
+fn requantized_sums_saturate_at_large_scales() {
+    for scale in [30.0, 60.0, 100.0, 1500.0] {
+        check_sums(0, 127, scale, 255);
+        check_sums(0, -127, scale, 0);
+        check_sums(0, 127, -scale, 0);
+        check_sums(0, -127, -scale, 255);
+    }
+}
+
+/// Nine products of 255 and a weight, with a bias, become `expected` at a scale and a zero point of 128: as products of matrices and as
+/// windows of three by three taps.
+fn check_sums(bias: i32, weight: i8, scale: f32, expected: u8) {
     let (n, window) = (33, square(3, 8, 33));
-    for (bias, weight) in [(i32::MAX - 100, 127), (i32::MIN + 100, -128)] {
-        let (bias, scale) = (vec![bias; n], vec![TINY; n]);
-        let requant = Requant { bias: &bias, scale: &scale, zero: 128, lo: 0, hi: 255 };
-        let flipped = if bias[0] > 0 { 28 } else { 228 };
-        let packed = pack_panels(&vec![weight; n * 9], n, 9);
-        let panels = Panels::new(&packed, n, 9).expect("packed for this shape");
-        let (rows, cols) = (window.rows(), window.cols());
-        let taps = Taps::new(&rows, &cols, window.shape(), window.bytes()).expect("offsets lie inside");
-        for isa in Isa::supported() {
-            let mut out = vec![0; 20 * n];
-            let input = GemmInput { a: &[255; 9], m: 20, lda: 0, panels, w_zero: &[] };
-            let kernel = Gemm::select(isa, 20, n, 9);
-            kernel.run(input, requant, &mut out, n, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
-            assert_eq!(out, vec![flipped; 20 * n], "{isa}");
-            let kernel = Depthwise::select(isa, &taps);
-            let mut out = vec![0; taps.points() * n];
-            let (image, mut scratch) = (vec![255; window.bytes()], vec![0; kernel.scratch_len()]);
-            let input = DepthwiseInput { input: &image, zero: 0, taps, panels, w_zero: &[] };
-            kernel.run(input, requant, &mut out, &mut scratch).expect("the shapes fit");
-            assert_eq!(out, vec![flipped; taps.points() * n], "{isa}");
-        }
+    let (bias, scale) = (vec![bias; n], vec![scale; n]);
+    let requant = Requant { bias: &bias, scale: &scale, zero: 128, lo: 0, hi: 255 };
+    let packed = pack_panels(&vec![weight; n * 9], n, 9);
+    let panels = Panels::new(&packed, n, 9).expect("packed for this shape");
+    let (rows, cols) = (window.rows(), window.cols());
+    let taps = Taps::new(&rows, &cols, window.shape(), window.bytes()).expect("offsets lie inside");
+    for isa in Isa::supported() {
+        let mut out = vec![0; 20 * n];
+        let input = GemmInput { a: &[255; 9], m: 20, lda: 0, panels, w_zero: &[] };
+        let kernel = Gemm::select(isa, 20, n, 9);
+        kernel.run(input, requant, &mut out, n, &mut vec![0xee; kernel.scratch_len()]).expect("the shapes fit");
+        assert_eq!(out, vec![expected; 20 * n], "{isa}");
+        let kernel = Depthwise::select(isa, &taps);
+        let mut out = vec![0; taps.points() * n];
+        let (image, mut scratch) = (vec![255; window.bytes()], vec![0; kernel.scratch_len()]);
+        let input = DepthwiseInput { input: &image, zero: 0, taps, panels, w_zero: &[] };
+        kernel.run(input, requant, &mut out, &mut scratch).expect("the shapes fit");
+        assert_eq!(out, vec![expected; taps.points() * n], "{isa}");
     }
 }
 

@@ -314,11 +314,11 @@ def settings(options):
     return {"core": options.core, "rounds": options.rounds, "seconds": options.seconds}
 
 
-def write(found, options):
+def write(found, options, kind="peers", markdown=record.markdown):
     words = re.findall(r"[a-z0-9]+", found["machine"]["cpu"].lower())
-    stem = options.output / f"peers-{'-'.join(words)}-{found['machine']['date']}"
+    stem = options.output / f"{kind}-{'-'.join(words)}-{found['machine']['date']}"
     options.output.mkdir(parents=True, exist_ok=True)
-    text = record.markdown(found)
+    text = markdown(found)
     stem.with_suffix(".md").write_text(text)
     stem.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
     print(text + f"\n{stem}.md and .json")

@@ -101,11 +101,9 @@ def markdown(record):
         f"# Beside other runtimes: {machine['cpu']}, {machine['date']}",
         "",
         f"{machine['system']}; {versions}. One thread pinned to core {settings['core']}, batch 1, single stream. Every",
-        f"runtime stays loaded while all take turns: {settings['rounds']} rounds of {settings['seconds']} s; the time is",
-        "the p50 of the best round, in µs. A turn counts where the core was as fast before and after it as in its best moments,",
-        f"within {settings['tolerated'] - 1:.0%}, and is taken again otherwise: {settings['repeated']} times for {settings['turns']} turns, of which",
-        f"{settings['disturbed']} found no quiet moment. A peer in brackets answers otherwise than ONNX Runtime (cosine below",
-        f"{COSINE}) and doesn't count. × is the best peer's time over Dunlin's: above 1, Dunlin is faster.",
+        f"runtime stays loaded while all take turns. {turns(settings)}",
+        f"A peer in brackets answers otherwise than ONNX Runtime (cosine below {COSINE}) and doesn't count. × is the best peer's time over Dunlin's: above",
+        "1, Dunlin is faster.",
         "",
         *_times(record["rows"]),
         "",
@@ -113,6 +111,15 @@ def markdown(record):
         *goals_table(goals(record)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def turns(settings):
+    """How the time of a warm inference was found, in a paragraph's sentences."""
+    return (
+        f"There are {settings['rounds']} rounds of {settings['seconds']} s; the time is the p50 of the best round, in µs. A turn counts where the core was as fast\n"
+        f"before and after it as in its best moments, within {settings['tolerated'] - 1:.0%}, and is taken again otherwise: {settings['repeated']} times for "
+        f"{settings['turns']} turns, of which\n{settings['disturbed']} found no quiet moment."
+    )
 
 
 def goals_table(goals):

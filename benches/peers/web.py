@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -47,7 +46,7 @@ def main():
             tell(rows[-1])
         found = {"machine": compare.machine() | steady.ask("about"), "versions": versions()}
         steady.end(), free.end()
-    write(found | {"settings": settings(options) | yardstick.summary(), "rows": rows}, options)
+    write(found | {"settings": settings(options) | yardstick.summary(), "rows": rows}, options, "web-peers", web_record.markdown)
 
 
 def arguments():
@@ -206,16 +205,6 @@ def versions():
 
 def settings(options):
     return {key: getattr(options, key) for key in ("core", "rounds", "seconds", "starts")}
-
-
-def write(found, options):
-    words = re.findall(r"[a-z0-9]+", found["machine"]["cpu"].lower())
-    stem = options.output / f"web-peers-{'-'.join(words)}-{found['machine']['date']}"
-    options.output.mkdir(parents=True, exist_ok=True)
-    text = web_record.markdown(found)
-    stem.with_suffix(".md").write_text(text)
-    stem.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
-    print(text + f"\n{stem}.md and .json")
 
 
 def home():

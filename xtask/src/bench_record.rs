@@ -1,6 +1,7 @@
 //! Runs the benches and keeps what they say: `benches/record/<cpu>-<date>.md` for people, `.json` for programs.
 
 use crate::{Outcome, workspace};
+use dunlin_xtask::says;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fmt::Write as _;
@@ -67,15 +68,6 @@ fn cpu() -> Result<String, Box<dyn Error>> {
         (Some(family), Some(model)) => Ok(format!("{name} family {family} model {model}")),
         _ => Ok(name),
     }
-}
-
-/// What a program prints, trimmed.
-pub(crate) fn says(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-    let output = Command::new(program).args(arguments).current_dir(workspace::root()).output()?;
-    if !output.status.success() {
-        return Err(format!("{program} ended with {}", output.status).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().into())
 }
 
 /// One bench: group, what was timed, and the median.

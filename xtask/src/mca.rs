@@ -4,8 +4,8 @@
 //! the shortest is the one that the tile runs through unless it is cut short; llvm-mca plays it through a model of each core: with all operands in the first-level cache and no branch
 //! predicted wrongly.
 
-use crate::bench_record::says;
 use crate::{Outcome, workspace};
+use dunlin_xtask::says;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;

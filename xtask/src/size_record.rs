@@ -1,12 +1,12 @@
 //! Builds the engine alone, as it ships, and keeps how large it is: `benches/record/size-<date>.md`.
 
-use crate::bench_record::says;
 use crate::{Outcome, verdict, workspace};
+use dunlin_xtask::{SMALL, WEB_FLAGS, compressed, says};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
 /// What is built for a target, and how large it may be.
 struct Target {
@@ -49,12 +49,7 @@ const TARGETS: [Target; 3] = [
     Target {
         triple: "wasm32-unknown-unknown",
         file: "dunlin.wasm",
-        // Addresses in as few bytes as they take; engines unroll and inline what they find worth it. No loop has a copy for each case.
-        flags: &[
-            "-Ctarget-feature=+simd128",
-            "-Clink-arg=--compress-relocations",
-            "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0 -enable-load-pre=false",
-        ],
+        flags: &["-Ctarget-feature=+simd128", WEB_FLAGS[0], WEB_FLAGS[1]],
         linker: None,
         compressed: true,
         goals: [Some(120_000), None],
@@ -70,15 +65,8 @@ const SELECTIONS: [(&str, &str); 2] = [
     ),
 ];
 
-/// How it is optimized, and Cargo's settings for that. The level of the library itself is that of the optimization at link time: at "s" none of
-/// the kernels' loops would become vectors, whatever the kernels' own level.
-const LEVELS: [(&str, &[&str]); 2] = [
-    (
-        "kernels at 3, else s",
-        &["profile.dist.package.'*'.opt-level='s'", "profile.dist.package.dunlin-engine.opt-level='s'"],
-    ),
-    ("3", &[]),
-];
+/// How it is optimized, and Cargo's settings for that.
+const LEVELS: [(&str, &[&str]); 2] = [("kernels at 3, else s", &SMALL), ("3", &[])];
 
 /// Records the targets whose standard library is installed; the others are named as missing.
 pub fn run() -> Outcome {
@@ -129,16 +117,6 @@ impl Target {
         let file = folder.join(self.triple).join("dist").join(self.file);
         if self.compressed { compressed(&file) } else { Ok(fs::metadata(file)?.len()) }
     }
-}
-
-fn compressed(file: &Path) -> Result<u64, Box<dyn Error>> {
-    let mut gzip = Command::new("gzip");
-    gzip.args(["-9", "--stdout"]).stdin(fs::File::open(file)?).stdout(Stdio::piped());
-    let output = gzip.spawn()?.wait_with_output()?;
-    if !output.status.success() {
-        return Err(format!("gzip ended with {}", output.status).into());
-    }
-    Ok(output.stdout.len() as u64)
 }
 
 fn write(lines: &[String]) -> Result<PathBuf, Box<dyn Error>> {

@@ -3,14 +3,10 @@
 use serde_json::Value;
 use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// The repository's root folder.
-pub fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().expect("xtask lies in the repository").to_path_buf()
-}
+pub use dunlin_xtask::root;
 
 /// A crate that this workspace depends on, or one of its own.
 #[derive(Debug)]

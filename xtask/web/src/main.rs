@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use dunlin_xtask::{SMALL, WEB_FLAGS, root};
 use wasm_bindgen_cli_support::Bindgen;
 
 /// What can go wrong here is told and ends the program.
@@ -25,18 +26,8 @@ const BUILDS: [Build; 3] = [
     Build { name: "relaxed", features: "+simd128,+relaxed-simd" },
 ];
 
-/// As docs/howto/size.md has them.
-const FLAGS: [&str; 2] = [
-    "-Clink-arg=--compress-relocations",
-    "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0 -enable-load-pre=false",
-];
-
-/// As docs/howto/size.md has them, but names and features stay in the module for what reads it next.
-const SETTINGS: [&str; 3] = [
-    "profile.dist.package.'*'.opt-level='s'",
-    "profile.dist.package.dunlin-engine.opt-level='s'",
-    "profile.dist.strip='debuginfo'",
-];
+/// Names and features stay in the module for what reads it next.
+const STRIP: &str = "profile.dist.strip='debuginfo'";
 
 fn main() -> ExitCode {
     match run() {
@@ -96,11 +87,11 @@ impl Build {
     /// The path of the module as the compiler made it.
     fn compile(&self, arguments: &[&str]) -> Result<PathBuf> {
         let folder = root().join("target/web").join(self.name);
-        let flags = [&format!("-Ctarget-feature={}", self.features), FLAGS[0], FLAGS[1]].join("\x1f");
+        let flags = [&format!("-Ctarget-feature={}", self.features), WEB_FLAGS[0], WEB_FLAGS[1]].join("\x1f");
         let status = Command::new("cargo")
             .args(["rustc", "--quiet", "--locked", "--package", "dunlin-wasm", "--profile", "dist"])
             .args(["--lib", "--crate-type", "cdylib"])
-            .args(SETTINGS.iter().flat_map(|setting| ["--config", setting]))
+            .args(SMALL.iter().chain([&STRIP]).flat_map(|setting| ["--config", setting]))
             .args(["--target", "wasm32-unknown-unknown", "--target-dir"])
             .arg(&folder)
             .args(arguments)
@@ -137,9 +128,4 @@ fn optimize(package: &Path, bound: &Path, file: &Path) -> Result<()> {
         return Err(format!("wasm-opt ended with {status}").into());
     }
     Ok(())
-}
-
-fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    folder.ancestors().nth(2).unwrap_or(folder).to_owned()
 }

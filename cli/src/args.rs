@@ -51,6 +51,18 @@ Examples:
 
 Exit codes: 0 sound, 1 no such file, 2 wrong command line, 3 damaged, or (with --verify) computes other results";
 
+const TOKENS_EXAMPLES: &str = "\
+Examples:
+  dunlin tokens spec.json --text 'free entry' --text hello
+  dunlin tokens model.dunlin --data lines.txt --json
+  dunlin tokens spec.json --data lines.txt -o ids.npz
+
+A text file has one text a line; `-` is standard input. The archive has the ids of all texts one after the other in `ids`, where
+each text's begin (and the last one's end) in `offsets`, what was found in each in `signs`, and for texts with a second
+view its ids in `view_ids` and `view_offsets`: exactly what a device computes, to train on.
+
+Exit codes: 0 done, 1 the text or its spec is at fault, 2 wrong command line, 3 broken model";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   dunlin run model.dunlin --input x.npz --output y.npz
@@ -107,6 +119,8 @@ pub enum Command {
     Compile(Box<CompileArgs>),
     /// Shows what is in an artifact
     Inspect(InspectArgs),
+    /// Shows or writes the ids that texts become
+    Tokens(TokensArgs),
     /// Runs a model on arrays
     Run(RunArgs),
     /// Measures accuracy, calibration and time on labelled data
@@ -224,6 +238,27 @@ pub struct InspectArgs {
     /// Check the weights' digest, and that this machine computes what the compiler computed
     #[arg(long)]
     pub verify: bool,
+}
+
+/// Of `dunlin tokens`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = TOKENS_EXAMPLES)]
+pub struct TokensArgs {
+    /// What says how text becomes ids: a spec for `dunlin compile --text`, or an artifact
+    #[arg(value_name = "SPEC.json|MODEL.dunlin")]
+    pub spec: PathBuf,
+    /// Texts, one a line; `-` for standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "texts")]
+    pub data: Option<PathBuf>,
+    /// A text; may be repeated
+    #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append, conflicts_with = "data")]
+    pub texts: Vec<String>,
+    /// Where the ids are written
+    #[arg(short, long, value_name = "IDS.npz")]
+    pub output: Option<PathBuf>,
+    /// One JSON document instead of text
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
 }
 
 /// Of `dunlin run`.

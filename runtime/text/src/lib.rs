@@ -19,6 +19,8 @@ mod reader;
 pub mod signs;
 pub mod spec;
 pub mod tokenizer;
+#[cfg(feature = "write")]
+pub mod write;
 
 pub use error::{SpecError, TextError};
 pub use prepare::{Prepared, Preparer};

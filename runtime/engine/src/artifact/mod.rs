@@ -65,13 +65,15 @@ pub enum SectionKind {
     Golden = 8,
     /// The model's card, JSON.
     Card = 9,
+    /// How text becomes ids.
+    Text = 10,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
     GoldenValues = 0x8000_0010,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -81,6 +83,7 @@ impl SectionKind {
         Self::Task,
         Self::Golden,
         Self::Card,
+        Self::Text,
         Self::GoldenValues,
     ];
 
@@ -96,6 +99,7 @@ impl SectionKind {
             Self::Task => "task",
             Self::Golden => "golden",
             Self::Card => "card",
+            Self::Text => "text",
             Self::GoldenValues => "golden values",
         }
     }

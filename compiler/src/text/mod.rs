@@ -1,0 +1,9 @@
+//! What an artifact says about text: from an author's SPEC.json to the section that devices read.
+
+mod ngrams;
+mod request;
+mod section;
+
+pub use ngrams::NgramsRequest;
+pub use request::{InputNames, TextRequest, TokenizerRequest};
+pub use section::{default_feed, section};

@@ -1,0 +1,78 @@
+//! SPEC.json: what an author says about text.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ngrams::NgramsRequest;
+use crate::error::{CompileError, Result};
+
+/// How text becomes a model's input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextRequest {
+    /// What makes ids.
+    pub tokenizer: TokenizerRequest,
+    /// The most ids of a text; as many as the model takes, without.
+    pub max_ids: Option<u32>,
+    /// How many bytes of a text are read.
+    pub max_bytes: u32,
+    /// Which of the model's inputs take what.
+    pub inputs: InputNames,
+}
+
+/// What makes ids of text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TokenizerRequest {
+    /// Hashed n-grams.
+    Ngrams(NgramsRequest),
+}
+
+/// Names of the model's inputs. Those that aren't given are found by their usual names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputNames {
+    /// Takes the ids.
+    pub ids: Option<String>,
+    /// Takes 1 for each id and 0 for each filler.
+    pub mask: Option<String>,
+    /// Takes the ids' segments.
+    pub segments: Option<String>,
+}
+
+/// The file's own shape.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpecFile {
+    ngrams: Option<NgramsRequest>,
+    tokenizer: Option<PathBuf>,
+    max_ids: Option<u32>,
+    max_bytes: Option<u32>,
+    #[serde(default)]
+    inputs: InputNames,
+}
+
+impl TextRequest {
+    /// Reads a SPEC.json, and the files that it names, which lie beside it.
+    ///
+    /// # Errors
+    /// [`CompileError::Text`] when a file can't be read or doesn't say what it should.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = read(path)?;
+        let file: SpecFile = serde_json::from_slice(&bytes).map_err(|error| fault(path, error))?;
+        let tokenizer = match (file.ngrams, file.tokenizer) {
+            (Some(ngrams), None) => TokenizerRequest::Ngrams(ngrams),
+            _ => return Err(fault(path, "needs `ngrams`")),
+        };
+        let max_bytes = file.max_bytes.unwrap_or(dunlin_text::spec::DEFAULT_BYTES);
+        Ok(Self { tokenizer, max_ids: file.max_ids, max_bytes, inputs: file.inputs })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| fault(path, error))
+}
+
+fn fault(path: &Path, why: impl ToString) -> CompileError {
+    CompileError::Text { option: path.display().to_string(), why: why.to_string() }
+}

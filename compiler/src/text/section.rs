@@ -1,0 +1,42 @@
+//! The section's bytes.
+
+use dunlin_text::spec::{Feed, MAX_BYTES, PartKind};
+use dunlin_text::write::{SectionWriter, bytes_of};
+use dunlin_text::{Spec, SpecError};
+
+use super::{TextRequest, TokenizerRequest};
+use crate::error::{CompileError, Result};
+
+/// The most ids of a text where neither the author nor a model says how many.
+const DEFAULT_IDS: u32 = 1 << 16;
+
+/// Where ids go while there is no model: into its first input, as many as there are.
+pub fn default_feed(request: &TextRequest) -> Feed {
+    let max_ids = request.max_ids.unwrap_or(DEFAULT_IDS);
+    Feed { ids: 0, mask: None, segments: None, max_ids, fixed: false, pad: 0 }
+}
+
+/// The section that a request asks for.
+///
+/// # Errors
+/// [`CompileError::Text`] when an option is out of range.
+pub fn section(request: &TextRequest, feed: &Feed) -> Result<Vec<u8>> {
+    if !(1..=MAX_BYTES).contains(&request.max_bytes) {
+        let why = format!("from 1 to {MAX_BYTES} bytes of a text can be read");
+        return Err(CompileError::Text { option: "max_bytes".to_owned(), why });
+    }
+    let mut writer = SectionWriter::new(request.max_bytes, feed);
+    match &request.tokenizer {
+        TokenizerRequest::Ngrams(ngrams) => {
+            writer.part(PartKind::Tokenizer, bytes_of(&ngrams.tokenizer()?.words()));
+        }
+    }
+    let section = writer.finish();
+    Spec::parse(&section).map_err(refused)?;
+    Ok(section)
+}
+
+/// What the reader refuses is an option that nothing above checks.
+fn refused(error: SpecError) -> CompileError {
+    CompileError::Text { option: "section".to_owned(), why: error.to_string() }
+}

@@ -8,6 +8,7 @@ mod error;
 mod golden;
 mod labels;
 mod names;
+mod policy;
 #[cfg(feature = "write")]
 mod write;
 
@@ -15,6 +16,7 @@ pub use error::ArtifactError;
 pub use golden::{Expected, Golden, Values, fill_golden};
 pub use labels::Labels;
 pub use names::Names;
+pub use policy::{Bounds, Calibration, Cohorts, Policy};
 #[cfg(feature = "write")]
 pub use write::Writer;
 
@@ -65,13 +67,15 @@ pub enum SectionKind {
     Golden = 8,
     /// The model's card, JSON.
     Card = 9,
+    /// Calibration, and from where on a probability is an answer.
+    Policy = 11,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
     GoldenValues = 0x8000_0010,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -81,6 +85,7 @@ impl SectionKind {
         Self::Task,
         Self::Golden,
         Self::Card,
+        Self::Policy,
         Self::GoldenValues,
     ];
 
@@ -96,6 +101,7 @@ impl SectionKind {
             Self::Task => "task",
             Self::Golden => "golden",
             Self::Card => "card",
+            Self::Policy => "policy",
             Self::GoldenValues => "golden values",
         }
     }
@@ -104,6 +110,7 @@ impl SectionKind {
     const fn place(self) -> usize {
         match self {
             Self::GoldenValues => Self::ALL.len() - 1,
+            Self::Policy => Self::ALL.len() - 2,
             required => required as usize - 1,
         }
     }
@@ -252,6 +259,15 @@ impl<'a> Artifact<'a> {
             all.extend(values.ok_or(ArtifactError::Section { section: section.kind.name() })?);
         }
         Ok(all)
+    }
+
+    /// Calibration and thresholds of a model with so many classes; a policy that changes nothing for a model that wasn't calibrated.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Section`] when the section is malformed, or of a model with another number of classes.
+    pub fn policy(&self, classes: usize) -> Result<Policy<'a>, ArtifactError> {
+        let Some(section) = self.section(SectionKind::Policy) else { return Ok(Policy::default()) };
+        Policy::parse(section.bytes, classes).ok_or(ArtifactError::Section { section: "policy" })
     }
 
     /// The card: JSON that people and tools read; the engine doesn't.

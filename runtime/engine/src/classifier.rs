@@ -215,21 +215,24 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     pub fn run(&mut self) -> Result<Scores<'_>, ClassifyError> {
         self.session.run()?;
         read(&self.session, &mut self.logits)?;
-        match self.scoring {
-            Scoring::Probabilities => self.probabilities.copy_from_slice(&self.logits),
-            Scoring::Logits => {
-                let classes = self.logits.len();
-                let section = self.session.file().get(self.policy.clone()).ok_or(RunError::File)?;
-                if !section.is_empty() {
-                    let calibration = Calibration::parse(section, classes).ok_or(RunError::File)?;
-                    calibration.apply(&mut self.logits);
-                }
-                softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes.max(1), false);
-                if !section.is_empty() {
-                    // The calibrated ones stood in the place of the model's own, so that they need no memory.
-                    read(&self.session, &mut self.logits)?;
-                }
-            }
+        let section = self.session.file().get(self.policy.clone()).ok_or(RunError::File)?;
+        let mut calibration = Calibration::default();
+        if !section.is_empty() {
+            calibration = Calibration::parse(section, self.logits.len()).ok_or(RunError::File)?;
+        }
+        let calibrates = !calibration.scales.is_empty();
+        if calibrates {
+            calibration.apply(self.scoring, &mut self.logits);
+        }
+        if self.scoring == Scoring::Logits || calibrates {
+            let classes = self.logits.len().max(1);
+            softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
+        } else {
+            self.probabilities.copy_from_slice(&self.logits);
+        }
+        if calibrates {
+            // The calibrated ones stood in the place of the model's own, so that they need no memory.
+            read(&self.session, &mut self.logits)?;
         }
         Ok(self.scores())
     }

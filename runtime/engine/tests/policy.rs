@@ -5,8 +5,9 @@ mod common;
 use allocation_counter::measure;
 use common::graphs::{self, GRAPHS};
 use common::{Sections, fill_inputs};
-use dunlin_engine::artifact::{ArtifactError, Bounds, Calibration, Policy, SectionKind, Writer};
-use dunlin_engine::task::Scoring;
+use dunlin_engine::artifact::{ArtifactError, Bounds, Calibration, LEAST_PROBABILITY, Policy, SectionKind, Writer};
+use dunlin_engine::task::{Scoring, Task, TaskSpec};
+use dunlin_engine::wire::Put;
 use dunlin_engine::{AlignedBytes, Artifact, Classifier, Isa, Limits, ModelError};
 
 const CLASSES: usize = 4;
@@ -60,14 +61,28 @@ fn scores_can_be_asked_for_again_beside_the_policy() {
     assert_eq!((scores.probabilities, policy.calibration.scales), (&first[..], &[0.5][..]));
 }
 
+/// The graph's outputs are no probabilities, which is the same to the classifier; only some of them are positive.
 #[test]
-fn probabilities_of_the_models_own_stay_as_they_are() {
-    let mut sections = graphs::dense(CLASSES, 8).sections().with_policy();
-    sections.set_word(SectionKind::Task, 0, Scoring::Probabilities as u32);
-    let file = sections.file();
-    let mut classifier = classifier(&file);
-    let scores = classifier.run().expect("runs");
-    assert_eq!(scores.probabilities, scores.logits);
+fn logarithms_of_a_models_own_probabilities_are_calibrated() {
+    let with = |scales| {
+        let file = calibrated(Calibration { scales, biases: &[] }, CLASSES);
+        let mut writer = Writer::of(&file).expect("sound");
+        let mut task = Vec::new();
+        Task { scoring: Scoring::Probabilities, spec: TaskSpec::Tensor }.put(&mut task);
+        let task = task.iter().flat_map(|word| word.to_le_bytes()).collect();
+        AlignedBytes::from_slice(&writer.replace(SectionKind::Task, task).finish())
+    };
+    let (bare, scaled) = (with(&[]), with(&[0.5]));
+    let (mut bare, mut scaled) = (classifier(&bare), classifier(&scaled));
+    let bare = bare.run().expect("runs");
+    assert_eq!(bare.probabilities, bare.logits);
+    let scaled = scaled.run().expect("runs");
+    assert_eq!(scaled.logits, bare.logits);
+    let least = f64::from(LEAST_PROBABILITY);
+    let logits: Vec<f64> = bare.logits.iter().map(|&p| 0.5 * f64::from(p).max(least).ln()).collect();
+    for (&found, expected) in scaled.probabilities.iter().zip(softmax(&logits)) {
+        assert!((f64::from(found) - expected).abs() < 1e-6, "{found} {expected}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use error::ArtifactError;
 pub use golden::{Expected, Golden, Values, fill_golden};
 pub use labels::Labels;
 pub use names::Names;
-pub use policy::{Bounds, Calibration, Cohorts, Policy};
+pub use policy::{Bounds, Calibration, Cohorts, LEAST_PROBABILITY, Policy};
 #[cfg(feature = "write")]
 pub use write::Writer;
 

@@ -1,10 +1,12 @@
 //! What a model's numbers are worth, and from where on they are an answer.
 
+use crate::task::Scoring;
 #[cfg(feature = "write")]
 use crate::wire::{Put, put_text};
 use crate::wire::{Take, Words};
 #[cfg(feature = "write")]
 use alloc::vec::Vec;
+use dunlin_kernels::float::math;
 
 /// Calibration, thresholds and lists; borrowed from the artifact.
 ///
@@ -200,9 +202,14 @@ impl<'a> Calibration<'a> {
         logit * of_class(self.scales, class).unwrap_or(1.0) + of_class(self.biases, class).unwrap_or(0.0)
     }
 
-    /// As [`Calibration::of`], for all classes.
-    pub(crate) fn apply(&self, logits: &mut [f32]) {
-        logits.iter_mut().enumerate().for_each(|(class, logit)| *logit = self.of(class, *logit));
+    /// From a model's output to what softmax is to take. Of a model that gives probabilities, their logarithms are the logits.
+    pub(crate) fn apply(&self, scoring: Scoring, output: &mut [f32]) {
+        for (class, value) in output.iter_mut().enumerate() {
+            if scoring == Scoring::Probabilities {
+                *value = math::ln(math::max(*value, LEAST_PROBABILITY));
+            }
+            *value = self.of(class, *value);
+        }
     }
 }
 
@@ -240,6 +247,9 @@ impl<'a> Iterator for Cohorts<'a> {
         Some((self.words.text()?, Bounds::take(&mut self.words, self.classes)))
     }
 }
+
+/// A model's own probability is taken for no less, for nothing is impossible.
+pub const LEAST_PROBABILITY: f32 = 1e-6;
 
 /// Words that a cohort takes at least.
 const COHORT_WORDS: usize = 4;
@@ -310,9 +320,13 @@ mod tests {
             (&[0.5], &[1.0, 0.0, -1.0], [1.5, -1.0, 1.0]),
         ] {
             let mut logits = [1.0, -2.0, 4.0];
-            Calibration { scales, biases }.apply(&mut logits);
+            Calibration { scales, biases }.apply(Scoring::Logits, &mut logits);
             assert_eq!(logits, expected, "{scales:?} {biases:?}");
         }
+        let mut probabilities = [1.0, 0.0, f32::NAN];
+        Calibration { scales: &[2.0], biases: &[] }.apply(Scoring::Probabilities, &mut probabilities);
+        assert_eq!(probabilities[..2], [0.0, 2.0 * LEAST_PROBABILITY.ln()]);
+        assert!(probabilities[2].is_nan(), "nothing hides what is no number");
         let bounds = Bounds { quantiles: &[0.1, 0.2, 0.3], ..Bounds::default() };
         assert_eq!([0, 1, 2].map(|class| bounds.quantile(class)), [Some(0.1), Some(0.2), Some(0.3)]);
         assert_eq!(Bounds { quantiles: &[0.1], ..bounds }.quantile(2), Some(0.1));

@@ -202,6 +202,11 @@ impl<'a> Calibration<'a> {
         logit * of_class(self.scales, class).unwrap_or(1.0) + of_class(self.biases, class).unwrap_or(0.0)
     }
 
+    /// The energy of the calibrated logits, `-ln(sum of e^logit)`, by one class's logit and the probability that it came to have.
+    pub fn energy(&self, class: usize, logit: f32, probability: f32) -> f32 {
+        math::ln(probability) - self.of(class, logit)
+    }
+
     /// From a model's output to what softmax is to take. Of a model that gives probabilities, their logarithms are the logits.
     pub(crate) fn apply(&self, scoring: Scoring, output: &mut [f32]) {
         for (class, value) in output.iter_mut().enumerate() {

@@ -4,6 +4,7 @@ pub mod huggingface;
 mod ngrams;
 mod request;
 mod section;
+pub mod unicode;
 
 pub use ngrams::NgramsRequest;
 pub use request::{InputNames, TextRequest, TokenizerRequest};

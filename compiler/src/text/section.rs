@@ -5,6 +5,7 @@ use dunlin_text::spec::{Feed, MAX_BYTES, PartKind};
 use dunlin_text::write::{SectionWriter, bytes_of};
 use dunlin_text::{Spec, SpecError};
 
+use super::huggingface::Length;
 use super::{TextRequest, TokenizerRequest, unicode};
 use crate::error::{CompileError, Result};
 
@@ -17,8 +18,19 @@ const LEET: &[(char, char)] =
 
 /// Where ids go while there is no model: into its first input, as many as there are.
 pub fn default_feed(request: &TextRequest) -> Feed {
-    let max_ids = request.max_ids.unwrap_or(DEFAULT_IDS);
-    Feed { ids: 0, mask: None, segments: None, max_ids, fixed: false, pad: 0 }
+    let length = request.tokenizer.length();
+    let max_ids = request.max_ids.or(length.max_ids).unwrap_or(DEFAULT_IDS);
+    Feed { ids: 0, mask: None, segments: None, max_ids, fixed: false, pad: length.pad as i32 }
+}
+
+impl TokenizerRequest {
+    /// What the tokenizer itself says about how many ids there are.
+    fn length(&self) -> Length {
+        match self {
+            Self::Ngrams(_) => Length::default(),
+            Self::HuggingFace(tokenizer) => tokenizer.length,
+        }
+    }
 }
 
 /// The section that a request asks for.
@@ -34,6 +46,9 @@ pub fn section(request: &TextRequest, feed: &Feed) -> Result<Vec<u8>> {
     match &request.tokenizer {
         TokenizerRequest::Ngrams(ngrams) => {
             writer.part(PartKind::Tokenizer, bytes_of(&ngrams.tokenizer()?.words()));
+        }
+        TokenizerRequest::HuggingFace(tokenizer) => {
+            writer.part(PartKind::Tokenizer, tokenizer.part.clone());
         }
     }
     clean(&request.cleaning, &mut writer);

@@ -128,6 +128,7 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
     let before = graph.clone();
     // What is float in a quantized model stays as it is; what post-training quantization leaves float becomes f16.
     let was_quantized = is_quantized(&graph);
+    passes::embedding::run(&mut graph, options.precision == Precision::Int8 && !was_quantized)?;
     let (notes, weights) = match options.precision {
         Precision::Int8 if was_quantized => (Vec::new(), Precision::F32),
         Precision::Int8 => (quantize(&mut graph, options, progress)?, Precision::F16),
@@ -151,7 +152,11 @@ struct Lowered {
 }
 
 fn quantize(graph: &mut Graph, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Note>> {
-    let samples = options.calibration.as_ref().filter(|s| !s.rows.is_empty()).ok_or(CompileError::NoCalibration)?;
+    let samples = options.calibration.as_ref().filter(|samples| !samples.rows.is_empty());
+    if samples.is_none() && !ptq::concerns(graph) {
+        return Ok(Vec::new());
+    }
+    let samples = samples.ok_or(CompileError::NoCalibration)?;
     ptq::quantize(graph, &samples.rows, &options.ptq, &mut |done, total| {
         progress(Progress { stage: "calibrate", done, total });
     })

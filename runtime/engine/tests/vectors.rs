@@ -88,6 +88,7 @@ const GOOD: &[(&str, Make)] = &[
         sections.file().to_vec()
     }),
     ("good_tokens", || file(graphs::tokens)),
+    ("good_bag", || file(graphs::bag)),
     ("good_moves", || file(graphs::moves)),
     ("good_minimal", || {
         let required = [Graph, Weights, Quantization, Memory];

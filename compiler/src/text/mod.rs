@@ -3,6 +3,7 @@
 mod ngrams;
 mod request;
 mod section;
+pub mod unicode;
 
 pub use ngrams::NgramsRequest;
 pub use request::{InputNames, TextRequest, TokenizerRequest};

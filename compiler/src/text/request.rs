@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dunlin_text::cleaning::Steps;
 use serde::Deserialize;
 
 use super::ngrams::NgramsRequest;
@@ -11,7 +12,9 @@ use crate::error::{CompileError, Result};
 /// How text becomes a model's input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextRequest {
-    /// What makes ids.
+    /// What is done to text first.
+    pub cleaning: Steps,
+    /// What makes ids of it then.
     pub tokenizer: TokenizerRequest,
     /// The most ids of a text; as many as the model takes, without.
     pub max_ids: Option<u32>,
@@ -40,10 +43,38 @@ pub struct InputNames {
     pub segments: Option<String>,
 }
 
+/// What is done to text, as the file says it. What it leaves out is as the tokenizer's kind usually has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CleanFile {
+    ignorables: Option<bool>,
+    nfkc: Option<bool>,
+    lower: Option<bool>,
+    mixed_script: Option<bool>,
+    leet: Option<bool>,
+    spacing: Option<bool>,
+}
+
+impl CleanFile {
+    fn steps(&self, usual: bool) -> Steps {
+        let step = |asked: Option<bool>| asked.unwrap_or(usual);
+        Steps {
+            ignorables: step(self.ignorables),
+            nfkc: step(self.nfkc),
+            lower: step(self.lower),
+            mixed_script: step(self.mixed_script),
+            leet: step(self.leet),
+            spacing: step(self.spacing),
+        }
+    }
+}
+
 /// The file's own shape.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SpecFile {
+    #[serde(default)]
+    clean: CleanFile,
     ngrams: Option<NgramsRequest>,
     tokenizer: Option<PathBuf>,
     max_ids: Option<u32>,
@@ -65,7 +96,8 @@ impl TextRequest {
             _ => return Err(fault(path, "needs `ngrams`")),
         };
         let max_bytes = file.max_bytes.unwrap_or(dunlin_text::spec::DEFAULT_BYTES);
-        Ok(Self { tokenizer, max_ids: file.max_ids, max_bytes, inputs: file.inputs })
+        let cleaning = file.clean.steps(matches!(tokenizer, TokenizerRequest::Ngrams(_)));
+        Ok(Self { cleaning, tokenizer, max_ids: file.max_ids, max_bytes, inputs: file.inputs })
     }
 }
 

@@ -1,10 +1,11 @@
 //! The section's bytes.
 
+use dunlin_text::cleaning::Steps;
 use dunlin_text::spec::{Feed, MAX_BYTES, PartKind};
 use dunlin_text::write::{SectionWriter, bytes_of};
 use dunlin_text::{Spec, SpecError};
 
-use super::{TextRequest, TokenizerRequest};
+use super::{TextRequest, TokenizerRequest, unicode};
 use crate::error::{CompileError, Result};
 
 /// The most ids of a text where neither the author nor a model says how many.
@@ -31,9 +32,32 @@ pub fn section(request: &TextRequest, feed: &Feed) -> Result<Vec<u8>> {
             writer.part(PartKind::Tokenizer, bytes_of(&ngrams.tokenizer()?.words()));
         }
     }
+    clean(&request.cleaning, &mut writer);
     let section = writer.finish();
     Spec::parse(&section).map_err(refused)?;
     Ok(section)
+}
+
+/// The cleaning, and the tables that its steps need.
+fn clean(steps: &Steps, writer: &mut SectionWriter) {
+    if *steps == Steps::default() {
+        return;
+    }
+    writer.part(PartKind::Cleaning, bytes_of(&[steps.bits()]));
+    let lookalikes = steps.mixed_script.then(unicode::lookalikes);
+    if steps.needs_classes() {
+        writer.part(PartKind::Classes, unicode::classes(lookalikes.as_ref()));
+    }
+    if steps.nfkc {
+        writer.part(PartKind::Compatible, unicode::compatible());
+        writer.part(PartKind::Compositions, unicode::compositions());
+    }
+    if steps.lower {
+        writer.part(PartKind::Lower, unicode::lower());
+    }
+    if let Some(lookalikes) = lookalikes {
+        writer.part(PartKind::Lookalikes, lookalikes.bytes());
+    }
 }
 
 /// What the reader refuses is an option that nothing above checks.

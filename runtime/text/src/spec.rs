@@ -1,7 +1,9 @@
 //! The section of the artifact that says how text becomes ids.
 
+use crate::cleaning::Cleaning;
 use crate::error::SpecError;
 use crate::reader::Reader;
+use crate::tables::CharMap;
 use crate::tokenizer::Tokenizer;
 
 /// The section's version that this crate reads and writes.
@@ -43,7 +45,9 @@ pub struct Spec<'a> {
     pub max_bytes: usize,
     /// Where ids go.
     pub feed: Feed,
-    /// What makes ids of normalized text.
+    /// What is done to text first.
+    pub cleaning: Cleaning<'a>,
+    /// What makes ids of it then.
     pub tokenizer: Tokenizer<'a>,
 }
 
@@ -53,16 +57,46 @@ pub struct Spec<'a> {
 pub enum PartKind {
     /// What makes ids of text: the tokenizer's kind (word), then its own data.
     Tokenizer = 1,
+    /// What is done to text before the tokenizer gets it.
+    Cleaning = 2,
+    /// What kind of character each one is.
+    Classes = 3,
+    /// What characters decompose to by compatibility (NFKD).
+    Compatible = 4,
+    /// What characters decompose to by canonical equivalence (NFD).
+    Canonical = 5,
+    /// Which two characters compose to one.
+    Compositions = 6,
+    /// Lower case.
+    Lower = 7,
+    /// Letters that look like those of other scripts.
+    Lookalikes = 8,
 }
 
 impl PartKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 1] = [Self::Tokenizer];
+    pub const ALL: [Self; 8] = [
+        Self::Tokenizer,
+        Self::Cleaning,
+        Self::Classes,
+        Self::Compatible,
+        Self::Canonical,
+        Self::Compositions,
+        Self::Lower,
+        Self::Lookalikes,
+    ];
 
     /// The name that errors show.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tokenizer => "tokenizer",
+            Self::Cleaning => "cleaning",
+            Self::Classes => "table of classes",
+            Self::Compatible => "table of compatible decompositions",
+            Self::Canonical => "table of canonical decompositions",
+            Self::Compositions => "table of compositions",
+            Self::Lower => "table of lower case",
+            Self::Lookalikes => "table of look-alikes",
         }
     }
 
@@ -105,6 +139,14 @@ impl<'a> Parts<'a> {
         self.0[kind as usize - 1]
     }
 
+    /// A part that is a map from characters.
+    pub(crate) fn map(&self, kind: PartKind) -> Result<CharMap<'a>, SpecError> {
+        let mut reader = Reader::new(self.required(kind)?);
+        let map = CharMap::parse(&mut reader, kind.name())?;
+        reader.end()?;
+        Ok(map)
+    }
+
     /// A part that has to be there.
     pub(crate) fn required(&self, kind: PartKind) -> Result<&'a [u8], SpecError> {
         self.get(kind).ok_or(SpecError::Missing { part: kind.name() })
@@ -129,8 +171,8 @@ impl<'a> Spec<'a> {
         let feed = Feed::read(&mut reader)?;
         let parts = Parts::read(&mut reader)?;
         reader.end()?;
-        let tokenizer = Tokenizer::parse(&parts)?;
-        Ok(Self { max_bytes: max_bytes as usize, feed, tokenizer })
+        let (cleaning, tokenizer) = (Cleaning::parse(&parts)?, Tokenizer::parse(&parts)?);
+        Ok(Self { max_bytes: max_bytes as usize, feed, cleaning, tokenizer })
     }
 }
 

@@ -83,10 +83,15 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    /// None, of at most so many.
+    pub(crate) fn up_to(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// Empties it for another text.
-    pub(crate) fn restart(&mut self, limit: usize) {
+    pub(crate) fn restart(&mut self) {
         self.ids.clear();
-        (self.limit, self.unknown, self.truncated) = (limit, 0, false);
+        (self.unknown, self.truncated) = (0, false);
     }
 
     /// Adds an id; `false` when the limit is reached, and it and all that follow are left out.

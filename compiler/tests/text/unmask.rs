@@ -59,7 +59,7 @@ fn what_is_hidden_is_found() {
         ("you wоn а рrize", "you wоn а рrize", Some("you won a prize")),
         ("Паролb и кoд", "Паролb и кoд", Some("Паролb и код")),
         ("fr33dom of a w1nner", "fr33dom of a w1nner", Some("freedom of a winner")),
-        ("a w1nner of c@$h 3ntry", "a w1nner of c@$h 3ntry", Some("a winner of cash 3ntry")),
+        ("a w1nner of c@$h 3ntry", "a w1nner of c@$h 3ntry", Some("a winner of cash entry")),
         ("f r e e entry", "f r e e entry", Some("free entry")),
         ("f.r.e.e entry", "f.r.e.e entry", Some("free entry")),
         ("f r e e w i n", "f r e e w i n", Some("freewin")),

@@ -153,12 +153,9 @@ impl<'m, 'a> Letters<'m, 'a> {
         if self.others == 0 || self.unnumbered || !(mixed || whole_words) {
             return None;
         }
-        let to_latin = self.like_latin == self.others;
-        let own =
-            self.script.filter(|_| self.like_others && self.latin > 0).and_then(|script| self.lookalikes.into(script));
-        match own {
-            Some(own) if !to_latin || self.others > self.latin => Some(own),
-            _ => Some(&self.lookalikes.to_latin).filter(|_| to_latin),
+        if let Some(script) = self.script.filter(|_| self.like_others && self.others > self.latin && self.latin > 0) {
+            return self.lookalikes.into(script);
         }
+        (self.like_latin == self.others).then_some(&self.lookalikes.to_latin)
     }
 }

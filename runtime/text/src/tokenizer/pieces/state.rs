@@ -1,7 +1,7 @@
 //! A text on its way through the steps.
 
 use super::clusters;
-use super::matcher::Matcher;
+use super::matcher::{Budget, Matcher};
 use super::normal::Marked;
 use super::op::{Op, behaviour, filter};
 use super::tables::{Charmap, Classes};
@@ -37,7 +37,7 @@ pub(crate) struct State {
     matches: Vec<(usize, usize, bool)>,
     marked: Vec<Marked>,
     limit: usize,
-    /// Whether steps made so much of it that the rest was left out.
+    /// Whether steps made so much of it that the rest was left out, or gave up a search.
     pub(super) truncated: bool,
 }
 
@@ -95,7 +95,11 @@ impl State {
                 }
                 out.push_str(text);
             }),
-            Op::Replace { matcher, with } => self.rewrite(|text, _, out| replaced(text, matcher, with, limit, out)),
+            Op::Replace { matcher, with } => {
+                let mut spent = false;
+                self.rewrite(|text, _, out| spent |= replaced(text, matcher, with, limit, out));
+                self.truncated |= spent;
+            }
             Op::Split { matcher, behaviour, invert } => {
                 self.divide(|state, piece| state.split(piece, matcher, *behaviour, *invert));
             }
@@ -139,7 +143,8 @@ impl State {
         let text = &self.text[piece.range()];
         self.matches.clear();
         let mut done = 0;
-        while let Some((from, to)) = matcher.find(text, done) {
+        let mut budget = Budget::of(text);
+        while let Some((from, to)) = matcher.find(text, done, &mut budget) {
             if done < from {
                 self.matches.push((done, from, invert));
             }
@@ -149,6 +154,7 @@ impl State {
         if done < text.len() {
             self.matches.push((done, text.len(), invert));
         }
+        self.truncated |= budget.is_spent();
         let mut before = false;
         let mut start = None;
         let whole = self.next.len();
@@ -217,14 +223,17 @@ fn clustered(text: &str, map: &Charmap<'_>, classes: &Classes<'_>, limit: usize,
     }
 }
 
-fn replaced(text: &str, matcher: &Matcher<'_>, with: &str, limit: usize, out: &mut String) {
+/// Whether the search was given up.
+fn replaced(text: &str, matcher: &Matcher<'_>, with: &str, limit: usize, out: &mut String) -> bool {
     let mut done = 0;
+    let mut budget = Budget::of(text);
     while out.len() <= limit
-        && let Some((from, to)) = matcher.find(text, done)
+        && let Some((from, to)) = matcher.find(text, done, &mut budget)
     {
         out.push_str(&text[done..from]);
         out.push_str(with);
         done = to;
     }
     out.push_str(&text[done..]);
+    budget.is_spent()
 }

@@ -1,5 +1,6 @@
 //! The ids of `tokenizer.json` files, against those that PyPI's `tokenizers` gives: conformance/tokenizers says how they were made.
 
+mod corpus;
 mod faults;
 mod generated;
 mod hostile;

@@ -76,8 +76,10 @@ Exit codes: 0 done, 1 the arrays don't fit, 2 wrong command line, 3 broken model
 
 const EVAL_EXAMPLES: &str = "\
 Examples:
-  dunlin eval model.dunlin --data test/            test/<label or index>/*.jpg
-  dunlin eval model.dunlin --data test.npz --json  arrays `input` (or `pixels`, u8 NHWC) and `labels`
+  dunlin eval model.dunlin --data test/                       test/<label or index>/*.jpg
+  dunlin eval model.dunlin --data test.npz --json             arrays `input` (or `pixels`, u8 NHWC) and `labels`
+  dunlin eval spam.dunlin --data test.csv --cohort language   columns `text`, `label`, `language`
+  dunlin eval model.dunlin --data test/ --ood other/ --html report.html
 
 Exit codes: 0 measured, 1 the data don't fit or some pictures are unreadable, 2 wrong command line, 3 broken model";
 
@@ -135,9 +137,12 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = CLASSIFY_EXAMPLES)]
 pub struct ClassifyArgs {
-    /// Pictures (PNG, JPEG, WebP), `-` for standard input; a first one that ends in `.dunlin` is the model
+    /// Pictures (PNG, JPEG, WebP), or for a model of text files with a text a line; `-` for standard input; a first one that ends in `.dunlin` is the model
     #[arg(required = true, value_name = "[MODEL.dunlin] INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// A text, for a model that takes text; may be repeated
+    #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append)]
+    pub texts: Vec<String>,
     /// How many classes to show for each input
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one)]
     pub top: usize,
@@ -184,6 +189,9 @@ pub struct CompileArgs {
     /// What the compiled model takes
     #[arg(long, value_enum, default_value_t = TaskArg::Tensor)]
     pub task: TaskArg,
+    /// How text becomes ids (with --task text): docs/howto/text.md
+    #[arg(long, value_name = "SPEC.json", required_if_eq("task", "text"))]
+    pub text: Option<PathBuf>,
     /// What is subtracted from each channel of a pixel (0..=255), in the tensor's order [default: 0,0,0]
     #[arg(long, value_name = "R,G,B", value_parser = channels, requires = "std", allow_hyphen_values = true)]
     pub mean: Option<[f32; 3]>,
@@ -286,9 +294,21 @@ pub struct EvalArgs {
     /// The artifact
     #[arg(value_name = "MODEL.dunlin")]
     pub model: PathBuf,
-    /// A folder with a folder of pictures for each class, or arrays with `labels`
-    #[arg(long, value_name = "DIR|FILE.npz")]
+    /// A folder with a folder of pictures for each class, arrays with `labels`, or texts with their `label` (.csv, .tsv, .jsonl)
+    #[arg(long, value_name = "DIR|FILE")]
     pub data: PathBuf,
+    /// Compare cohorts: a column of texts, an array, or what the folders around class folders or cohorts.csv tell apart
+    #[arg(long, value_name = "COLUMN")]
+    pub cohort: Option<String>,
+    /// How well the energy tells these data, which need no labels, from --data
+    #[arg(long, value_name = "DIR|FILE")]
+    pub ood: Option<PathBuf>,
+    /// Write a report with plots too: one page that needs no network
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+    /// Put the beginnings of the texts that got the worst answers into the report and the JSON
+    #[arg(long)]
+    pub show_texts: bool,
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
@@ -360,6 +380,8 @@ pub enum PrecisionArg {
 pub enum TaskArg {
     /// Pictures
     Image,
+    /// Text
+    Text,
     /// Tensors, as the ONNX model takes them
     Tensor,
 }

@@ -1,15 +1,20 @@
 //! From raw input to scores: the one paved way through the engine.
 
-use crate::artifact::{Artifact, ArtifactError, Labels};
+use crate::artifact::{Artifact, ArtifactError, Calibration, Labels, Policy, SectionKind};
 use crate::error::{Code, RunError};
 use crate::model::{Limits, ModelError};
 use crate::session::Session;
+#[cfg(feature = "text")]
+use crate::task::TextInput;
 use crate::task::{ImagePreparer, ImageSpec, Pixels, Scoring, TaskSpec};
 use crate::tensor::{DType, Quant};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
 use dunlin_kernels::float::softmax;
 use dunlin_kernels::{Isa, Quantize, QuantizeParams};
+#[cfg(feature = "text")]
+use dunlin_text::{Signs, TextError};
 
 /// A loaded classifier.
 #[derive(Debug)]
@@ -17,8 +22,12 @@ pub struct Classifier<B> {
     session: Session<B>,
     input: Input,
     scoring: Scoring,
+    /// Where the file has the policy; empty where it has none.
+    policy: Range<usize>,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
+    #[cfg(feature = "text")]
+    signs: Signs,
 }
 
 /// How raw input reaches the model's input.
@@ -30,18 +39,34 @@ enum Input {
     Floats(ImagePreparer),
     /// Pixels, through a table per channel straight to the model's quanta.
     Quanta(ImagePreparer, Box<[[u8; 256]]>),
+    /// Text.
+    #[cfg(feature = "text")]
+    Text(Box<TextInput>),
 }
 
 /// What a classifier says of one input; borrowed from it until the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores<'a> {
-    /// Probability of each class; they add up to 1 unless the model's classes aren't exclusive.
+    /// Probability of each class, calibrated where the artifact says how; they add up to 1 unless the model's classes aren't exclusive.
     pub probabilities: &'a [f32],
     /// The model's own output before scoring, dequantized.
     pub logits: &'a [f32],
+    /// What was found in the text; nothing for other inputs.
+    #[cfg(feature = "text")]
+    pub signs: Signs,
 }
 
-impl Scores<'_> {
+impl<'a> Scores<'a> {
+    /// Scores that another call, or another program, computed.
+    pub fn new(probabilities: &'a [f32], logits: &'a [f32]) -> Self {
+        Self {
+            probabilities,
+            logits,
+            #[cfg(feature = "text")]
+            signs: Signs::default(),
+        }
+    }
+
     /// The class with the highest probability, the first of equals; `None` without classes.
     pub fn best(&self) -> Option<usize> {
         let better = |best: Option<usize>, class: usize| match best {
@@ -82,6 +107,9 @@ pub enum ClassifyError {
         /// What it was given.
         found: usize,
     },
+    /// The text can't be given to the model.
+    #[cfg(feature = "text")]
+    Text(TextError),
     /// The run failed.
     Run(RunError),
 }
@@ -91,6 +119,8 @@ impl ClassifyError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Task { .. } | Self::Values { .. } => Code::Input,
+            #[cfg(feature = "text")]
+            Self::Text(_) => Code::Artifact,
             Self::Run(error) => error.code(),
         }
     }
@@ -101,6 +131,8 @@ impl core::fmt::Display for ClassifyError {
         match self {
             Self::Task { takes } => write!(f, "this model takes {takes}"),
             Self::Values { expected, found } => write!(f, "this model takes {expected} values, found {found}"),
+            #[cfg(feature = "text")]
+            Self::Text(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
         }
     }
@@ -122,14 +154,33 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// than `limits` allows.
     pub fn load(file: B, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
         let session = Session::load(file, isa, limits)?;
-        let task = Artifact::parse(session.file())?.task()?;
+        let artifact = Artifact::parse(session.file())?;
+        let task = artifact.task()?;
+        let classes = session.output(0).map_or(0, |output| output.shape.count());
+        let mut policy = 0..0;
+        if let Some(section) = artifact.section(SectionKind::Policy) {
+            Calibration::parse(section.bytes, classes).ok_or(MALFORMED)?;
+            policy = section.offset..section.offset + section.bytes.len();
+        }
         let input = match task.spec {
             TaskSpec::Tensor => Input::Tensor,
             TaskSpec::Image(spec) => image_input(&session, spec)?,
+            #[cfg(feature = "text")]
+            TaskSpec::Text => Input::Text(Box::new(TextInput::new(&session, &artifact)?)),
+            #[cfg(not(feature = "text"))]
+            TaskSpec::Text => return Err(ModelError::NoText),
         };
-        let classes = session.output(0).map_or(0, |output| output.shape.count());
         let zeros = || alloc::vec![0.0; classes];
-        Ok(Self { session, input, scoring: task.scoring, logits: zeros(), probabilities: zeros() })
+        Ok(Self {
+            session,
+            input,
+            scoring: task.scoring,
+            policy,
+            logits: zeros(),
+            probabilities: zeros(),
+            #[cfg(feature = "text")]
+            signs: Signs::default(),
+        })
     }
 
     /// The session that runs the model, to fill inputs of a model that takes tensors.
@@ -154,10 +205,28 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         let mut input = self.session.input_mut(0).ok_or(takes)?;
         let filled = match &mut self.input {
             Input::Tensor => return Err(takes),
+            #[cfg(feature = "text")]
+            Input::Text(_) => return Err(ClassifyError::Task { takes: "text" }),
             Input::Floats(preparer) => preparer.prepare(pixels).to_f32(input.f32s()?),
             Input::Quanta(preparer, tables) => preparer.prepare(pixels).to_u8(tables, input.bytes),
         };
         filled.map_err(|_| RunError::Plan)?;
+        self.run()
+    }
+
+    /// Classifies a text; of one that is longer than the artifact says, the beginning.
+    ///
+    /// Where the text seems to hide words from a classifier, it is classified as what it hides: [`Scores::signs`] says what was found.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Task`] when the model doesn't take text, [`ClassifyError::Text`] when the text can't be given to it.
+    #[cfg(feature = "text")]
+    pub fn classify_text(&mut self, text: &str) -> Result<Scores<'_>, ClassifyError> {
+        let Input::Text(input) = &mut self.input else {
+            let takes = if matches!(self.input, Input::Tensor) { "tensors" } else { "pictures" };
+            return Err(ClassifyError::Task { takes });
+        };
+        self.signs = input.fill(&mut self.session, text)?;
         self.run()
     }
 
@@ -167,8 +236,11 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// [`ClassifyError::Task`] when the model takes pictures, several tensors or other elements than f32, [`ClassifyError::Values`] when it
     /// takes another number of them.
     pub fn classify_values(&mut self, len: usize, fill: impl FnOnce(&mut [f32])) -> Result<Scores<'_>, ClassifyError> {
-        if !matches!(self.input, Input::Tensor) {
-            return Err(ClassifyError::Task { takes: "pictures" });
+        match self.input {
+            Input::Tensor => (),
+            #[cfg(feature = "text")]
+            Input::Text(_) => return Err(ClassifyError::Task { takes: "text" }),
+            _ => return Err(ClassifyError::Task { takes: "pictures" }),
         }
         if self.session.plan().model().inputs.len() > 1 {
             return Err(ClassifyError::Task { takes: "more than one tensor" });
@@ -182,30 +254,71 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         self.run()
     }
 
+    /// Calibration and thresholds; a policy that changes nothing for a model that wasn't calibrated.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the thresholds are malformed.
+    pub fn policy(&self) -> Result<Policy<'_>, ArtifactError> {
+        let section = self.session.file().get(self.policy.clone()).unwrap_or_default();
+        if self.policy.is_empty() {
+            return Ok(Policy::default());
+        }
+        Policy::parse(section, self.logits.len()).ok_or(MALFORMED)
+    }
+
+    /// What the last call said; zeros before the first.
+    pub fn scores(&self) -> Scores<'_> {
+        Scores {
+            #[cfg(feature = "text")]
+            signs: self.signs,
+            ..Scores::new(&self.probabilities, &self.logits)
+        }
+    }
+
     /// Runs the model on what lies in the session's inputs.
     ///
     /// # Errors
     /// As for [`Session::run`].
     pub fn run(&mut self) -> Result<Scores<'_>, ClassifyError> {
         self.session.run()?;
-        let output = self.session.output(0).ok_or(RunError::Plan)?;
-        match (output.dtype, output.quant) {
-            (DType::F32, _) => self.logits.copy_from_slice(output.f32s()?),
-            (DType::U8, Some(quant)) => {
-                let real = output.bytes.iter().map(|&q| quant.scale * (i32::from(q) - quant.zero) as f32);
-                self.logits.iter_mut().zip(real).for_each(|(slot, value)| *slot = value);
-            }
-            _ => return Err(RunError::Type { expected: DType::F32, found: output.dtype }.into()),
+        read(&self.session, &mut self.logits)?;
+        let section = self.session.file().get(self.policy.clone()).ok_or(RunError::File)?;
+        let mut calibration = Calibration::default();
+        if !section.is_empty() {
+            calibration = Calibration::parse(section, self.logits.len()).ok_or(RunError::File)?;
         }
-        match self.scoring {
-            Scoring::Probabilities => self.probabilities.copy_from_slice(&self.logits),
-            Scoring::Logits => {
-                let classes = self.logits.len().max(1);
-                softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
-            }
+        let calibrates = !calibration.scales.is_empty();
+        if calibrates {
+            calibration.apply(self.scoring, &mut self.logits);
         }
-        Ok(Scores { probabilities: &self.probabilities, logits: &self.logits })
+        if self.scoring == Scoring::Logits || calibrates {
+            let classes = self.logits.len().max(1);
+            softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
+        } else {
+            self.probabilities.copy_from_slice(&self.logits);
+        }
+        if calibrates {
+            // The calibrated ones stood in the place of the model's own, so that they need no memory.
+            read(&self.session, &mut self.logits)?;
+        }
+        Ok(self.scores())
     }
+}
+
+const MALFORMED: ArtifactError = ArtifactError::Section { section: "policy" };
+
+/// The model's first output, dequantized.
+fn read<B: AsRef<[u8]>>(session: &Session<B>, logits: &mut [f32]) -> Result<(), RunError> {
+    let output = session.output(0).ok_or(RunError::Plan)?;
+    match (output.dtype, output.quant) {
+        (DType::F32, _) => logits.copy_from_slice(output.f32s()?),
+        (DType::U8, Some(quant)) => {
+            let real = output.bytes.iter().map(|&q| quant.scale * (i32::from(q) - quant.zero) as f32);
+            logits.iter_mut().zip(real).for_each(|(slot, value)| *slot = value);
+        }
+        _ => return Err(RunError::Type { expected: DType::F32, found: output.dtype }),
+    }
+    Ok(())
 }
 
 fn image_input<B: AsRef<[u8]>>(session: &Session<B>, spec: ImageSpec) -> Result<Input, ModelError> {

@@ -76,6 +76,11 @@ categories! {
 pub(crate) struct Class(u32);
 
 impl Class {
+    /// Of a character that needs no table.
+    pub(crate) fn of(category: Category, script: u8) -> Self {
+        Self(u32::from(category.0) | u32::from(script) << 16)
+    }
+
     pub(crate) fn category(self) -> Category {
         Category(self.0 as u8)
     }
@@ -84,8 +89,24 @@ impl Class {
         (self.0 >> 8) as u8
     }
 
+    pub(crate) fn script(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
     pub(crate) fn has(self, flag: u8) -> bool {
         (self.0 >> 24) as u8 & flag != 0
+    }
+
+    pub(crate) fn is_letter(self) -> bool {
+        (Category::LU.0..=Category::LO.0).contains(&self.category().0)
+    }
+
+    pub(crate) fn is_mark(self) -> bool {
+        (Category::MN.0..=Category::ME.0).contains(&self.category().0)
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        (Category::ND.0..=Category::NO.0).contains(&self.category().0)
     }
 }
 
@@ -102,12 +123,14 @@ pub(crate) struct Classes<'a> {
 }
 
 impl<'a> Classes<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, SpecError> {
-        let mut reader = Reader::new(bytes);
+    pub(crate) fn parse(mut reader: Reader<'a>) -> Result<Self, SpecError> {
         let (classes, ranges, pages) = (reader.word()? as usize, reader.word()? as usize, reader.word()? as usize);
         let table =
             Self { classes: reader.words(classes)?, ranges: reader.words(ranges)?, pages: reader.halves(pages)? };
         reader.end()?;
+        if reader.known {
+            return Ok(table);
+        }
         let invalid = SpecError::Invalid { part: "classes", why: "ranges or pages out of order, or out of range" };
         let starts = || table.ranges.iter().map(start);
         let rising = starts().zip(starts().skip(1)).all(|(a, b)| a < b) && starts().all(|start| start < CODE_POINTS);

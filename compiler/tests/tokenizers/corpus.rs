@@ -13,7 +13,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn files_end_in_errors_or_ids() {
-    let read = corpus("tokenizer").iter().filter_map(|file| compiled(file).ok()).map(|section| {
+    let read = corpus("tokenizer").into_iter().filter_map(|file| compiled(&file).ok()).map(|section| {
         let spec = dunlin_text::Spec::parse(&section).expect("sound");
         let _ = dunlin_text::Preparer::new(&spec).prepare(&spec, "Hello,  wörld! 123 e\u{301} [CLS]x");
     });

@@ -5,7 +5,7 @@
 //! state after it. State 0 is the end of the search, and it begins in state 1. The longest match that was seen is
 //! the one; the compiler orders states so that it is the one that a backtracking search finds.
 
-use super::tables::Classes;
+use super::tables::Kinds;
 use crate::error::SpecError;
 use crate::reader::{Halves, Reader};
 
@@ -31,7 +31,7 @@ impl Budget {
 /// A pattern's states.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matcher<'a> {
-    classes: Classes<'a>,
+    classes: Kinds<'a>,
     columns: usize,
     table: Halves<'a>,
 }
@@ -39,11 +39,11 @@ pub(crate) struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// Classes, the number of columns, the number of states, the table.
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
-        let classes = Classes::parse(reader)?;
+        let classes = Kinds::parse(reader)?;
         let (columns, states) = (reader.word()?, reader.word()?);
         let invalid = |why| SpecError::Invalid { part: "pattern", why };
-        if !(2..=256).contains(&columns) || !(2..=1 << 15).contains(&states) || !classes.below(columns - 1) {
-            return Err(invalid("no classes, too many, or one without a column"));
+        if !(2..=256).contains(&columns) || !(2..=1 << 15).contains(&states) {
+            return Err(invalid("no classes or no states, or too many"));
         }
         let table = reader.halves(columns as usize * states as usize)?;
         if table.iter().any(|entry| u32::from(entry >> 1) >= states) {

@@ -2,3 +2,6 @@
 
 #[path = "../../runtime/engine/tests/common/mod.rs"]
 pub mod common;
+
+#[cfg(feature = "onnx")]
+pub mod tokenizers;

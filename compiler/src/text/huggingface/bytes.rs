@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dunlin_text::tables::{write_classes, write_map};
 use dunlin_text::tokenizer::pieces::MAX_KEY;
 use yada::builder::DoubleArrayBuilder;
 
@@ -62,32 +63,27 @@ impl Bytes {
 
     /// Classes of characters; a character is in the first set that has it.
     pub(super) fn classes(&mut self, sets: &[(u8, &Set)]) -> &mut Self {
-        let class = |c: u32| sets.iter().find(|(_, set)| set.contains(c)).map_or(0, |&(class, _)| class);
-        let mut edges: Vec<u32> = sets.iter().flat_map(|(_, set)| set.edges()).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        let mut ranges: Vec<(u32, u8)> = edges.into_iter().map(|edge| (edge, class(edge))).collect();
-        ranges.dedup_by_key(|range| range.1);
-        let ascii: Vec<u8> = (0..128).map(class).collect();
-        let words: Vec<u32> = ranges.iter().map(|&(start, class)| start << 8 | u32::from(class)).collect();
-        self.raw(&ascii).list(&words)
+        self.words_of_characters(sets, 0)
+    }
+
+    /// Combining classes.
+    pub(super) fn combining(&mut self, sets: &[(u8, &Set)]) -> &mut Self {
+        self.words_of_characters(sets, 8)
+    }
+
+    /// A table of classes, with the sets' numbers at a place in its words.
+    fn words_of_characters(&mut self, sets: &[(u8, &Set)], shift: u32) -> &mut Self {
+        let mut words = vec![0; char::MAX as usize + 1];
+        for (class, set) in sets.iter().rev() {
+            for &(from, to) in set.as_ranges() {
+                words[from as usize..=to as usize].fill(u32::from(*class) << shift);
+            }
+        }
+        self.string(&write_classes(|c| words[c as usize]))
     }
 
     /// Strings for characters.
-    pub(super) fn charmap(&mut self, map: &BTreeMap<char, String>) -> &mut Self {
-        let mut offsets: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut strings = Vec::new();
-        let mut keys = BTreeMap::new();
-        for (&from, to) in map {
-            let offset = *offsets.entry(to).or_insert_with(|| {
-                let offset = strings.len() as u32;
-                strings.extend(to.as_bytes());
-                strings.push(0);
-                offset
-            });
-            keys.insert(from.to_string().into_bytes(), offset);
-        }
-        self.trie(&keys).expect("characters are neither empty nor long");
-        self.string(&strings)
+    pub(super) fn map(&mut self, map: BTreeMap<char, String>) -> &mut Self {
+        self.raw(&write_map(&map.into_iter().collect::<Vec<_>>()))
     }
 }

@@ -279,7 +279,7 @@ impl Steps {
 /// Makes a pattern into a table.
 ///
 /// # Errors
-/// A pattern that matches where there is nothing, that is too large, or whose search would look ahead without bound.
+/// A pattern that matches where there is nothing, or that is too large.
 pub(super) fn table(node: &Node) -> Result<Table, String> {
     let mut steps = Steps::default();
     let end = steps.push(Step::Match);
@@ -287,10 +287,8 @@ pub(super) fn table(node: &Node) -> Result<Table, String> {
     let classes = classes(&steps.sets)?;
     let mut states: Vec<Vec<usize>> = vec![Vec::new(), vec![start]];
     let mut entries: Vec<u16> = vec![0; classes.len() + 2];
-    let mut quiet = vec![Vec::new()];
     let mut index = 1;
     while index < states.len() {
-        let mut unflagged = Vec::new();
         for column in 0..classes.len() + 2 {
             let class = column.checked_sub(1).and_then(|class| classes.get(class));
             let (after, matched) = steps.follow(&states[index], |set| class.is_some_and(|class| class.0[set]));
@@ -302,19 +300,12 @@ pub(super) fn table(node: &Node) -> Result<Table, String> {
             if matched && index == 1 {
                 return Err("the pattern matches where there is nothing".to_owned());
             }
-            if !matched && next != 0 {
-                unflagged.push(next);
-            }
             entries.push((next as u16) << 1 | u16::from(matched));
         }
-        quiet.push(unflagged);
         index += 1;
         if states.len() > MAX_STATES {
             return Err("the pattern is too large".to_owned());
         }
-    }
-    if has_cycle(&quiet) {
-        return Err("a search for the pattern would look ahead without bound".to_owned());
     }
     Ok(Table { sets: classes.into_iter().map(|class| class.1).collect(), entries })
 }
@@ -341,22 +332,4 @@ fn classes(sets: &[Set]) -> Result<Vec<(Vec<bool>, Set)>, String> {
         return Err("the pattern tells too many kinds of characters apart".to_owned());
     }
     Ok(found.into_iter().map(|(holds, ranges)| (holds, Set::ranges(ranges))).collect())
-}
-
-/// Whether a search could go in a circle without an end of a match.
-fn has_cycle(next: &[Vec<usize>]) -> bool {
-    let mut waits: Vec<usize> = vec![0; next.len()];
-    next.iter().flatten().for_each(|&state| waits[state] += 1);
-    let mut free: Vec<usize> = (0..next.len()).filter(|&state| waits[state] == 0).collect();
-    let mut done = 0;
-    while let Some(state) = free.pop() {
-        done += 1;
-        for &after in &next[state] {
-            waits[after] -= 1;
-            if waits[after] == 0 {
-                free.push(after);
-            }
-        }
-    }
-    done < next.len()
 }

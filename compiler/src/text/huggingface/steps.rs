@@ -1,7 +1,6 @@
 //! Normalizers and pre-tokenizers, as the steps that `dunlin-text` does.
 
-use std::collections::BTreeMap;
-
+use dunlin_text::tables::write_compositions;
 use dunlin_text::tokenizer::pieces::{behaviour, filter, tags};
 
 use super::bytes::Bytes;
@@ -119,22 +118,14 @@ impl Steps {
     }
 
     fn lower_case(&mut self) {
-        self.step(tags::MAP).charmap(&unicode::lower_case());
+        self.step(tags::MAP).map(unicode::lower_case());
     }
 
     fn normal(&mut self, compatible: bool, composes: bool) {
         let classes = unicode::combining_classes();
         let classes: Vec<(u8, &Set)> = classes.iter().map(|(class, set)| (*class, set)).collect();
-        let pairs = if composes { unicode::compositions() } else { BTreeMap::new() };
-        let column =
-            |of: fn((&(char, char), &char)) -> char| pairs.iter().map(|pair| of(pair) as u32).collect::<Vec<_>>();
-        self.step(tags::NORMAL)
-            .charmap(&unicode::decompositions(compatible))
-            .classes(&classes)
-            .word(composes.into())
-            .list(&column(|pair| pair.0.0))
-            .words(&column(|pair| pair.0.1))
-            .words(&column(|pair| *pair.1));
+        let pairs = if composes { write_compositions(&unicode::compositions()) } else { Vec::new() };
+        self.step(tags::NORMAL).map(unicode::decompositions(compatible)).combining(&classes).string(&pairs);
     }
 
     fn prefix(&mut self, prefix: &str, once: bool, first: bool) {

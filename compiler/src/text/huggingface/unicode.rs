@@ -49,6 +49,11 @@ impl Set {
         after > 0 && c <= self.0[after - 1].1
     }
 
+    /// Its ranges: first and last characters.
+    pub(super) fn as_ranges(&self) -> &[(u32, u32)] {
+        &self.0
+    }
+
     /// Where it begins and where it no longer holds.
     pub(super) fn edges(&self) -> impl Iterator<Item = u32> {
         self.0.iter().flat_map(|&(from, to)| [from, to + 1])
@@ -156,7 +161,7 @@ pub(super) fn combining_classes() -> Vec<(u8, Set)> {
 }
 
 /// Pairs of characters that compose, and what they compose to, but Hangul.
-pub(super) fn compositions() -> BTreeMap<(char, char), char> {
+pub(super) fn compositions() -> Vec<(char, char, char)> {
     let mut pairs = BTreeMap::new();
     for (composed, parts) in decompositions(false) {
         let Some((at, second)) = parts.char_indices().next_back().filter(|&(at, _)| at > 0) else { continue };
@@ -167,7 +172,7 @@ pub(super) fn compositions() -> BTreeMap<(char, char), char> {
             pairs.insert((first, second), composed);
         }
     }
-    pairs
+    pairs.into_iter().map(|((first, second), composed)| (first, second, composed)).collect()
 }
 
 fn mapping(map: impl Fn(char) -> String) -> BTreeMap<char, String> {

@@ -1,7 +1,7 @@
 //! Words of the vocabulary that are found in a text before it is split, such as `[MASK]`.
 
 use super::state::{Piece, State};
-use super::tables::Classes;
+use super::tables::Kinds;
 use super::trie::Trie;
 use crate::error::SpecError;
 use crate::reader::{Reader, Words};
@@ -24,7 +24,7 @@ pub(crate) struct Added<'a> {
     ids: Words<'a>,
     flags: Words<'a>,
     /// 1 for what is part of a word.
-    letters: Classes<'a>,
+    letters: Kinds<'a>,
 }
 
 impl<'a> Added<'a> {
@@ -32,7 +32,7 @@ impl<'a> Added<'a> {
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
         let words = Trie::parse(reader)?;
         let len = reader.word()? as usize;
-        Ok(Self { words, ids: reader.words(len)?, flags: reader.words(len)?, letters: Classes::parse(reader)? })
+        Ok(Self { words, ids: reader.words(len)?, flags: reader.words(len)?, letters: Kinds::parse(reader)? })
     }
 
     /// Makes pieces of the words in a piece, and of what is between them.

@@ -1,6 +1,6 @@
 //! Grapheme clusters, by Unicode's rules (UAX #29) and a table of classes.
 
-use super::tables::Classes;
+use super::tables::Kinds;
 
 /// The classes of characters, as the section has them.
 pub mod class {
@@ -54,7 +54,7 @@ struct State {
 }
 
 /// The end of the cluster that begins `text`.
-pub(super) fn first(text: &str, classes: &Classes<'_>) -> usize {
+pub(super) fn first(text: &str, classes: &Kinds<'_>) -> usize {
     let mut state = State::default();
     for (at, character) in text.char_indices() {
         let next = classes.of(character);

@@ -6,7 +6,6 @@
 mod added;
 mod clusters;
 mod matcher;
-mod normal;
 mod op;
 mod state;
 mod tables;
@@ -14,7 +13,6 @@ mod trie;
 
 pub use added::flag as added_flags;
 pub use clusters::class as cluster_classes;
-pub use normal::MAX_PAIRS;
 pub use op::{behaviour, filter, tags};
 pub use trie::MAX_KEY;
 

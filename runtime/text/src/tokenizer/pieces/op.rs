@@ -2,10 +2,11 @@
 
 use super::added::Added;
 use super::matcher::Matcher;
-use super::normal::Normal;
-use super::tables::{Charmap, Classes, text};
+use super::tables::{Kinds, Strings, form, text};
 use crate::error::SpecError;
+use crate::forms::Form;
 use crate::reader::Reader;
+use crate::tables::CharMap;
 
 /// The most steps of a tokenizer.
 const MAX_OPS: u32 = 64;
@@ -59,10 +60,10 @@ pub mod behaviour {
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) enum Op<'a> {
-    Filter(Classes<'a>),
-    Map(Charmap<'a>),
-    Clusters { map: Charmap<'a>, classes: Classes<'a> },
-    Normal(Normal<'a>),
+    Filter(Kinds<'a>),
+    Map(CharMap<'a>),
+    Clusters { map: Strings<'a>, classes: Kinds<'a> },
+    Normal(Form<'a>),
     Strip { left: bool, right: bool },
     Prefix { prefix: &'a str, once: bool, first: bool },
     Replace { matcher: Matcher<'a>, with: &'a str },
@@ -82,10 +83,10 @@ impl<'a> Op<'a> {
 
     fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
         Ok(match reader.word()? {
-            tags::FILTER => Self::Filter(Classes::parse(reader)?),
-            tags::MAP => Self::Map(Charmap::parse(reader)?),
-            tags::CLUSTERS => Self::Clusters { map: Charmap::parse(reader)?, classes: Classes::parse(reader)? },
-            tags::NORMAL => Self::Normal(Normal::parse(reader)?),
+            tags::FILTER => Self::Filter(Kinds::parse(reader)?),
+            tags::MAP => Self::Map(CharMap::parse(reader, "tokenizer")?),
+            tags::CLUSTERS => Self::Clusters { map: Strings::parse(reader)?, classes: Kinds::parse(reader)? },
+            tags::NORMAL => Self::Normal(form(reader)?),
             tags::STRIP => {
                 let [left, right] = flags(reader)?;
                 Self::Strip { left, right }

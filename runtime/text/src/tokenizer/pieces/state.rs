@@ -1,10 +1,11 @@
 //! A text on its way through the steps.
 
 use super::clusters;
-use super::matcher::Matcher;
-use super::normal::Marked;
+use super::matcher::{Budget, Matcher};
 use super::op::{Op, behaviour, filter};
-use super::tables::{Charmap, Classes};
+use super::tables::{Kinds, Strings};
+use crate::forms::{Form, Former};
+use crate::tables::{CharMap, Class};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -35,9 +36,9 @@ pub(crate) struct State {
     pub(super) next: Vec<Piece>,
     out: String,
     matches: Vec<(usize, usize, bool)>,
-    marked: Vec<Marked>,
+    former: Former,
     limit: usize,
-    /// Whether steps made so much of it that the rest was left out.
+    /// Whether steps made so much of it that the rest was left out, or gave up a search.
     pub(super) truncated: bool,
 }
 
@@ -80,10 +81,10 @@ impl State {
             Op::Filter(classes) => self.rewrite(|text, _, out| filtered(text, classes, out)),
             Op::Map(map) => self.rewrite(|text, _, out| mapped(text, map, limit, out)),
             Op::Clusters { map, classes } => self.rewrite(|text, _, out| clustered(text, map, classes, limit, out)),
-            Op::Normal(normal) => {
-                let mut marked = mem::take(&mut self.marked);
-                self.rewrite(|text, _, out| normal.apply(text, limit, &mut marked, out));
-                self.marked = marked;
+            Op::Normal(form) => {
+                let mut former = mem::take(&mut self.former);
+                self.rewrite(|text, _, out| formed(text, form, limit, &mut former, out));
+                self.former = former;
             }
             Op::Strip { left, right } => self.rewrite(|text, _, out| {
                 let text = if *left { text.trim_start() } else { text };
@@ -95,7 +96,11 @@ impl State {
                 }
                 out.push_str(text);
             }),
-            Op::Replace { matcher, with } => self.rewrite(|text, _, out| replaced(text, matcher, with, limit, out)),
+            Op::Replace { matcher, with } => {
+                let mut spent = false;
+                self.rewrite(|text, _, out| spent |= replaced(text, matcher, with, limit, out));
+                self.truncated |= spent;
+            }
             Op::Split { matcher, behaviour, invert } => {
                 self.divide(|state, piece| state.split(piece, matcher, *behaviour, *invert));
             }
@@ -139,7 +144,8 @@ impl State {
         let text = &self.text[piece.range()];
         self.matches.clear();
         let mut done = 0;
-        while let Some((from, to)) = matcher.find(text, done) {
+        let mut budget = Budget::of(text);
+        while let Some((from, to)) = matcher.find(text, done, &mut budget) {
             if done < from {
                 self.matches.push((done, from, invert));
             }
@@ -149,6 +155,7 @@ impl State {
         if done < text.len() {
             self.matches.push((done, text.len(), invert));
         }
+        self.truncated |= budget.is_spent();
         let mut before = false;
         let mut start = None;
         let whole = self.next.len();
@@ -176,7 +183,7 @@ impl State {
     }
 }
 
-fn filtered(text: &str, classes: &Classes<'_>, out: &mut String) {
+fn filtered(text: &str, classes: &Kinds<'_>, out: &mut String) {
     for character in text.chars() {
         match classes.of(character) {
             filter::REMOVE => {}
@@ -191,40 +198,62 @@ fn filtered(text: &str, classes: &Classes<'_>, out: &mut String) {
     }
 }
 
-fn mapped(text: &str, map: &Charmap<'_>, limit: usize, out: &mut String) {
+fn mapped(text: &str, map: &CharMap<'_>, limit: usize, out: &mut String) {
     for character in text.chars() {
         if out.len() > limit {
             return;
         }
-        match map.of(character) {
-            Some(string) => out.push_str(string),
+        match map.get(character) {
+            Some(mapped) => out.extend(mapped.chars()),
             None => out.push(character),
         }
     }
 }
 
+fn formed(text: &str, form: &Form<'_>, limit: usize, former: &mut Former, out: &mut String) {
+    if text.is_ascii() {
+        return out.push_str(text);
+    }
+    for character in text.chars() {
+        former.push(form, character, Class::default(), out);
+        if out.len() > limit {
+            break;
+        }
+    }
+    former.flush(form, out);
+}
+
 /// A short cluster is looked up whole; what stands for its shortest beginning then stands for all of it, as in the library whose
 /// ids these are. Longer ones, and those that nothing stands for, are looked up a character at a time.
-fn clustered(text: &str, map: &Charmap<'_>, classes: &Classes<'_>, limit: usize, out: &mut String) {
+fn clustered(text: &str, map: &Strings<'_>, classes: &Kinds<'_>, limit: usize, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() && out.len() <= limit {
         let (cluster, behind) = rest.split_at(clusters::first(rest, classes));
         rest = behind;
-        match Some(cluster).filter(|cluster| cluster.len() < CLUSTER_BYTES).and_then(|cluster| map.get(cluster)) {
-            Some(string) => out.push_str(string),
-            None => mapped(cluster, map, limit, out),
+        if let Some(string) = Some(cluster).filter(|cluster| cluster.len() < CLUSTER_BYTES).and_then(|c| map.get(c)) {
+            out.push_str(string);
+            continue;
+        }
+        for character in cluster.split_inclusive(|_| true) {
+            out.push_str(map.get(character).unwrap_or(character));
+            if out.len() > limit {
+                return;
+            }
         }
     }
 }
 
-fn replaced(text: &str, matcher: &Matcher<'_>, with: &str, limit: usize, out: &mut String) {
+/// Whether the search was given up.
+fn replaced(text: &str, matcher: &Matcher<'_>, with: &str, limit: usize, out: &mut String) -> bool {
     let mut done = 0;
+    let mut budget = Budget::of(text);
     while out.len() <= limit
-        && let Some((from, to)) = matcher.find(text, done)
+        && let Some((from, to)) = matcher.find(text, done, &mut budget)
     {
         out.push_str(&text[done..from]);
         out.push_str(with);
         done = to;
     }
     out.push_str(&text[done..]);
+    budget.is_spent()
 }

@@ -1,52 +1,51 @@
-//! Tables of characters: classes by ranges, and strings that stand for characters.
+//! Tables of characters as steps have them.
 
 use super::trie::Trie;
 use crate::error::SpecError;
-use crate::reader::{Reader, Words};
+use crate::forms::Form;
+use crate::reader::Reader;
+use crate::tables::{CharMap, Classes, Compositions};
 
-/// A class for each character.
+/// A class for each character, in the place of its category.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Classes<'a> {
-    /// Those of ASCII.
-    ascii: &'a [u8],
-    /// The first character of each range, and its class in the lowest 8 bits; in rising order. Class 0 before the first.
-    ranges: Words<'a>,
-}
+pub(crate) struct Kinds<'a>(Classes<'a>);
 
-impl<'a> Classes<'a> {
-    /// 128 bytes, then the number of ranges and they.
+impl<'a> Kinds<'a> {
+    /// The length of a table of classes, and the table.
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
-        let ascii = reader.bytes(128)?;
-        let len = reader.word()? as usize;
-        Ok(Self { ascii, ranges: reader.words(len)? })
+        Ok(Self(Classes::parse(part(reader)?)?))
     }
 
     /// A character's class.
     pub(super) fn of(&self, character: char) -> u8 {
-        let code = character as u32;
-        if let Some(&class) = self.ascii.get(code as usize) {
-            return class;
-        }
-        let after = self.ranges.partition_point(|range| range >> 8 <= code);
-        after.checked_sub(1).and_then(|index| self.ranges.get(index)).unwrap_or(0) as u8
-    }
-
-    /// Whether all classes are below a number.
-    pub(super) fn below(&self, number: u32) -> bool {
-        self.ascii.iter().all(|&class| u32::from(class) < number)
-            && self.ranges.iter().all(|range| range & 0xff < number)
+        self.0.get(character).category().0
     }
 }
 
-/// Strings for characters, or for short strings.
+/// A normalization form: decompositions, combining classes, what composes again.
+pub(super) fn form<'a>(reader: &mut Reader<'a>) -> Result<Form<'a>, SpecError> {
+    let decompositions = CharMap::parse(reader, "tokenizer")?;
+    let classes = Classes::parse(part(reader)?)?;
+    let compositions = part(reader)?;
+    let compositions = if compositions.end().is_ok() { None } else { Some(Compositions::parse(compositions)?) };
+    Ok(Form { decompositions, classes, compositions, quick: false })
+}
+
+/// The length of a table, and its bytes.
+fn part<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, SpecError> {
+    let len = reader.word()? as usize;
+    Ok(Reader::new(reader.bytes(len)?))
+}
+
+/// Strings for short strings.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Charmap<'a> {
+pub(crate) struct Strings<'a> {
     trie: Trie<'a>,
     /// All strings, a zero behind each.
     strings: &'a str,
 }
 
-impl<'a> Charmap<'a> {
+impl<'a> Strings<'a> {
     /// A trie of offsets, then the length of the strings and they.
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
         let trie = Trie::parse(reader)?;
@@ -59,11 +58,6 @@ impl<'a> Charmap<'a> {
     pub(super) fn get(&self, text: &str) -> Option<&'a str> {
         let rest = self.strings.get(self.trie.shortest(text.as_bytes())? as usize..)?;
         Some(rest.split_once('\0').map_or(rest, |(string, _)| string))
-    }
-
-    /// What stands for a character.
-    pub(super) fn of(&self, character: char) -> Option<&'a str> {
-        self.get(character.encode_utf8(&mut [0; 4]))
     }
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod calibration;
 pub mod compile;
 pub mod emit;
 pub mod error;

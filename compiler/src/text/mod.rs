@@ -1,5 +1,6 @@
 //! What an artifact says about text: from an author's SPEC.json to the section that devices read.
 
+pub mod huggingface;
 mod ngrams;
 mod request;
 mod section;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dunlin_text::cleaning::Steps;
 use serde::Deserialize;
 
+use super::huggingface::HuggingFace;
 use super::ngrams::NgramsRequest;
 use crate::error::{CompileError, Result};
 
@@ -29,6 +30,8 @@ pub struct TextRequest {
 pub enum TokenizerRequest {
     /// Hashed n-grams.
     Ngrams(NgramsRequest),
+    /// What a `tokenizer.json` says.
+    HuggingFace(HuggingFace),
 }
 
 /// Names of the model's inputs. Those that aren't given are found by their usual names.
@@ -93,7 +96,10 @@ impl TextRequest {
         let file: SpecFile = serde_json::from_slice(&bytes).map_err(|error| fault(path, error))?;
         let tokenizer = match (file.ngrams, file.tokenizer) {
             (Some(ngrams), None) => TokenizerRequest::Ngrams(ngrams),
-            _ => return Err(fault(path, "needs `ngrams`")),
+            (None, Some(name)) => {
+                TokenizerRequest::HuggingFace(HuggingFace::open(&path.with_file_name("").join(name))?)
+            }
+            _ => return Err(fault(path, "needs either `ngrams` or `tokenizer`")),
         };
         let max_bytes = file.max_bytes.unwrap_or(dunlin_text::spec::DEFAULT_BYTES);
         let cleaning = file.clean.steps(matches!(tokenizer, TokenizerRequest::Ngrams(_)));

@@ -1,6 +1,6 @@
 //! From raw input to scores: the one paved way through the engine.
 
-use crate::artifact::{Artifact, ArtifactError, Labels};
+use crate::artifact::{Artifact, ArtifactError, Calibration, Labels, Policy, SectionKind};
 use crate::error::{Code, RunError};
 use crate::model::{Limits, ModelError};
 use crate::session::Session;
@@ -8,6 +8,7 @@ use crate::task::{ImagePreparer, ImageSpec, Pixels, Scoring, TaskSpec};
 use crate::tensor::{DType, Quant};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
 use dunlin_kernels::float::softmax;
 use dunlin_kernels::{Isa, Quantize, QuantizeParams};
 
@@ -17,6 +18,8 @@ pub struct Classifier<B> {
     session: Session<B>,
     input: Input,
     scoring: Scoring,
+    /// Where the file has the policy; empty where it has none.
+    policy: Range<usize>,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
 }
@@ -35,7 +38,7 @@ enum Input {
 /// What a classifier says of one input; borrowed from it until the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores<'a> {
-    /// Probability of each class; they add up to 1 unless the model's classes aren't exclusive.
+    /// Probability of each class, calibrated where the artifact says how; they add up to 1 unless the model's classes aren't exclusive.
     pub probabilities: &'a [f32],
     /// The model's own output before scoring, dequantized.
     pub logits: &'a [f32],
@@ -122,14 +125,20 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// than `limits` allows.
     pub fn load(file: B, isa: Isa, limits: Limits) -> Result<Self, ModelError> {
         let session = Session::load(file, isa, limits)?;
-        let task = Artifact::parse(session.file())?.task()?;
+        let artifact = Artifact::parse(session.file())?;
+        let task = artifact.task()?;
+        let classes = session.output(0).map_or(0, |output| output.shape.count());
+        let mut policy = 0..0;
+        if let Some(section) = artifact.section(SectionKind::Policy) {
+            Calibration::parse(section.bytes, classes).ok_or(MALFORMED)?;
+            policy = section.offset..section.offset + section.bytes.len();
+        }
         let input = match task.spec {
             TaskSpec::Tensor => Input::Tensor,
             TaskSpec::Image(spec) => image_input(&session, spec)?,
         };
-        let classes = session.output(0).map_or(0, |output| output.shape.count());
         let zeros = || alloc::vec![0.0; classes];
-        Ok(Self { session, input, scoring: task.scoring, logits: zeros(), probabilities: zeros() })
+        Ok(Self { session, input, scoring: task.scoring, policy, logits: zeros(), probabilities: zeros() })
     }
 
     /// The session that runs the model, to fill inputs of a model that takes tensors.
@@ -182,30 +191,67 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         self.run()
     }
 
+    /// Calibration and thresholds; a policy that changes nothing for a model that wasn't calibrated.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the thresholds are malformed.
+    pub fn policy(&self) -> Result<Policy<'_>, ArtifactError> {
+        let section = self.session.file().get(self.policy.clone()).unwrap_or_default();
+        if self.policy.is_empty() {
+            return Ok(Policy::default());
+        }
+        Policy::parse(section, self.logits.len()).ok_or(MALFORMED)
+    }
+
+    /// What the last call said; zeros before the first.
+    pub fn scores(&self) -> Scores<'_> {
+        Scores { probabilities: &self.probabilities, logits: &self.logits }
+    }
+
     /// Runs the model on what lies in the session's inputs.
     ///
     /// # Errors
     /// As for [`Session::run`].
     pub fn run(&mut self) -> Result<Scores<'_>, ClassifyError> {
         self.session.run()?;
-        let output = self.session.output(0).ok_or(RunError::Plan)?;
-        match (output.dtype, output.quant) {
-            (DType::F32, _) => self.logits.copy_from_slice(output.f32s()?),
-            (DType::U8, Some(quant)) => {
-                let real = output.bytes.iter().map(|&q| quant.scale * (i32::from(q) - quant.zero) as f32);
-                self.logits.iter_mut().zip(real).for_each(|(slot, value)| *slot = value);
-            }
-            _ => return Err(RunError::Type { expected: DType::F32, found: output.dtype }.into()),
+        read(&self.session, &mut self.logits)?;
+        let section = self.session.file().get(self.policy.clone()).ok_or(RunError::File)?;
+        let mut calibration = Calibration::default();
+        if !section.is_empty() {
+            calibration = Calibration::parse(section, self.logits.len()).ok_or(RunError::File)?;
         }
-        match self.scoring {
-            Scoring::Probabilities => self.probabilities.copy_from_slice(&self.logits),
-            Scoring::Logits => {
-                let classes = self.logits.len().max(1);
-                softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
-            }
+        let calibrates = !calibration.scales.is_empty();
+        if calibrates {
+            calibration.apply(self.scoring, &mut self.logits);
         }
-        Ok(Scores { probabilities: &self.probabilities, logits: &self.logits })
+        if self.scoring == Scoring::Logits || calibrates {
+            let classes = self.logits.len().max(1);
+            softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
+        } else {
+            self.probabilities.copy_from_slice(&self.logits);
+        }
+        if calibrates {
+            // The calibrated ones stood in the place of the model's own, so that they need no memory.
+            read(&self.session, &mut self.logits)?;
+        }
+        Ok(self.scores())
     }
+}
+
+const MALFORMED: ArtifactError = ArtifactError::Section { section: "policy" };
+
+/// The model's first output, dequantized.
+fn read<B: AsRef<[u8]>>(session: &Session<B>, logits: &mut [f32]) -> Result<(), RunError> {
+    let output = session.output(0).ok_or(RunError::Plan)?;
+    match (output.dtype, output.quant) {
+        (DType::F32, _) => logits.copy_from_slice(output.f32s()?),
+        (DType::U8, Some(quant)) => {
+            let real = output.bytes.iter().map(|&q| quant.scale * (i32::from(q) - quant.zero) as f32);
+            logits.iter_mut().zip(real).for_each(|(slot, value)| *slot = value);
+        }
+        _ => return Err(RunError::Type { expected: DType::F32, found: output.dtype }),
+    }
+    Ok(())
 }
 
 fn image_input<B: AsRef<[u8]>>(session: &Session<B>, spec: ImageSpec) -> Result<Input, ModelError> {

@@ -29,7 +29,12 @@ impl<'a> Words<'a> {
 
     /// A value; `None` when it isn't valid.
     pub fn read<T: Take>(&mut self) -> Option<T> {
-        let value = T::take(self);
+        self.read_with(T::take)
+    }
+
+    /// A value that is taken in another way; `None` when it isn't valid.
+    pub fn read_with<T>(&mut self, take: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let value = take(self);
         (!self.rejected).then_some(value)
     }
 
@@ -60,6 +65,14 @@ impl<'a> Words<'a> {
             list.push(read(self));
         }
         list
+    }
+
+    /// A list of words where it lies in the file, which has to be aligned.
+    pub fn slice(&mut self) -> &'a [u32] {
+        let count = self.count(1).unwrap_or_else(|| self.reject(0));
+        let (list, rest) = self.rest.split_at(4 * count);
+        self.rest = rest;
+        bytemuck::try_cast_slice(list).unwrap_or_else(|_| self.reject(&[]))
     }
 
     /// A text: its length in bytes, then its UTF-8 bytes, padded with zeros to a whole word.

@@ -50,6 +50,23 @@ fn memory_that_the_system_has_not_is_an_error() {
 }
 
 #[test]
+fn policies_that_lie_end_in_an_error_or_a_clean_run() {
+    let loaded = watched(CASES, |_, random| {
+        let mut sections = graphs::dense(4, 8).sections().with_policy();
+        let words = sections.section(SectionKind::Policy).len() / 4;
+        let index = random.below(words);
+        let word = match random.below(3) {
+            0 => *random.pick(&WORDS),
+            1 => random.below(64) as u32,
+            _ => random.next() as u32,
+        };
+        sections.set_word(SectionKind::Policy, index, word);
+        sections.file()
+    });
+    assert!(loaded > CASES / 10 && loaded < CASES, "{loaded} of {CASES} changed policies ran");
+}
+
+#[test]
 fn rejects_truncation_at_every_byte() {
     for (name, graph) in GRAPHS {
         let file = graph().sections().file();
@@ -204,7 +221,7 @@ fn alone(dtype: DType, op: Op) -> Option<AlignedBytes> {
 /// Right digests over wrong words: what an attacker writes who knows the format.
 #[test]
 fn wrong_words_under_right_digests_end_in_an_error_or_a_clean_run() {
-    let bases: Vec<Sections> = GRAPHS.iter().map(|(_, graph)| graph().sections()).collect();
+    let bases = bases();
     let loaded = watched(CASES, move |case, random| {
         let mut sections = bases[case as usize % bases.len()].clone();
         for _ in 0..=random.below(2) {
@@ -216,10 +233,16 @@ fn wrong_words_under_right_digests_end_in_an_error_or_a_clean_run() {
     assert!(loaded > CASES / 20, "only {loaded} of {CASES} changed graphs ran");
 }
 
+/// The small graphs, bare and with a policy.
+fn bases() -> Vec<Sections> {
+    let bare = GRAPHS.iter().map(|(_, graph)| graph().sections());
+    bare.flat_map(|sections| [sections.clone(), sections.with_policy()]).collect()
+}
+
 /// Sections exchanged between graphs, left out, emptied, cut or filled with noise.
 #[test]
 fn wrong_sections_under_right_digests_end_in_an_error_or_a_clean_run() {
-    let bases: Vec<Sections> = GRAPHS.iter().map(|(_, graph)| graph().sections()).collect();
+    let bases = bases();
     watched(CASES, move |_, random| {
         let (mut sections, other) = (random.pick(&bases).clone(), random.pick(&bases).clone());
         let index = random.below(sections.0.len());

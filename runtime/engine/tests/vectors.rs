@@ -6,7 +6,7 @@ mod common;
 
 use common::{Builder, Sections, bytes_of, exercise, graphs};
 use dunlin_engine::artifact::SectionKind::{
-    self, Card, GoldenValues, Graph, Labels, Memory, Quantization, Task, Weights,
+    self, Card, GoldenValues, Graph, Labels, Memory, Policy, Quantization, Task, Weights,
 };
 use dunlin_engine::model::Limits;
 use dunlin_engine::{AlignedBytes, Artifact, Isa, Session};
@@ -42,7 +42,7 @@ fn every_vector_is_read_as_the_index_says() -> Outcome {
 
 #[test]
 fn good_vectors_give_their_golden_outputs_on_every_instruction_set() -> Outcome {
-    for name in ["good_int8", "good_float", "good_packed", "good_bag", "good_unknown_optional_section"] {
+    for name in ["good_int8", "good_float", "good_packed", "good_bag", "good_policy", "good_unknown_optional_section"] {
         let file = AlignedBytes::from_slice(&std::fs::read(folder().join(format!("{name}.dunlin")))?);
         for isa in Isa::supported() {
             let mut session = Session::load(&file[..], isa, LIMITS)?;
@@ -72,8 +72,39 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         change(&mut sections);
         (*name, sections.file().to_vec())
     }));
+    all.extend(POLICY.iter().map(|(name, change)| {
+        let mut sections = graphs::dense(4, 8).sections().with_policy();
+        change(&mut sections);
+        (*name, sections.file().to_vec())
+    }));
     all
 }
+
+/// Where the words of [`Sections::with_policy`] lie for four classes: 0 classes, 1 scales, 3 biases, 8 alpha, 9 delta, 10 evasion, 11 least
+/// score, 12 top k, 13 rank penalty, 14 free ranks, 15 allow, 16 deny, 18 threshold, 19 energy, 20 quantiles, 25 samples, 26 AURC,
+/// 27 reliability, 34 cohorts.
+const POLICY: &[(&str, Change<Sections>)] = &[
+    ("bad_policy_classes", |s| s.set_word(Policy, 0, 3)),
+    ("bad_policy_scales_for_some_classes", |s| {
+        s.section(Policy).splice(4..12, bytes_of(&[2, 0x3f00_0000, 0x3f00_0000]));
+    }),
+    ("bad_policy_scale_nan", |s| s.set_word(Policy, 2, f32::NAN.to_bits())),
+    ("bad_policy_threshold_nan", |s| s.set_word(Policy, 18, f32::NAN.to_bits())),
+    ("bad_policy_energy_nan", |s| s.set_word(Policy, 19, f32::NAN.to_bits())),
+    ("bad_policy_quantile_nan", |s| s.set_word(Policy, 24, f32::NAN.to_bits())),
+    ("bad_policy_deny_of_no_class", |s| s.set_word(Policy, 17, 4)),
+    ("bad_policy_half_a_bin", |s| {
+        s.section(Policy).splice(4 * 27..4 * 29, bytes_of(&[5]));
+    }),
+    ("bad_policy_list_beyond_section", |s| s.set_word(Policy, 20, u32::MAX)),
+    ("bad_policy_cohorts_beyond_section", |s| s.set_word(Policy, 34, 0x4000_0000)),
+    ("bad_policy_cohort_not_utf8", |s| s.set_word(Policy, 36, 0xffff)),
+    ("bad_policy_leftover", |s| s.section(Policy).extend([0; 4])),
+    ("bad_policy_cut", |s| {
+        let policy = s.section(Policy);
+        policy.truncate(policy.len() - 4);
+    }),
+];
 
 type Make = fn() -> Vec<u8>;
 type Change<T> = fn(&mut T);
@@ -90,6 +121,7 @@ const GOOD: &[(&str, Make)] = &[
     ("good_tokens", || file(graphs::tokens)),
     ("good_bag", || file(graphs::bag)),
     ("good_moves", || file(graphs::moves)),
+    ("good_policy", || graphs::dense(4, 8).sections().with_policy().file().to_vec()),
     ("good_minimal", || {
         let required = [Graph, Weights, Quantization, Memory];
         let mut sections = graphs::dense(4, 8).sections();

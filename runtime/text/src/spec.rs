@@ -63,24 +63,21 @@ pub enum PartKind {
     Classes = 3,
     /// What characters decompose to by compatibility (NFKD).
     Compatible = 4,
-    /// What characters decompose to by canonical equivalence (NFD).
-    Canonical = 5,
     /// Which two characters compose to one.
-    Compositions = 6,
+    Compositions = 5,
     /// Lower case.
-    Lower = 7,
+    Lower = 6,
     /// Letters that look like those of other scripts.
-    Lookalikes = 8,
+    Lookalikes = 7,
 }
 
 impl PartKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Tokenizer,
         Self::Cleaning,
         Self::Classes,
         Self::Compatible,
-        Self::Canonical,
         Self::Compositions,
         Self::Lower,
         Self::Lookalikes,
@@ -93,7 +90,6 @@ impl PartKind {
             Self::Cleaning => "cleaning",
             Self::Classes => "table of classes",
             Self::Compatible => "table of compatible decompositions",
-            Self::Canonical => "table of canonical decompositions",
             Self::Compositions => "table of compositions",
             Self::Lower => "table of lower case",
             Self::Lookalikes => "table of look-alikes",

@@ -5,25 +5,16 @@ use unicode_normalization::char::{compose, decompose_canonical, decompose_compat
 
 use super::beyond_ascii;
 
-/// What characters decompose to by canonical equivalence.
-pub fn canonical() -> Vec<u8> {
-    write_map(&decompositions(|c, out| decompose_canonical(c, |part| out.push(part))))
-}
-
-/// What characters decompose to by compatibility.
+/// What characters decompose to by compatibility. Syllables of Hangul are left out: they decompose by arithmetic.
 pub fn compatible() -> Vec<u8> {
-    write_map(&decompositions(|c, out| decompose_compatible(c, |part| out.push(part))))
-}
-
-/// Syllables of Hangul are left out: they decompose by arithmetic.
-fn decompositions(decompose: impl Fn(char, &mut String)) -> Vec<Mapping> {
     let syllables = '\u{AC00}'..='\u{D7A3}';
     let mapping = |c| {
         let mut parts = String::new();
-        decompose(c, &mut parts);
+        decompose_compatible(c, |part| parts.push(part));
         (!parts.chars().eq([c])).then_some((c, parts))
     };
-    beyond_ascii().filter(|c| !syllables.contains(c)).filter_map(mapping).collect()
+    let mappings: Vec<Mapping> = beyond_ascii().filter(|c| !syllables.contains(c)).filter_map(mapping).collect();
+    write_map(&mappings)
 }
 
 /// All pairs that compose.

@@ -8,7 +8,7 @@ mod forms;
 mod lookalikes;
 
 pub use classes::classes;
-pub use forms::{canonical, compatible, compositions, lower};
+pub use forms::{compatible, compositions, lower};
 pub use lookalikes::{Lookalikes, lookalikes};
 
 /// All characters but those of ASCII, of which the runtime knows enough.

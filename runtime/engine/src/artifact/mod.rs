@@ -8,6 +8,7 @@ mod error;
 mod golden;
 mod labels;
 mod names;
+mod policy;
 #[cfg(feature = "write")]
 mod write;
 
@@ -15,6 +16,7 @@ pub use error::ArtifactError;
 pub use golden::{Expected, Golden, Values, fill_golden};
 pub use labels::Labels;
 pub use names::Names;
+pub use policy::{Bounds, Calibration, Cohorts, LEAST_PROBABILITY, Policy};
 #[cfg(feature = "write")]
 pub use write::Writer;
 
@@ -67,13 +69,15 @@ pub enum SectionKind {
     Card = 9,
     /// How text becomes ids.
     Text = 10,
+    /// Calibration, and from where on a probability is an answer.
+    Policy = 11,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
     GoldenValues = 0x8000_0010,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -84,6 +88,7 @@ impl SectionKind {
         Self::Golden,
         Self::Card,
         Self::Text,
+        Self::Policy,
         Self::GoldenValues,
     ];
 
@@ -100,6 +105,7 @@ impl SectionKind {
             Self::Golden => "golden",
             Self::Card => "card",
             Self::Text => "text",
+            Self::Policy => "policy",
             Self::GoldenValues => "golden values",
         }
     }
@@ -256,6 +262,15 @@ impl<'a> Artifact<'a> {
             all.extend(values.ok_or(ArtifactError::Section { section: section.kind.name() })?);
         }
         Ok(all)
+    }
+
+    /// Calibration and thresholds of a model with so many classes; a policy that changes nothing for a model that wasn't calibrated.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Section`] when the section is malformed, or of a model with another number of classes.
+    pub fn policy(&self, classes: usize) -> Result<Policy<'a>, ArtifactError> {
+        let Some(section) = self.section(SectionKind::Policy) else { return Ok(Policy::default()) };
+        Policy::parse(section.bytes, classes).ok_or(ArtifactError::Section { section: "policy" })
     }
 
     /// The card: JSON that people and tools read; the engine doesn't.

@@ -1,6 +1,9 @@
 //! Writing artifacts: the inverse of reading, for the compiler.
 
-use super::{ALIGN, Expected, Golden, MAGIC, RECORD, SectionKind, VERSION, Values};
+use super::{
+    ALIGN, Artifact, ArtifactError, Bounds, Entry, Expected, Golden, MAGIC, Policy, RECORD, SectionKind, VERSION,
+    Values,
+};
 use crate::wire::put_text;
 use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
@@ -8,13 +11,49 @@ use sha2::{Digest as _, Sha256};
 /// Collects sections and lays them out as a file.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
-    sections: Vec<(SectionKind, Vec<u8>)>,
+    sections: Vec<(u32, Vec<u8>)>,
 }
 
 impl Writer {
+    /// The sections of a file, also those that this version doesn't know, in their order.
+    ///
+    /// # Errors
+    /// As for [`Artifact::parse`].
+    pub fn of(file: &[u8]) -> Result<Self, ArtifactError> {
+        Artifact::parse(file)?;
+        let end = file[RECORD..].chunks_exact(RECORD);
+        let count = u32::from_le_bytes([file[12], file[13], file[14], file[15]]) as usize;
+        let entries = end.take(count).map(Entry::read);
+        let section = |entry: Entry| {
+            let start = entry.offset as usize;
+            (entry.kind, file[start..start + entry.length as usize].to_vec())
+        };
+        Ok(Self { sections: entries.map(|entry| entry.map(section)).collect::<Result<_, _>>()? })
+    }
+
+    /// Puts bytes in the place of a section; where there is none, they become one before the weights, which are long and stay the last.
+    pub fn replace(&mut self, kind: SectionKind, bytes: Vec<u8>) -> &mut Self {
+        let place = |wanted: SectionKind| self.sections.iter().position(|&(kind, _)| kind == wanted as u32);
+        match place(kind) {
+            Some(index) => self.sections[index].1 = bytes,
+            None => {
+                let index = place(SectionKind::Weights).unwrap_or(self.sections.len());
+                self.sections.insert(index, (kind as u32, bytes));
+            }
+        }
+        self
+    }
+
+    /// Puts a policy in the place of the one that is there, or adds it: of a model with so many classes, with cohorts that have bounds of
+    /// their own.
+    pub fn policy(&mut self, policy: &Policy<'_>, classes: usize, cohorts: &[(&str, Bounds<'_>)]) -> &mut Self {
+        let words = policy.words(classes, cohorts);
+        self.replace(SectionKind::Policy, words.iter().flat_map(|word| word.to_le_bytes()).collect())
+    }
+
     /// Adds a section of bytes. Sections lie in the file in the order in which they were added.
     pub fn bytes(&mut self, kind: SectionKind, bytes: Vec<u8>) -> &mut Self {
-        self.sections.push((kind, bytes));
+        self.sections.push((kind as u32, bytes));
         self
     }
 
@@ -69,7 +108,7 @@ impl Writer {
         let mut table = Vec::with_capacity(RECORD * self.sections.len());
         for (kind, bytes) in &self.sections {
             file.resize(file.len().next_multiple_of(ALIGN), 0);
-            table.extend((*kind as u32).to_le_bytes());
+            table.extend(kind.to_le_bytes());
             table.extend([0; 4]);
             table.extend((file.len() as u64).to_le_bytes());
             table.extend((bytes.len() as u64).to_le_bytes());

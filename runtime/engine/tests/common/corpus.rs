@@ -35,7 +35,8 @@ fn unwrapped(mut rest: &[u8]) -> Sections {
     while let [kind, low, high, bytes @ ..] = rest {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(bytes.len());
         let (bytes, after) = bytes.split_at(length);
-        let kind = SectionKind::ALL[usize::from(kind.wrapping_sub(1)) % SectionKind::ALL.len()];
+        let known = SectionKind::ALL.into_iter().find(|&known| known as u8 == *kind);
+        let kind = known.unwrap_or(SectionKind::ALL[usize::from(*kind) % SectionKind::ALL.len()]);
         sections.push((kind, bytes.to_vec()));
         rest = after;
     }

@@ -6,7 +6,9 @@
 pub mod corpus;
 pub mod graphs;
 
-use dunlin_engine::artifact::{ALIGN, Expected, SectionKind, Writer, fill_golden};
+use dunlin_engine::artifact::{
+    ALIGN, Bounds, Calibration, Cohorts, Expected, Policy, SectionKind, Writer, fill_golden,
+};
 use dunlin_engine::model::VaryingAxis;
 use dunlin_engine::op::Op;
 use dunlin_engine::op::infer::Info;
@@ -33,6 +35,39 @@ impl Sections {
     pub fn section(&mut self, kind: SectionKind) -> &mut Vec<u8> {
         let found = self.0.iter_mut().find(|(k, _)| *k == kind);
         &mut found.expect("the builder writes all sections").1
+    }
+
+    /// The same model, whose outputs are logits now, with a policy that has everything: its scales halve all logits.
+    pub fn with_policy(mut self) -> Self {
+        self.set_word(SectionKind::Task, 0, Scoring::Logits as u32);
+        let session = Session::load(self.file(), Isa::REFERENCE, Limits::default()).expect("the graph is sound");
+        let classes = session.output(0).map_or(0, |output| output.shape.count());
+        let each: Vec<f32> = (0..classes).map(|class| 0.5 + class as f32 / 8.0).collect();
+        let bounds = Bounds { threshold: 0.75, energy: 3.0, quantiles: &each };
+        let policy = Policy {
+            calibration: Calibration { scales: &[0.5], biases: &each },
+            alpha: 0.02,
+            delta: 0.05,
+            evasion: 128,
+            least_score: 0.125,
+            top_k: 2,
+            rank_penalty: 0.0,
+            free_ranks: 0,
+            allow: &[],
+            deny: &[0],
+            bounds,
+            samples: 100,
+            aurc: 0.125,
+            reliability: &[[60.0, 0.4, 0.5], [40.0, 0.9, 0.875]],
+            cohorts: Cohorts::default(),
+        };
+        let mut writer = Writer::of(&self.file()).expect("the file is sound");
+        writer.policy(&policy, classes, &[("de", bounds), ("glen", Bounds { threshold: 0.5, ..bounds })]);
+        let file = AlignedBytes::from_slice(&writer.finish());
+        let artifact = Artifact::parse(&file).expect("the file is sound");
+        let section = artifact.section(SectionKind::Policy).expect("it was written");
+        self.0.insert(self.0.len() - 1, (SectionKind::Policy, section.bytes.to_vec()));
+        self
     }
 
     /// Replaces the word at `index` of a section.
@@ -285,6 +320,25 @@ pub fn fill_inputs<B: AsRef<[u8]>>(session: &mut Session<B>, seed: u64) {
     }
 }
 
+/// Classifies once, and reads everything of the policy.
+fn exercise_classifier<B: AsRef<[u8]>>(classifier: &mut dunlin_engine::Classifier<B>) -> Vec<String> {
+    fill_inputs(classifier.session(), 1);
+    let mut errors: Vec<String> = classifier.run().err().into_iter().map(|e| e.to_string()).collect();
+    let classes = classifier.scores().probabilities.len();
+    match classifier.policy() {
+        Ok(policy) => {
+            for (name, _) in policy.cohorts.clone() {
+                assert!(policy.bounds_of(Some(name)).is_some(), "a cohort that is there is found");
+            }
+            let quantiles = (0..classes).filter(|&class| policy.bounds.quantile(class).is_some()).count();
+            assert!(quantiles == 0 || quantiles == classes);
+            assert!((0..classes).filter(|&class| policy.permits(class)).count() <= classes);
+        }
+        Err(error) => errors.push(error.to_string()),
+    }
+    errors
+}
+
 /// Everything that a reader can do with a file: an error or a clean run, whatever the bytes are.
 ///
 /// Gives the first error as text, `None` when there was none.
@@ -299,7 +353,10 @@ pub fn exercise(file: &[u8], limits: Limits) -> Option<String> {
     errors.extend(artifact.card().err().map(|e| e.to_string()));
     let golden = artifact.golden();
     errors.extend(golden.as_ref().err().map(|e| e.to_string()));
-    errors.extend(dunlin_engine::Classifier::load(file, Isa::best(), limits).err().map(|e| e.to_string()));
+    match dunlin_engine::Classifier::load(file, Isa::best(), limits) {
+        Ok(mut classifier) => errors.extend(exercise_classifier(&mut classifier)),
+        Err(error) => errors.push(error.to_string()),
+    }
     let mut session = match Session::load(file, Isa::best(), limits) {
         Ok(session) => session,
         Err(error) => return Some(error.to_string()),

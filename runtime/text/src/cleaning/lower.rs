@@ -3,22 +3,25 @@
 use crate::tables::CharMap;
 use alloc::string::String;
 
-/// Writes a text in lower case over what is in `out`.
-pub(super) fn make(table: &CharMap<'_>, text: &str, out: &mut String) {
+/// A text in lower case, written over what is in `out`; without a table the text itself.
+pub(super) fn make<'t>(table: Option<&CharMap<'_>>, text: &'t str, out: &'t mut String) -> &'t str {
+    let Some(table) = table else { return text };
     out.clear();
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
+    while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let (plain, others) = rest.split_at(ascii);
         let from = out.len();
-        out.push_str(&rest[..ascii]);
+        out.push_str(plain);
         out[from..].make_ascii_lowercase();
-        rest = &rest[ascii..];
-        if ascii == 0 {
+        let end = others.bytes().position(|byte| byte.is_ascii()).unwrap_or(others.len());
+        for c in others[..end].chars() {
             match table.get(c) {
                 Some(mapped) => out.extend(mapped.chars()),
                 None => out.push(c),
             }
-            rest = &rest[c.len_utf8()..];
         }
+        rest = &others[end..];
     }
+    out
 }

@@ -7,6 +7,7 @@
 mod lower;
 mod plain;
 mod steps;
+mod unmask;
 
 use crate::error::SpecError;
 use crate::forms::{Form, Former};
@@ -17,6 +18,8 @@ use crate::tables::{CharMap, Classes, Compositions};
 use alloc::string::String;
 
 pub use steps::Steps;
+use unmask::Unmasker;
+pub use unmask::{Leet, Lookalikes};
 
 /// What is done to text, with the tables for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Cleaning<'a> {
     classes: Classes<'a>,
     form: Option<Form<'a>>,
     lower: Option<CharMap<'a>>,
+    lookalikes: Lookalikes<'a>,
+    leet: Leet<'a>,
 }
 
 impl<'a> Cleaning<'a> {
@@ -34,8 +39,14 @@ impl<'a> Cleaning<'a> {
         let Some(part) = parts.get(PartKind::Cleaning) else { return Ok(Self::default()) };
         let mut reader = Reader::new(part);
         let steps = Steps::read(reader.word()?)?;
-        reader.end()?;
         let mut cleaning = Self { steps, ..Self::default() };
+        if steps.leet {
+            cleaning.leet = Leet::read(&mut reader)?;
+        }
+        reader.end()?;
+        if steps.mixed_script {
+            cleaning.lookalikes = Lookalikes::parse(parts.required(PartKind::Lookalikes)?)?;
+        }
         if steps.needs_classes() {
             cleaning.classes = Classes::parse(parts.required(PartKind::Classes)?)?;
         }
@@ -62,6 +73,9 @@ pub(crate) struct Cleaner {
     plain: String,
     /// The plain text as the tokenizer gets it.
     first: String,
+    unmasker: Unmasker,
+    /// What the text seems to hide, as the tokenizer gets it.
+    second: String,
 }
 
 /// A cleaned text.
@@ -89,13 +103,8 @@ impl Cleaner {
             truncated = plain::make(cleaning, &mut self.former, text, limit, &mut self.plain, &mut signs);
             &self.plain
         };
-        let first = match &cleaning.lower {
-            Some(table) => {
-                lower::make(table, plain, &mut self.first);
-                &self.first
-            }
-            None => plain,
-        };
-        Cleaned { first, second: None, signs, truncated }
+        let hidden = self.unmasker.unmask(cleaning, plain, &mut signs);
+        let second = hidden.map(|text| lower::make(cleaning.lower.as_ref(), text, &mut self.second));
+        Cleaned { first: lower::make(cleaning.lower.as_ref(), plain, &mut self.first), second, signs, truncated }
     }
 }

@@ -76,6 +76,11 @@ categories! {
 pub(crate) struct Class(u32);
 
 impl Class {
+    /// Of a character that needs no table.
+    pub(crate) fn of(category: Category, script: u8) -> Self {
+        Self(u32::from(category.0) | u32::from(script) << 16)
+    }
+
     pub(crate) fn category(self) -> Category {
         Category(self.0 as u8)
     }
@@ -84,8 +89,24 @@ impl Class {
         (self.0 >> 8) as u8
     }
 
+    pub(crate) fn script(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
     pub(crate) fn has(self, flag: u8) -> bool {
         (self.0 >> 24) as u8 & flag != 0
+    }
+
+    pub(crate) fn is_letter(self) -> bool {
+        (Category::LU.0..=Category::LO.0).contains(&self.category().0)
+    }
+
+    pub(crate) fn is_mark(self) -> bool {
+        (Category::MN.0..=Category::ME.0).contains(&self.category().0)
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        (Category::ND.0..=Category::NO.0).contains(&self.category().0)
     }
 }
 

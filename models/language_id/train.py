@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bags.data import Texts, length_cohort, split, tokens  # noqa: E402
 from bags.figures import accuracy, by, confusions  # noqa: E402
-from bags.model import add_options, export, fit, logits_of, run_onnx, spec_of  # noqa: E402
+from bags.model import add_options, check, export, fit, logits_of, run_int8, spec_of  # noqa: E402
 
 SHARES = {"test": 0.15, "calibration": 0.10, "train": 0.75}
 LENGTHS = (50, 100, 150, 200)
@@ -50,7 +50,8 @@ def load(folder, names):
 
 
 def measure(path, model, bags, part):
-    logits = run_onnx(path, bags)
+    logits = run_int8(path, bags)
+    check(path, bags, logits)
     difference = float(abs(logits - logits_of(model, bags)).max())
     predicted = logits.argmax(1)
     languages = [part.names[label] for label in part.labels]
@@ -70,7 +71,7 @@ def beginnings(args, part):
     for count in BEGINNINGS:
         texts = [text[:count] for text in part.texts]
         bags, _ = tokens(args.dunlin, HERE / "spec.json", texts, args.work, f"first{count}")
-        found[str(count)] = accuracy(run_onnx(args.output, bags).argmax(1), part.labels)
+        found[str(count)] = accuracy(run_int8(args.output, bags).argmax(1), part.labels)
     return found
 
 

@@ -32,7 +32,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bags.data import Bags, Texts, length_cohort, split, tokens  # noqa: E402
 from bags.figures import accuracy, by, detection  # noqa: E402
-from bags.model import add_options, export, fit, logits_of, run_onnx, spec_of  # noqa: E402
+from bags.model import add_options, check, export, fit, logits_of, run_int8, spec_of  # noqa: E402
 
 NAMES = ["ham", "spam"]
 SHARES = {"test": 0.20, "calibration": 0.12, "train": 0.68}
@@ -55,14 +55,17 @@ def views(first, second, labels):
     return Bags(np.concatenate(bags), offsets), np.concatenate([labels, labels[extra]])
 
 
-def measure(path, model, bags, part):
-    logits = run_onnx(path, bags)
+def measure(path, model, views, part):
+    bags, second = views
+    logits = run_int8(path, bags)
+    check(path, bags, logits)
     difference = float(np.abs(logits - logits_of(model, bags)).max())
     predicted = logits.argmax(1)
     return {
         "messages": len(part.texts), "spam": int(part.labels.sum()),
         "accuracy": accuracy(predicted, part.labels), **detection(predicted, part.labels),
         "per_length": by(part.cohorts, predicted, part.labels),
+        "second_views": int((np.diff(second.offsets) > 0).sum()),
         "int8_difference": round(difference, 4),
     }
 
@@ -85,7 +88,7 @@ def main():
     buckets, max_ids = spec_of(HERE / "spec.json")
     model, seconds = fit(*views(*bags["train"], parts["train"].labels), buckets, 2, 2, args)
     export(model, args.output, "sms_spam", max_ids)
-    figures = {name: measure(args.output, model, bags[name][0], parts[name]) for name in ("calibration", "test")}
+    figures = {name: measure(args.output, model, bags[name], parts[name]) for name in ("calibration", "test")}
     figures |= {"train_messages": len(parts["train"].texts), "seconds": round(seconds), "seed": args.seed,
                 "file_bytes": args.output.stat().st_size}
     text = json.dumps(figures, indent=2)

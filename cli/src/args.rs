@@ -137,9 +137,12 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = CLASSIFY_EXAMPLES)]
 pub struct ClassifyArgs {
-    /// Pictures (PNG, JPEG, WebP), `-` for standard input; a first one that ends in `.dunlin` is the model
+    /// Pictures (PNG, JPEG, WebP), or for a model of text files with a text a line; `-` for standard input; a first one that ends in `.dunlin` is the model
     #[arg(required = true, value_name = "[MODEL.dunlin] INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// A text, for a model that takes text; may be repeated
+    #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append)]
+    pub texts: Vec<String>,
     /// How many classes to show for each input
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one)]
     pub top: usize,
@@ -186,6 +189,9 @@ pub struct CompileArgs {
     /// What the compiled model takes
     #[arg(long, value_enum, default_value_t = TaskArg::Tensor)]
     pub task: TaskArg,
+    /// How text becomes ids (with --task text): docs/howto/text.md
+    #[arg(long, value_name = "SPEC.json", required_if_eq("task", "text"))]
+    pub text: Option<PathBuf>,
     /// What is subtracted from each channel of a pixel (0..=255), in the tensor's order [default: 0,0,0]
     #[arg(long, value_name = "R,G,B", value_parser = channels, requires = "std", allow_hyphen_values = true)]
     pub mean: Option<[f32; 3]>,
@@ -374,6 +380,8 @@ pub enum PrecisionArg {
 pub enum TaskArg {
     /// Pictures
     Image,
+    /// Text
+    Text,
     /// Tensors, as the ONNX model takes them
     Tensor,
 }

@@ -25,7 +25,7 @@ pub fn default_feed(request: &TextRequest) -> Feed {
 
 impl TokenizerRequest {
     /// What the tokenizer itself says about how many ids there are.
-    fn length(&self) -> Length {
+    pub(super) fn length(&self) -> Length {
         match self {
             Self::Ngrams(_) => Length::default(),
             Self::HuggingFace(tokenizer) => tokenizer.length,

@@ -34,6 +34,11 @@ impl<'p> Prepared<'p> {
         &self.ids[..self.views]
     }
 
+    /// The ids of the last view: of what the text hides, or else of the text as it is read.
+    pub fn last(&self) -> &'p [i32] {
+        self.ids[self.views - 1]
+    }
+
     /// The share of unknown ids, from 0 to 1.
     pub fn unknown_share(&self) -> f32 {
         self.unknown as f32 / self.ids[0].len().max(1) as f32

@@ -6,11 +6,18 @@ use crate::error::SpecError;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    /// Whether the bytes were read before and found sound, so that tables aren't gone through again.
+    pub(crate) known: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self::of(bytes, false)
+    }
+
+    /// As [`Reader::new`], of bytes that may be `known`.
+    pub(crate) fn of(bytes: &'a [u8], known: bool) -> Self {
+        Self { rest: bytes, known }
     }
 
     /// The next word.

@@ -11,7 +11,6 @@ mod unmask;
 
 use crate::error::SpecError;
 use crate::forms::{Form, Former};
-use crate::reader::Reader;
 use crate::signs::Signs;
 use crate::spec::{PartKind, Parts};
 use crate::tables::{CharMap, Classes, Compositions};
@@ -36,8 +35,7 @@ pub struct Cleaning<'a> {
 impl<'a> Cleaning<'a> {
     /// Reads the part, and the tables that its steps need. Without the part nothing is done.
     pub(crate) fn parse(parts: &Parts<'a>) -> Result<Self, SpecError> {
-        let Some(part) = parts.get(PartKind::Cleaning) else { return Ok(Self::default()) };
-        let mut reader = Reader::new(part);
+        let Some(mut reader) = parts.get(PartKind::Cleaning) else { return Ok(Self::default()) };
         let steps = Steps::read(reader.word()?)?;
         let mut cleaning = Self { steps, ..Self::default() };
         if steps.leet {

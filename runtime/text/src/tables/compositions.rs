@@ -25,8 +25,7 @@ pub(crate) struct Compositions<'a> {
 }
 
 impl<'a> Compositions<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, SpecError> {
-        let mut reader = Reader::new(bytes);
+    pub(crate) fn parse(mut reader: Reader<'a>) -> Result<Self, SpecError> {
         let (pairs, beyond) = (reader.word()? as usize, reader.word()? as usize);
         let table = Self {
             keys: reader.words(pairs)?,
@@ -34,6 +33,9 @@ impl<'a> Compositions<'a> {
             beyond: reader.words(beyond.checked_mul(3).ok_or(SpecError::Length)?)?,
         };
         reader.end()?;
+        if reader.known {
+            return Ok(table);
+        }
         let rising = table.keys.iter().zip(table.keys.iter().skip(1)).all(|(a, b)| a < b);
         // Those beyond the basic plane are looked through one by one.
         if !rising || beyond > 256 {

@@ -4,7 +4,6 @@
 //! [`Tokenizer::tokenize`] and [`Scratch`].
 
 use crate::error::{SpecError, TextError};
-use crate::reader::Reader;
 use crate::spec::{PartKind, Parts};
 use alloc::vec::Vec;
 
@@ -49,7 +48,7 @@ pub(crate) struct Scratch {
 impl<'a> Tokenizer<'a> {
     /// Reads the tokenizer's part: its kind, then what that kind's `parse` reads.
     pub(crate) fn parse(parts: &Parts<'a>) -> Result<Self, SpecError> {
-        let mut reader = Reader::new(parts.required(PartKind::Tokenizer)?);
+        let mut reader = parts.required(PartKind::Tokenizer)?;
         let tokenizer = match reader.word()? {
             kinds::NGRAMS => Self::Ngrams(Ngrams::parse(&mut reader)?),
             kind @ (kinds::WORDPIECE | kinds::UNIGRAM | kinds::BPE) => Self::Pieces(Pieces::parse(kind, &mut reader)?),

@@ -24,9 +24,8 @@ pub struct Lookalikes<'a> {
 
 impl<'a> Lookalikes<'a> {
     /// A map to Latin, the number of maps from it, and each with its script before it.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, SpecError> {
+    pub(crate) fn parse(mut reader: Reader<'a>) -> Result<Self, SpecError> {
         let part = PartKind::Lookalikes.name();
-        let mut reader = Reader::new(bytes);
         let mut table = Self { to_latin: CharMap::parse(&mut reader, part)?, ..Self::default() };
         let count = reader.word()? as usize;
         let defended = table.from_latin.get_mut(..count);

@@ -3,10 +3,9 @@
 
 Data
 ----
-Sentences of 75 languages, a file a language, a sentence a line, under Apache-2.0:
-the test data of Lingua by Peter M. Stahl, https://github.com/pemistahl/lingua-rs,
-which has 1,000 sentences for nearly all of them. No sentence is in this
-repository.
+Sentences of 75 languages from a public collection under Apache-2.0: a folder with
+a file a language, named by its code of ISO 639-1 (en.txt), a sentence a line; 1,000
+sentences for nearly all of them. No sentence is in this repository.
 
 Use
 ---

@@ -68,9 +68,13 @@ pub(super) fn pass(classes: &Classes<'_>, leet: &Leet<'_>, text: &str, hints: Hi
     found
 }
 
-/// An address of mail or of the web.
+/// An address of mail or of the web: something with a dot, and no space, between two names.
 fn is_address(token: &str) -> bool {
-    token.contains("://") || token.contains("www.") || token.contains('@') && token.contains('.')
+    let name = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    token.contains("://")
+        || token
+            .match_indices('.')
+            .any(|(at, dot)| name(token[..at].chars().next_back()) && name(token[at + dot.len()..].chars().next()))
 }
 
 /// What words are made of here: letters, digits, and signs that stand for letters.

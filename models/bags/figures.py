@@ -2,8 +2,6 @@
 
 import collections
 
-import numpy as np
-
 
 def accuracy(predicted, labels):
     return round(float((predicted == labels).mean()), 4)

@@ -119,7 +119,7 @@ fn panel(svg: &mut String, outcome: &Outcome, [x, y]: [f64; 2]) {
     let step = (right - left) / BARS as f64;
     let _ = writeln!(
         svg,
-        "<text x=\"{left}\" y=\"{}\">{}: at most {} wrong among accepted; {} of splits exceed it, coverage {}</text>",
+        "<text x=\"{left}\" y=\"{}\">{}, alpha {}: exceeded in {} of the splits, coverage {}</text>",
         y + 24.0,
         outcome.set,
         percent(outcome.alpha),

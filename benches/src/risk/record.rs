@@ -140,9 +140,9 @@ fn panel(svg: &mut String, outcome: &Outcome, [x, y]: [f64; 2]) {
     let middle = left.midpoint(right);
     let _ =
         writeln!(svg, "<path d=\"M{left} {bottom}H{right}M{middle} {bottom}V{top}\" stroke=\"#333\" fill=\"none\"/>");
-    for (at, share) in [(left, 0.0), (middle, 1.0), (right, 2.0)] {
+    for (at, share, anchor) in [(left, 0.0, "start"), (middle, 1.0, "middle"), (right, 2.0, "end")] {
         let value = percent(outcome.alpha * share);
-        let _ = writeln!(svg, "<text x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{value}</text>", bottom + 18.0);
+        let _ = writeln!(svg, "<text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\">{value}</text>", bottom + 18.0);
     }
 }
 

@@ -82,6 +82,12 @@ impl Collected {
         self.times.push(sample.time_us);
     }
 
+    /// The name of a sample's cohort.
+    pub fn cohort(&self, sample: usize) -> Option<&str> {
+        let Cohorts { names, of } = self.cohorts.as_ref()?;
+        names.get(*of.get(sample)? as usize).map(String::as_str)
+    }
+
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));

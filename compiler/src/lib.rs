@@ -23,6 +23,7 @@ pub mod picture;
 pub mod ptq;
 pub mod report;
 pub mod tensor;
+pub mod text;
 pub mod vary;
 
 pub use compile::{Compiled, Options, Precision, Progress, Samples, TaskRequest, compile};

@@ -7,6 +7,7 @@ use dunlin_engine::Classifier;
 use dunlin_engine::classifier::{ClassifyError, Scores};
 use dunlin_engine::task::{Pixels, PixelsError};
 use dunlin_native::ModelFile;
+use dunlin_text::Signs;
 
 use super::{Cohorts, Data, DataFault, Samples, classes, data_fault};
 use crate::error::CliError;
@@ -30,6 +31,8 @@ pub struct Collected {
     pub logits: Vec<f32>,
     /// What the classifier made of it: `classes` for each sample.
     pub probabilities: Vec<f32>,
+    /// What was found in each text.
+    pub signs: Vec<Signs>,
     /// How many classes there are.
     pub classes: usize,
     /// Each sample's class; empty where data are without.
@@ -61,6 +64,7 @@ impl Collected {
         Self {
             logits: Vec::new(),
             probabilities: Vec::new(),
+            signs: Vec::new(),
             classes,
             labels: Vec::new(),
             cohorts,
@@ -74,6 +78,7 @@ impl Collected {
     pub fn add(&mut self, data: &Data, sample: Sample, scores: &Scores<'_>) {
         self.logits.extend_from_slice(scores.logits);
         self.probabilities.extend_from_slice(scores.probabilities);
+        self.signs.push(scores.signs);
         self.labels.extend(data.classes.get(sample.index));
         if let (Some(kept), Some(all)) = (&mut self.cohorts, &data.cohorts) {
             kept.of.push(all.of[sample.index]);
@@ -91,7 +96,7 @@ impl Collected {
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));
-        rows.map(|(probabilities, logits)| Scores { probabilities, logits })
+        rows.zip(&self.signs).map(|((probabilities, logits), &signs)| Scores { probabilities, logits, signs })
     }
 }
 

@@ -64,8 +64,10 @@ Exit codes: 0 done, 1 the arrays don't fit, 2 wrong command line, 3 broken model
 
 const EVAL_EXAMPLES: &str = "\
 Examples:
-  dunlin eval model.dunlin --data test/            test/<label or index>/*.jpg
-  dunlin eval model.dunlin --data test.npz --json  arrays `input` (or `pixels`, u8 NHWC) and `labels`
+  dunlin eval model.dunlin --data test/                       test/<label or index>/*.jpg
+  dunlin eval model.dunlin --data test.npz --json             arrays `input` (or `pixels`, u8 NHWC) and `labels`
+  dunlin eval spam.dunlin --data test.csv --cohort language   columns `text`, `label`, `language`
+  dunlin eval model.dunlin --data test/ --ood other/ --html report.html
 
 Exit codes: 0 measured, 1 the data don't fit or some pictures are unreadable, 2 wrong command line, 3 broken model";
 
@@ -251,9 +253,21 @@ pub struct EvalArgs {
     /// The artifact
     #[arg(value_name = "MODEL.dunlin")]
     pub model: PathBuf,
-    /// A folder with a folder of pictures for each class, or arrays with `labels`
-    #[arg(long, value_name = "DIR|FILE.npz")]
+    /// A folder with a folder of pictures for each class, arrays with `labels`, or texts with their `label` (.csv, .tsv, .jsonl)
+    #[arg(long, value_name = "DIR|FILE")]
     pub data: PathBuf,
+    /// Compare cohorts: a column of texts, an array, or what the folders around class folders or cohorts.csv tell apart
+    #[arg(long, value_name = "COLUMN")]
+    pub cohort: Option<String>,
+    /// How well the energy tells these data, which need no labels, from --data
+    #[arg(long, value_name = "DIR|FILE")]
+    pub ood: Option<PathBuf>,
+    /// Write a report with plots too: one page that needs no network
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+    /// Put the beginnings of the texts that got the worst answers into the report and the JSON
+    #[arg(long)]
+    pub show_texts: bool,
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How WebAssembly is compiled and linked besides its features: addresses in as few bytes as they take; engines unroll and inline what they find
-/// worth it, and no loop has a copy for each case.
+/// worth it, no loop has a copy for each case, and addresses stay sums that a load or store has room for.
 pub const WEB_FLAGS: [&str; 2] = [
     "-Clink-arg=--compress-relocations",
-    "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0 -enable-load-pre=false",
+    "-Cllvm-args=-unroll-runtime=false -inline-threshold=50 -inlinehint-threshold=50 -unswitch-threshold=0 -enable-load-pre=false -disable-lsr",
 ];
 
 /// Cargo's settings for a small library: kernels at 3, everything else at "s". The level of the library itself is that of the optimization at

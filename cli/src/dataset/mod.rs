@@ -142,6 +142,19 @@ impl Data {
         }
     }
 
+    /// What a sample is called: a picture by its path from the folder, a row by its number.
+    pub fn name(&self, index: usize) -> String {
+        match &self.samples {
+            Samples::Files(files) => folder::relative(&files[index], &self.path),
+            Samples::Pixels(_) | Samples::Tensors(_) => format!("row {index}"),
+        }
+    }
+
+    /// A sample's text; `None` of what is no text.
+    pub fn text(&self, _index: usize) -> Option<&str> {
+        None
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

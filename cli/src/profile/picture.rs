@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::{Profile, Step, percent};
+use crate::draw::{Canvas, LETTER, escaped};
 use crate::output;
 
 /// Width of the picture in pixels.
@@ -23,18 +24,10 @@ const LINE: f64 = 20.0;
 const STRIP: f64 = 56.0;
 /// Operators with a colour of their own; those of less time share the last.
 const COLOURS: usize = 8;
-/// About the width of a letter, to know whether a word fits.
-const LETTER: f64 = 7.0;
-
 const STYLE: &str = "\
-text{font:12px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}
-.head{font-size:18px;font-weight:600}.dim{fill:var(--dim)}.num{font-variant-numeric:tabular-nums}.on{fill:#fff;pointer-events:none}
+.head{font-size:18px;font-weight:600}.on{fill:#fff;pointer-events:none}
 .peak{fill:#000;opacity:.35;pointer-events:none}.paper{fill:var(--paper)}.cut{stroke:var(--paper);stroke-width:.6}
-.cut:hover{opacity:.75}
-:root{--paper:#fff;--ink:#1c2128;--dim:#656d76}
-.c0{fill:#2f6fde}.c1{fill:#d1622b}.c2{fill:#2c8a57}.c3{fill:#a243b5}.c4{fill:#b08a13}.c5{fill:#c23b5e}.c6{fill:#17868f}.c7{fill:#7d7f87}
-@media (prefers-color-scheme:dark){:root{--paper:#14171c;--ink:#e4e8ee;--dim:#949ca8}
-.c0{fill:#5b93f5}.c1{fill:#e58653}.c2{fill:#4db07c}.c3{fill:#c377d3}.c4{fill:#cfab3c}.c5{fill:#e26a88}.c6{fill:#43adb6}}";
+.cut:hover{opacity:.75}";
 
 /// The picture as a page.
 pub fn page(title: &str, svg: &str) -> String {
@@ -47,23 +40,19 @@ pub fn page(title: &str, svg: &str) -> String {
 
 /// The picture as an image.
 pub fn svg(profile: &Profile, title: &str) -> String {
-    let mut drawing = Drawing { profile, body: String::new(), y: MARGIN };
+    let mut drawing = Drawing { profile, canvas: Canvas::default(), y: MARGIN };
     drawing.head(title);
     drawing.strip();
     drawing.operators();
     drawing.steps();
     let height = drawing.y + MARGIN;
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" role=\"img\">\n\
-         <style>{STYLE}</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n{}</svg>\n",
-        drawing.body
-    )
+    drawing.canvas.image([WIDTH, height], STYLE)
 }
 
 /// What has been drawn, down to `y`.
 struct Drawing<'a> {
     profile: &'a Profile,
-    body: String,
+    canvas: Canvas,
     y: f64,
 }
 
@@ -92,7 +81,7 @@ impl Drawing<'_> {
             let width = step.share * (WIDTH - 2.0 * MARGIN);
             self.bar(x, y, [width, STRIP], step.op, &details(step), step.of_peak);
             if step.op.len() as f64 * LETTER < width {
-                self.text_at([x + 4.0, y + STRIP / 2.0 + 4.0], "on", step.op);
+                self.canvas.text([x + 4.0, y + STRIP / 2.0 + 4.0], "on", step.op);
             }
             x += width;
         }
@@ -138,29 +127,15 @@ impl Drawing<'_> {
     fn bar(&mut self, x: f64, y: f64, [width, height]: [f64; 2], op: &str, title: &str, peak: Option<f64>) {
         let rank = self.profile.operators.iter().position(|operator| operator.op == op).unwrap_or(COLOURS);
         let colour = rank.min(COLOURS - 1);
-        let title = escaped(title);
-        // Writing to a string can't fail.
-        let _ = writeln!(
-            self.body,
-            "<rect class=\"cut c{colour}\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{width:.2}\" height=\"{height:.1}\"><title>{title}</title></rect>"
-        );
+        self.canvas.rect([x, y, width, height], &format!("cut c{colour}"), title);
         if let Some(peak) = peak {
             let (width, inner) = (width * peak.min(1.0), height / 3.0);
-            let y = y + height - inner;
-            let _ = writeln!(
-                self.body,
-                "<rect class=\"peak\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{width:.2}\" height=\"{inner:.1}\"/>"
-            );
+            self.canvas.rect([x, y + height - inner, width, inner], "peak", "");
         }
     }
 
     fn text(&mut self, x: f64, class: &str, text: &str) {
-        self.text_at([x, self.y], class, text);
-    }
-
-    fn text_at(&mut self, [x, y]: [f64; 2], class: &str, text: &str) {
-        // Writing to a string can't fail.
-        let _ = writeln!(self.body, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text));
+        self.canvas.text([x, self.y], class, text);
     }
 }
 
@@ -182,23 +157,6 @@ fn details(step: &Step) -> String {
     }
     let _ = write!(text, "\n{} bytes, {:.1} GB/s\n{}", output::bytes(step.bytes), step.gbytes, step.kernel);
     text
-}
-
-/// Text that XML takes: names come from foreign files.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            // XML has no way to write these.
-            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

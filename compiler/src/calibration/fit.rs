@@ -231,10 +231,14 @@ impl Fitter<'_> {
         } else {
             vec![conformal::quantile(&scores, alpha)]
         };
-        let adaptive = |raps: Raps| above(conformal::quantile(&raps.scores(&test.probabilities, labels), alpha));
+        let adaptive =
+            |raps: Raps| above(conformal::quantile(&raps.scores(&test.probabilities, labels), alpha) + SLACK);
         Rules { acceptance, quantiles: quantiles.into_iter().map(above).collect(), raps: self.raps.map(adaptive) }
     }
 }
+
+/// What is added to the quantile of sums of probabilities: a sum of all classes is 1 but for a device's rounding.
+const SLACK: f64 = 1e-6;
 
 /// The least f32 that isn't smaller.
 fn above(value: f64) -> f32 {

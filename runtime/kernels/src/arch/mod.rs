@@ -215,7 +215,8 @@ pub(crate) fn interleave3(isa: Isa, planes: [&[u8]; 3], out: &mut [u8]) {
     }
 }
 
-/// Four channels side by side; see [`crate::interleave4`].
+/// Four channels side by side; see [`crate::interleave4`]. Not inlined, lest it be compiled for size like its caller.
+#[inline(never)]
 pub(crate) fn interleave4(isa: Isa, planes: [&[u8]; 4], out: &mut [u8]) {
     match isa.level() {
         #[cfg(target_arch = "x86_64")]

@@ -78,7 +78,8 @@ fn judge(
     let policy = classifier.policy().map_err(|error| CliError::artifact(model, error))?;
     let mut judged = Judged::new(&collected);
     for (sample, scores) in collected.scores().enumerate() {
-        let context = Context { cohort: collected.cohort(sample), fallback: true, ..Context::default() };
+        let evasion = scores.signs.evasion();
+        let context = Context { cohort: collected.cohort(sample), evasion, fallback: true, stale: false };
         let decision = decide(&scores, &policy, &context);
         judged.energies.push(f64::from(decision.energy));
         if decides {

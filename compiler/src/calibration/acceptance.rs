@@ -6,7 +6,9 @@
 //! tested in that order until one can't be rejected: the last threshold whose hypothesis was rejected is taken. As the order is fixed before
 //! a test sample is seen, any of the rejected ones is wrong with a probability of at most `delta`, however many there are.
 
-use super::interval::{binomial_tail, upper_bound};
+use super::interval::{binomial_tail, fractional_tail, upper_bound};
+use super::logits::Logits;
+use super::vector::vector_scaling;
 
 /// An answer as acceptance sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,21 +81,52 @@ pub fn within_budget(test: &[Candidate], budget: f64, alpha: f64, delta: f64) ->
     Acceptance::at(Some(threshold.unwrap_or(0.0).max(0.0)), test, alpha, delta)
 }
 
-/// The thresholds in the order in which they are tested.
+/// The thresholds in the order in which they are tested, from the one on that is likeliest to be proved.
 fn sequence(tuning: &[Candidate], alpha: f64) -> Vec<f32> {
-    let mut confidences: Vec<f32> = tuning.iter().map(|candidate| candidate.confidence.max(0.0)).collect();
-    confidences.sort_by(|a, b| b.total_cmp(a));
-    let ranks = (1..=STEPS).map(|step| (step * confidences.len()).div_ceil(STEPS));
-    let mut thresholds: Vec<f32> = ranks.filter_map(|rank| confidences.get(rank.checked_sub(1)?).copied()).collect();
-    thresholds.dedup();
-    let p_value = |&threshold: &f32| {
-        let [accepted, errors] = count(tuning, threshold);
-        binomial_tail(errors, accepted, alpha)
-    };
-    let p_values: Vec<f64> = thresholds.iter().map(p_value).collect();
+    let mut ranked = tuning.to_vec();
+    ranked.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let doubts = doubts(&ranked);
+    let (mut errors, mut steps) = (0.0, 0);
+    let (mut thresholds, mut p_values) = (Vec::new(), Vec::new());
+    for (place, (candidate, doubt)) in ranked.iter().zip(&doubts).enumerate() {
+        errors += doubt;
+        let next = ranked.get(place + 1).map(|next| next.confidence);
+        let reached = (place + 1) * STEPS / ranked.len();
+        // Equal ones are accepted together.
+        if reached > steps && next != Some(candidate.confidence) {
+            steps = reached;
+            thresholds.push(candidate.confidence.max(0.0));
+            p_values.push(fractional_tail(errors, (place + 1) as f64, alpha));
+        }
+    }
     let start = (0..p_values.len()).fold(0, |best, at| if p_values[at] <= p_values[best] { at } else { best });
     thresholds.split_off(start)
 }
+
+/// How probably each answer is wrong, by a logistic curve through the answers: few are wrong among the most confident ones, so that
+/// counting these would say it less exactly, and the probabilities themselves may be off for a part of the samples.
+fn doubts(ranked: &[Candidate]) -> Vec<f64> {
+    let odds = |candidate: &Candidate| {
+        let confidence = candidate.confidence.max(0.0);
+        (confidence / (1.0 - confidence)).ln().clamp(-MAX_LOGIT, MAX_LOGIT)
+    };
+    let accepted = ranked.iter().filter(|candidate| candidate.confidence >= 0.0);
+    let mut pairs: Vec<(f32, bool)> = accepted.map(|candidate| (odds(candidate), candidate.right)).collect();
+    // So that samples without an error, or with nothing else, don't promise that this goes on for ever.
+    let least = pairs.last().map_or(0.0, |&(odds, _)| odds);
+    pairs.extend([(least, false), (least, true)]);
+    let values: Vec<f32> = pairs.iter().flat_map(|&(odds, _)| [0.0, odds]).collect();
+    let labels: Vec<u32> = pairs.iter().map(|&(_, right)| u32::from(right)).collect();
+    let Ok(logits) = Logits::new(2, &values, &labels) else {
+        unreachable!("odds are finite, and there is one for each label")
+    };
+    let curve = vector_scaling(&logits).probabilities(&logits);
+    let known = curve.rows().map(|row| row[0]).take(pairs.len() - 2);
+    known.chain(std::iter::repeat(1.0)).take(ranked.len()).collect()
+}
+
+/// Beyond any probability of f32 but 1.
+const MAX_LOGIT: f32 = 20.0;
 
 /// How many shares of the tuning samples have a threshold.
 const STEPS: usize = 100;

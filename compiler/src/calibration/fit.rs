@@ -4,7 +4,7 @@ use super::acceptance::{self, Acceptance, Candidate};
 use super::conformal;
 use super::error::CalibrationError;
 use super::logits::Logits;
-use super::probabilities::{Probabilities, Scaling};
+use super::probabilities::{Answers, Probabilities, Scaling};
 use super::raps::Raps;
 use super::reliability::{Bin, expected_calibration_error, reliability};
 use super::selective::{area_under_risk_coverage, risk_coverage};
@@ -57,7 +57,7 @@ impl Default for FitOptions {
             budget: None,
             inliers: 0.99,
             by_class: true,
-            tuning: 0.4,
+            tuning: 0.25,
             seed: 0,
         }
     }
@@ -94,6 +94,29 @@ pub struct Fitted {
     pub aurc: f64,
 }
 
+impl Fitted {
+    /// What the model answers, and whether the rules for all samples accept it.
+    pub fn answers(&self, logits: &Logits<'_>) -> (Answers, Vec<bool>) {
+        let probabilities = self.scaling.probabilities(logits);
+        let answers = probabilities.answers(logits.labels());
+        let threshold = self.all.acceptance.threshold.unwrap_or(f32::INFINITY);
+        let candidates = candidates(&probabilities, &answers, self.energy);
+        let accepted = candidates.iter().map(|candidate| candidate.confidence >= threshold).collect();
+        (answers, accepted)
+    }
+}
+
+/// The answers as acceptance sees them: an energy above the threshold is rejected whatever the confidence.
+fn candidates(probabilities: &Probabilities, answers: &Answers, energy: Option<f32>) -> Vec<Candidate> {
+    let highest = energy.unwrap_or(f32::INFINITY);
+    let pairs = answers.confidence.iter().zip(&answers.right).zip(probabilities.energies());
+    let candidate = |((&confidence, &right), &of): ((&f64, &bool), &f64)| {
+        let confidence = if of as f32 <= highest { confidence as f32 } else { f32::NEG_INFINITY };
+        Candidate { confidence, right }
+    };
+    pairs.map(candidate).collect()
+}
+
 /// When an answer is accepted, and which classes are possible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
@@ -116,6 +139,7 @@ pub fn fit(logits: &Logits<'_>, options: &FitOptions) -> Result<Fitted, Calibrat
     let scaling = scale(&tuning, options.method).rounded();
     let tuned = Part::new(&scaling, tuning);
     let energy = conformal::quantile(tuned.probabilities.energies(), 1.0 - options.inliers) as f32;
+    let energy = energy.is_finite().then_some(energy);
     let raps = (logits.classes() > MANY_CLASSES)
         .then(|| Raps::choose(&tuned.probabilities, tuned.logits.labels(), options.alpha));
     let fitter = Fitter { options, energy, raps };
@@ -129,7 +153,7 @@ pub fn fit(logits: &Logits<'_>, options: &FitOptions) -> Result<Fitted, Calibrat
     let raw = Scaling::identity().probabilities(&tested.logits).answers(tested.logits.labels());
     let errors = [&reliability(&raw, BINS), &table].map(|table| expected_calibration_error(table).unwrap_or(0.0));
     Ok(Fitted {
-        energy: energy.is_finite().then_some(energy),
+        energy,
         raps,
         all: fitter.rules(&tuned, &tested),
         cohorts: logits.cohort_names().iter().enumerate().map(cohort).collect(),
@@ -198,21 +222,14 @@ impl Part {
         Self::new(scaling, self.logits.select(&self.logits.cohort(cohort)))
     }
 
-    /// The answers as acceptance sees them: energies above the threshold are rejected whatever the confidence.
-    fn candidates(&self, energy: f32) -> Vec<Candidate> {
-        let answers = self.probabilities.answers(self.logits.labels());
-        let pairs = answers.confidence.iter().zip(answers.right).zip(self.probabilities.energies());
-        let candidate = |((&confidence, right), &of): ((&f64, bool), &f64)| {
-            let confidence = if of as f32 <= energy { confidence as f32 } else { f32::NEG_INFINITY };
-            Candidate { confidence, right }
-        };
-        pairs.map(candidate).collect()
+    fn candidates(&self, energy: Option<f32>) -> Vec<Candidate> {
+        candidates(&self.probabilities, &self.probabilities.answers(self.logits.labels()), energy)
     }
 }
 
 struct Fitter<'a> {
     options: &'a FitOptions,
-    energy: f32,
+    energy: Option<f32>,
     raps: Option<Raps>,
 }
 
@@ -273,10 +290,10 @@ mod tests {
     fn overconfidence_is_taken_off() {
         for method in [Method::Temperature, Method::Vector] {
             let fitted = fitted(20_000, 2, &FitOptions { method, ..FitOptions::default() });
-            assert!((fitted.scaling.scale[0] - 0.5).abs() < 0.03, "{:?}", fitted.scaling);
+            assert!((fitted.scaling.scale[0] - 0.5).abs() < 0.05, "{:?}", fitted.scaling);
             let [before, after] = fitted.calibration_error;
             assert!(before > 0.03 && after < 0.015, "{before} {after}");
-            assert_eq!(fitted.reliability.iter().map(|bin| bin.count).sum::<usize>(), 12_000);
+            assert_eq!(fitted.reliability.iter().map(|bin| bin.count).sum::<usize>(), 15_000);
         }
     }
 

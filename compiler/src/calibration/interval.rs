@@ -45,7 +45,12 @@ pub fn upper_bound(part: usize, whole: usize, delta: f64) -> f64 {
 /// The probability that at most `part` of `whole` are counted when each is with probability `share`: the p-value of the
 /// hypothesis that the true share is `share` or more. 1 without any.
 pub fn binomial_tail(part: usize, whole: usize, share: f64) -> f64 {
-    if part >= whole { 1.0 } else { beta((whole - part) as f64, (part + 1) as f64, 1.0 - share) }
+    fractional_tail(part as f64, whole as f64, share)
+}
+
+/// [`binomial_tail`] between whole counts.
+pub(super) fn fractional_tail(part: f64, whole: f64, share: f64) -> f64 {
+    if part >= whole { 1.0 } else { beta(whole - part, part + 1.0, 1.0 - share) }
 }
 
 #[cfg(test)]

@@ -87,6 +87,12 @@ impl Collected {
         self.times.push(sample.time_us);
     }
 
+    /// The name of a sample's cohort.
+    pub fn cohort(&self, sample: usize) -> Option<&str> {
+        let Cohorts { names, of } = self.cohorts.as_ref()?;
+        names.get(*of.get(sample)? as usize).map(String::as_str)
+    }
+
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));
@@ -94,7 +100,7 @@ impl Collected {
     }
 }
 
-/// Classifies all samples and shows each with its scores to `each`. A picture that can't be read is told on standard
+/// Classifies all samples and shows each with its scores to `each`. A picture or text that can't be read is told on standard
 /// error and left out; gives how many these were.
 ///
 /// # Errors
@@ -111,7 +117,7 @@ pub fn visit(
         progress.show(stage, index, data.len());
         match classify(classifier, data, index) {
             Ok((scores, time_us)) => each(Sample { index, time_us }, &scores),
-            Err(error @ (CliError::Picture { .. } | CliError::Read { .. })) => {
+            Err(error) if is_of_one(&error) => {
                 error.say();
                 unreadable += 1;
             }
@@ -119,6 +125,14 @@ pub fn visit(
         }
     }
     Ok(unreadable)
+}
+
+/// Whether a failure is one sample's own, so that the others are worth going on with.
+fn is_of_one(error: &CliError) -> bool {
+    matches!(
+        error,
+        CliError::Picture { .. } | CliError::Read { .. } | CliError::Run { source: ClassifyError::Text(_), .. }
+    )
 }
 
 /// One sample's scores, and the microseconds that they took.
@@ -140,6 +154,14 @@ fn classify<'a>(
             batch.fill(classifier.session(), index)?;
             let start = Instant::now();
             let scores = classifier.run().map_err(|error| CliError::run(&data.path, error))?;
+            Ok((scores, output::micros(start.elapsed())))
+        }
+        Samples::Texts(texts) => {
+            let start = Instant::now();
+            let scores = classifier.classify_text(&texts[index].text).map_err(|error| match error {
+                ClassifyError::Task { .. } => data_fault(&data.path, DataFault::NotTexts),
+                error => CliError::run(format!("{}, {}", data.path.display(), data.name(index)), error),
+            })?;
             Ok((scores, output::micros(start.elapsed())))
         }
     }

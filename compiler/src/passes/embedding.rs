@@ -93,7 +93,7 @@ impl Search<'_> {
     /// From what rows are picked, and by which ids.
     fn picked(&self, rows: ValueId) -> Option<(ValueId, ValueId)> {
         let node = self.maker(rows)?;
-        matches!(engine(node)?, EngineOp::Gather { axis: 0 }).then_some((node.inputs[0], node.inputs[1]))
+        matches!(engine(node)?, EngineOp::Gather { axis: 0 }).then(|| (node.inputs[0], node.inputs[1]))
     }
 
     /// A table that is constant, as it is or before its dequantization.

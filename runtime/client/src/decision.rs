@@ -9,7 +9,7 @@
 //! | cohort | the policy tells cohorts apart and doesn't know this one | unknown cohort |
 //! | energy | the energy is beyond the bound, or no number | out of distribution |
 //! | threshold | the most probable class is less probable than the threshold | ambiguous |
-//! | least score | that class is less probable than what is shown at all | policy |
+//! | score threshold | that class is less probable than what is shown at all | policy |
 //! | list | that class isn't allowed, or denied | policy |
 //!
 //! First what makes the numbers worthless, then which bounds hold, then whether the input is one that the model knows, then doubt, and
@@ -114,7 +114,7 @@ pub enum Rule {
     /// The probability of the most probable class, for an answer. It is the last rule of an answer, too.
     Threshold,
     /// The same probability, for being shown at all.
-    LeastScore,
+    ScoreThreshold,
     /// The lists of allowed and denied classes.
     List,
 }
@@ -122,7 +122,7 @@ pub enum Rule {
 impl Rule {
     /// All of them, in the order in which they are asked.
     pub const ALL: [Self; 7] =
-        [Self::Stale, Self::Evasion, Self::Cohort, Self::Energy, Self::Threshold, Self::LeastScore, Self::List];
+        [Self::Stale, Self::Evasion, Self::Cohort, Self::Energy, Self::Threshold, Self::ScoreThreshold, Self::List];
 
     /// The name that all languages use.
     pub const fn name(self) -> &'static str {
@@ -132,7 +132,7 @@ impl Rule {
             Self::Cohort => "cohort",
             Self::Energy => "energy",
             Self::Threshold => "threshold",
-            Self::LeastScore => "least_score",
+            Self::ScoreThreshold => "score_threshold",
             Self::List => "list",
         }
     }
@@ -145,7 +145,7 @@ impl Rule {
             Self::Cohort => Reason::UnknownCohort,
             Self::Energy => Reason::OutOfDistribution,
             Self::Threshold => Reason::Ambiguous,
-            Self::LeastScore | Self::List => Reason::Policy,
+            Self::ScoreThreshold | Self::List => Reason::Policy,
         }
     }
 }
@@ -187,7 +187,7 @@ pub fn decide<'a>(scores: &Scores<'a>, policy: &Policy<'a>, context: &Context<'_
         (known.is_some(), Rule::Cohort, [0.0; 2]),
         (energy <= bounds.energy, Rule::Energy, [energy, bounds.energy]),
         (probability >= bounds.threshold, Rule::Threshold, [probability, bounds.threshold]),
-        (probability >= policy.least_score, Rule::LeastScore, [probability, policy.least_score]),
+        (probability >= policy.score_threshold, Rule::ScoreThreshold, [probability, policy.score_threshold]),
         (policy.permits(class), Rule::List, [0.0; 2]),
     ];
     let fired = rules.into_iter().find(|&(passes, ..)| !passes);
@@ -304,7 +304,9 @@ impl fmt::Display for Explanation {
                 write!(f, "the probability, {found:.4}, reaches the threshold of {bound:.4}")
             }
             Rule::Threshold => write!(f, "the probability, {found:.4}, is below the threshold of {bound:.4}"),
-            Rule::LeastScore => write!(f, "the probability, {found:.4}, is below {bound:.4}, the least that is shown"),
+            Rule::ScoreThreshold => {
+                write!(f, "the probability, {found:.4}, is below {bound:.4}, the least that is shown")
+            }
             Rule::List => f.write_str("the lists of classes don't permit this one"),
         }
     }

@@ -66,6 +66,6 @@ impl Iterator for Shown<'_> {
         self.left = self.left.checked_sub(1)?;
         let policy = self.policy;
         let (class, probability) = self.ranking.find(|&(class, _)| policy.permits(class))?;
-        (probability >= policy.least_score).then_some((class, probability))
+        (probability >= policy.score_threshold).then_some((class, probability))
     }
 }

@@ -15,7 +15,8 @@ const LIKELY: [f32; 3] = [0.1, 0.7, 0.2];
 
 const CLOUD: Context<'_> = Context { cohort: None, stale: false, evasion: 0, fallback: true };
 
-type Case = (&'static str, fn(&mut Policy<'static>, &mut Context<'static>), Rule, Outcome);
+type Change = fn(&mut Policy<'static>, &mut Context<'static>);
+type Case = (&'static str, Change, Rule, Outcome);
 
 /// Bounds are on the side of the answer.
 const CASES: &[Case] = &[
@@ -38,8 +39,13 @@ const CASES: &[Case] = &[
         Rule::Threshold,
         Fallback(Reason::Ambiguous),
     ),
-    ("probability at the least score", |p, _| p.least_score = 0.7, Rule::Threshold, Answer),
-    ("probability below the least score", |p, _| p.least_score = 0.71, Rule::LeastScore, Abstain(Reason::Policy)),
+    ("probability at the score threshold", |p, _| p.score_threshold = 0.7, Rule::Threshold, Answer),
+    (
+        "probability below the score threshold",
+        |p, _| p.score_threshold = 0.71,
+        Rule::ScoreThreshold,
+        Abstain(Reason::Policy),
+    ),
     ("denied", |p, _| p.deny = &[1], Rule::List, Abstain(Reason::Policy)),
     ("another class denied", |p, _| p.deny = &[0, 2], Rule::Threshold, Answer),
     ("not allowed", |p, _| p.allow = &[0, 2], Rule::List, Abstain(Reason::Policy)),
@@ -86,9 +92,9 @@ fn the_first_rule_that_fires_decides() {
 #[test]
 fn rules_are_asked_in_their_order() {
     let (mut policy, mut context) = (policy(), CLOUD);
-    let steps: [(fn(&mut Policy<'static>, &mut Context<'static>), Rule); 7] = [
+    let steps: [(Change, Rule); 7] = [
         (|p, _| p.deny = &[1], Rule::List),
-        (|p, _| p.least_score = 0.8, Rule::LeastScore),
+        (|p, _| p.score_threshold = 0.8, Rule::ScoreThreshold),
         (|p, _| p.bounds.threshold = 0.9, Rule::Threshold),
         (|p, _| p.bounds.energy = f32::NEG_INFINITY, Rule::Energy),
         (|p, c| (p.cohorts, c.cohort) = (cohorts(), Some("nobody")), Rule::Cohort),
@@ -223,11 +229,11 @@ fn what_is_shown_is_permitted_probable_and_little() {
     let cases: [(Policy<'_>, &[usize]); 7] = [
         (all.clone(), &[1, 2, 0, 3]),
         (Policy { top_k: 2, ..all.clone() }, &[1, 2]),
-        (Policy { least_score: 0.25, ..all.clone() }, &[1, 2]),
-        (Policy { least_score: 0.26, ..all.clone() }, &[1]),
+        (Policy { score_threshold: 0.25, ..all.clone() }, &[1, 2]),
+        (Policy { score_threshold: 0.26, ..all.clone() }, &[1]),
         (Policy { deny: &[1], ..all.clone() }, &[2, 0, 3]),
         (Policy { deny: &[1], top_k: 1, ..all.clone() }, &[2]),
-        (Policy { allow: &[0, 3], least_score: 0.125, top_k: 9, ..all.clone() }, &[0, 3]),
+        (Policy { allow: &[0, 3], score_threshold: 0.125, top_k: 9, ..all.clone() }, &[0, 3]),
     ];
     for (policy, expected) in cases {
         let scores = scores(&[0.125, 0.5, 0.25, 0.125]);
@@ -237,10 +243,10 @@ fn what_is_shown_is_permitted_probable_and_little() {
 
 #[test]
 fn explanations_have_the_numbers() {
-    let cases: [(fn(&mut Policy<'static>, &mut Context<'static>), &str); 8] = [
+    let cases: [(Change, &str); 8] = [
         (|_, _| {}, "the probability, 0.7000, reaches the threshold of 0.6000"),
         (|p, _| p.bounds.threshold = 0.75, "the probability, 0.7000, is below the threshold of 0.7500"),
-        (|p, _| p.least_score = 0.75, "the probability, 0.7000, is below 0.7500, the least that is shown"),
+        (|p, _| p.score_threshold = 0.75, "the probability, 0.7000, is below 0.7500, the least that is shown"),
         (|p, _| p.bounds.energy = -3.0, "the energy, -2.000, is beyond -3.000"),
         (|_, c| c.evasion = 120, "the signs of evasion, 120, reach 100"),
         (|_, c| c.stale = true, "the app says that the model is stale"),
@@ -262,7 +268,7 @@ fn names_are_those_of_all_languages() {
     let outcomes = [Answer, Fallback(Reason::Policy), Abstain(Reason::Evasion)];
     assert_eq!(outcomes.map(Outcome::name), ["answer", "fallback", "abstain"]);
     assert_eq!(outcomes.map(Outcome::reason), [None, Some(Reason::Policy), Some(Reason::Evasion)]);
-    let rules = ["stale", "evasion", "cohort", "energy", "threshold", "least_score", "list"];
+    let rules = ["stale", "evasion", "cohort", "energy", "threshold", "score_threshold", "list"];
     assert_eq!(Rule::ALL.map(Rule::name), rules);
 }
 

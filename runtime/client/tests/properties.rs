@@ -15,7 +15,7 @@ struct Numbers {
     energy: f32,
     quantiles: Vec<f32>,
     evasion: u32,
-    least_score: f32,
+    score_threshold: f32,
     top_k: u32,
     allow: Vec<u32>,
     deny: Vec<u32>,
@@ -26,7 +26,7 @@ impl Numbers {
     fn policy(&self) -> Policy<'_> {
         Policy {
             evasion: self.evasion,
-            least_score: self.least_score,
+            score_threshold: self.score_threshold,
             top_k: self.top_k,
             allow: &self.allow,
             deny: &self.deny,
@@ -46,13 +46,13 @@ prop_compose! {
         energy in prop_oneof![Just(f32::INFINITY), -3.0_f32..0.0],
         quantile in 0.0_f32..1.2,
         evasion in prop_oneof![Just(u32::MAX), 0_u32..256],
-        least_score in prop_oneof![Just(0.0), 0.0_f32..1.0],
+        score_threshold in prop_oneof![Just(0.0), 0.0_f32..1.0],
         top_k in 0_u32..8,
         allow in vec(0..CLASSES as u32, 0..4),
         deny in vec(0..CLASSES as u32, 0..3),
         by_rank in any::<bool>(),
     ) -> Numbers {
-        Numbers { threshold, energy, quantiles: vec![quantile], evasion, least_score, top_k, allow, deny, by_rank }
+        Numbers { threshold, energy, quantiles: vec![quantile], evasion, score_threshold, top_k, allow, deny, by_rank }
     }
 }
 
@@ -96,7 +96,7 @@ proptest! {
         let stricter = [
             Numbers { threshold: n.threshold + more, ..n.clone() },
             Numbers { energy: n.energy - more, ..n.clone() },
-            Numbers { least_score: n.least_score + more, ..n.clone() },
+            Numbers { score_threshold: n.score_threshold + more, ..n.clone() },
             Numbers { evasion: n.evasion / 2, ..n.clone() },
             Numbers { deny, ..n.clone() },
             Numbers { allow: vec![class], ..n.clone() },
@@ -120,7 +120,7 @@ proptest! {
         let decision = decide(&scores, &policy, &c);
         prop_assert!(!answers(decision.outcome) || permitted(decision.class));
         let classes: Vec<(usize, f32)> = shown(&scores, &policy).collect();
-        prop_assert!(classes.iter().all(|&(class, p)| permitted(class) && p >= n.least_score));
+        prop_assert!(classes.iter().all(|&(class, p)| permitted(class) && p >= n.score_threshold));
         prop_assert!(classes.is_sorted_by(|a, b| a.1 >= b.1));
         prop_assert!(n.top_k == 0 || classes.len() <= n.top_k as usize);
         prop_assert!(!answers(decision.outcome) || classes[0].0 == decision.class, "what is answered is shown first");
@@ -133,7 +133,7 @@ proptest! {
         prop_assert!(p.iter().all(|&other| other <= decision.probability));
         prop_assert_eq!(p[decision.class], decision.probability);
         let passes = !c.stale && u32::from(c.evasion) < n.evasion && decision.energy <= n.energy
-            && decision.probability >= n.threshold && decision.probability >= n.least_score
+            && decision.probability >= n.threshold && decision.probability >= n.score_threshold
             && policy.permits(decision.class);
         prop_assert_eq!(answers(decision.outcome), passes);
     }

@@ -80,8 +80,8 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-/// Where the words of [`Sections::with_policy`] lie for four classes: 0 classes, 1 scales, 3 biases, 8 alpha, 9 delta, 10 evasion, 11 least
-/// score, 12 top k, 13 rank penalty, 14 free ranks, 15 allow, 16 deny, 18 threshold, 19 energy, 20 quantiles, 25 samples, 26 AURC,
+/// Where the words of [`Sections::with_policy`] lie for four classes: 0 classes, 1 scales, 3 biases, 8 alpha, 9 delta, 10 evasion, 11 score
+/// threshold, 12 top, 13 rank penalty, 14 free ranks, 15 allow, 16 deny, 18 threshold, 19 energy, 20 quantiles, 25 samples, 26 AURC,
 /// 27 reliability, 34 cohorts.
 const POLICY: &[(&str, Change<Sections>)] = &[
     ("bad_policy_classes", |s| s.set_word(Policy, 0, 3)),

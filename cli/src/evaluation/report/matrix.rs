@@ -43,7 +43,7 @@ impl Report<'_> {
         let size = [grid.edge + side + 12.0, grid.top + side + 8.0];
         let label = format!("Confusion matrix of {} classes", shown.len());
         let left_out = if shown.len() < classes.len() {
-            format!(" Of {} classes, the {} that are confused most.", classes.len(), shown.len())
+            format!("<br>Of {} classes, the {} that are confused most.", classes.len(), shown.len())
         } else {
             String::new()
         };

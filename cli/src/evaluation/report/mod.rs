@@ -35,18 +35,18 @@ impl Report<'_> {
         page.tiles(&self.tiles());
         page.section("reliability", "Reliability", RELIABILITY, &self.reliability());
         page.section("risk", "Risk and coverage", RISK, &self.risk());
+        page.section("scores", "Probabilities of right and of wrong answers", SCORES, &self.scores());
+        if ood.is_some() {
+            page.section("ood", "Out of distribution", OOD, &self.ood());
+        }
         if self.evaluation.policy.is_some() {
             page.section("decisions", "Decisions", DECISIONS, &self.decisions());
         }
-        page.section("scores", "Probabilities of right and of wrong answers", SCORES, &self.scores());
         page.section("confusion", "Confusion", CONFUSION, &self.confusion());
         page.section("classes", "Classes", CLASSES, &self.classes());
         if !cohorts.is_empty() {
             page.section("cohorts", "Cohorts", COHORTS, &self.cohorts());
             page.section("odds", "Equalized odds", ODDS, &self.odds());
-        }
-        if ood.is_some() {
-            page.section("ood", "Out of distribution", OOD, &self.ood());
         }
         page.section("mistakes", "Worst mistakes", MISTAKES, &self.mistakes());
         page.end()
@@ -67,7 +67,7 @@ impl Report<'_> {
             let from = format!("from a probability of {}", percent(Some(policy.threshold)));
             tiles.push(tile("coverage", percent(policy.coverage), from));
             let allowed = format!("{} allowed", percent(Some(policy.alpha)));
-            tiles.push(tile("error among answers", percent(policy.error), allowed));
+            tiles.push(tile("error", percent(policy.error), allowed));
         }
         if let Some(ood) = &evaluation.ood {
             let auroc = ood.auroc.map_or_else(|| "-".to_owned(), |auroc| format!("{auroc:.4}"));
@@ -102,7 +102,8 @@ const RISK: &str = "When only the most probable answers are given, how many of t
     right answers from wrong ones.";
 const DECISIONS: &str = "What the policy in the artifact makes of these samples.";
 const SCORES: &str = "Where answers stand, in shares of the right ones (upwards) and of the wrong ones (downwards).";
-const CONFUSION: &str = "Rows are true classes, columns answers. The darker a cell, the larger its share of the row.";
+const CONFUSION: &str =
+    "Rows are true classes, columns answers. The stronger a cell's colour, the larger its share of the row.";
 const CLASSES: &str = "Recall is the share of a class's samples that were recognized, precision the share of its answers that are right, with 95 % intervals.";
 const COHORTS: &str = "Dots are shares, whiskers their 95 % intervals (Wilson), the line is that of all samples.";
 const ODDS: &str = "How unlike cohorts are served with a class: from the cohort with the lowest to the one with the highest share, of the class's samples that were \

@@ -22,7 +22,7 @@ pub struct Policy<'a> {
     /// Evasion signs from here on are too many for an answer; beyond 255 they never are.
     pub evasion: u32,
     /// A class less probable than this is neither shown nor answered.
-    pub least_score: f32,
+    pub score_threshold: f32,
     /// How many classes are shown; 0 is all.
     pub top_k: u32,
     /// What each rank beyond [`Policy::free_ranks`] adds to a class's score, where prediction sets go by ranks (RAPS); 0 where they don't.
@@ -78,7 +78,7 @@ impl Default for Policy<'_> {
             alpha: 0.0,
             delta: 0.0,
             evasion: u32::MAX,
-            least_score: 0.0,
+            score_threshold: 0.0,
             top_k: 0,
             rank_penalty: 0.0,
             free_ranks: 0,
@@ -102,7 +102,7 @@ impl<'a> Policy<'a> {
             alpha: Take::take(words),
             delta: Take::take(words),
             evasion: Take::take(words),
-            least_score: Take::take(words),
+            score_threshold: Take::take(words),
             top_k: Take::take(words),
             rank_penalty: Take::take(words),
             free_ranks: Take::take(words),
@@ -151,7 +151,7 @@ impl Policy<'_> {
         put_list(self.calibration.biases, &mut words);
         [self.alpha, self.delta].put(&mut words);
         self.evasion.put(&mut words);
-        self.least_score.put(&mut words);
+        self.score_threshold.put(&mut words);
         self.top_k.put(&mut words);
         self.rank_penalty.put(&mut words);
         self.free_ranks.put(&mut words);
@@ -287,7 +287,7 @@ mod tests {
             alpha: 0.02,
             delta: 0.05,
             evasion: 200,
-            least_score: 0.1,
+            score_threshold: 0.1,
             top_k: 2,
             rank_penalty: 0.01,
             free_ranks: 1,
@@ -349,7 +349,7 @@ mod tests {
             Policy { bounds: Bounds { quantiles: &nan, ..Bounds::default() }, ..policy() },
             Policy { bounds: Bounds { threshold: f32::NAN, ..Bounds::default() }, ..policy() },
             Policy { bounds: Bounds { energy: f32::NAN, ..Bounds::default() }, ..policy() },
-            Policy { least_score: f32::NAN, ..policy() },
+            Policy { score_threshold: f32::NAN, ..policy() },
             Policy { allow: &[3], ..policy() },
             Policy { deny: &[0, u32::MAX], ..policy() },
         ];

@@ -49,7 +49,7 @@ impl Sections {
             alpha: 0.02,
             delta: 0.05,
             evasion: 128,
-            least_score: 0.125,
+            score_threshold: 0.125,
             top_k: 2,
             rank_penalty: 0.0,
             free_ranks: 0,

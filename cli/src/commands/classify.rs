@@ -9,12 +9,14 @@ use std::time::Instant;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
+use dunlin_engine::artifact::SectionKind;
 use dunlin_native::ModelFile;
 use serde::Serialize;
 
-use crate::args::{Args, ClassifyArgs};
+use crate::args::{Args, ClassifyArgs, ContextArgs, ListArgs};
+use crate::decision::{Class, Decided, Decider};
 use crate::error::{CliError, USER};
-use crate::model::{Source, class_name};
+use crate::model::Source;
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
 use crate::table;
@@ -41,14 +43,9 @@ struct Outcome {
     error: Option<String>,
     time_us: Option<f64>,
     classes: Vec<Class>,
-}
-
-/// One of the most probable classes.
-#[derive(Debug, Serialize)]
-struct Class {
-    class: usize,
-    label: String,
-    probability: f32,
+    /// Where the model has a policy, or an option asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<Decided>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
@@ -56,11 +53,15 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
     let labels = source.labels(args.locale.as_deref())?;
+    let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
+    // Classes are named by what they are called by default, whatever language is shown.
+    let defaults = source.labels(None)?;
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
+    let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in inputs {
-        let outcome = classify(&mut classifier, input, args.top, &labels).unwrap_or_else(|error| failed(input, &error));
+        let outcome = classify(&mut classifier, input, &decider, &labels).unwrap_or_else(|error| failed(input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
         }
@@ -87,21 +88,26 @@ fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
     }
 }
 
+/// Whether an option only means something for a decision.
+fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
+    let ContextArgs { explain, cohort, stale, no_fallback } = context;
+    *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
+}
+
 fn classify(
     classifier: &mut Classifier<ModelFile>,
     input: &Path,
-    top: usize,
+    decider: &Decider,
     labels: &[String],
 ) -> Result<Outcome, CliError> {
     let picture = if input == Path::new("-") { from_stdin()? } else { picture::open(input)? };
     let pixels =
         picture.pixels().map_err(|e| CliError::Picture { path: input.to_owned(), source: PictureError::Pixels(e) })?;
     let start = Instant::now();
-    let scores = classifier.classify_pixels(&pixels).map_err(|source| CliError::run(input, source))?;
+    classifier.classify_pixels(&pixels).map_err(|source| CliError::run(input, source))?;
     let time_us = output::micros(start.elapsed());
-    let class = |(class, probability)| Class { class, label: class_name(labels, class), probability };
-    let classes = scores.top(top).into_iter().map(class).collect();
-    Ok(Outcome { input: input.display().to_string(), error: None, time_us: Some(time_us), classes })
+    let (classes, decision) = decider.decide(classifier, labels)?;
+    Ok(Outcome { input: input.display().to_string(), error: None, time_us: Some(time_us), classes, decision })
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -113,7 +119,13 @@ fn from_stdin() -> Result<Picture, CliError> {
 
 fn failed(input: &Path, error: &CliError) -> Outcome {
     error.say();
-    Outcome { input: input.display().to_string(), error: Some(error.to_string()), time_us: None, classes: Vec::new() }
+    Outcome {
+        input: input.display().to_string(),
+        error: Some(error.to_string()),
+        time_us: None,
+        classes: Vec::new(),
+        decision: None,
+    }
 }
 
 fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), CliError> {
@@ -123,6 +135,9 @@ fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), Cli
     for Class { label, probability, .. } in &outcome.classes {
         let bar = table::bar(*probability, BAR);
         writeln!(out, "  {label:<width$}  {bar} {:>5.1} %", probability * 100.0)?;
+    }
+    if let Some(decision) = &outcome.decision {
+        decision.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

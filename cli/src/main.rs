@@ -10,6 +10,7 @@ mod decision;
 mod draw;
 mod error;
 mod evaluation;
+mod inspection;
 mod lists;
 mod metrics;
 mod model;

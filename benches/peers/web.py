@@ -12,7 +12,6 @@ from pathlib import Path
 import compare
 import inputs
 import numpy as np
-import record
 import runtimes
 import web_record
 from models import MODELS
@@ -46,7 +45,7 @@ def main():
             tell(rows[-1])
         found = {"machine": compare.machine() | steady.ask("about"), "versions": versions()}
         steady.end(), free.end()
-    write(found | {"settings": settings(options) | yardstick.summary(), "rows": rows}, options, "web-peers", web_record.markdown)
+    compare.write(found | {"settings": settings(options) | yardstick.summary(), "rows": rows}, options, "web-peers", web_record.markdown)
 
 
 def arguments():

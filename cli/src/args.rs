@@ -56,6 +56,18 @@ Examples:
 
 Exit codes: 0 sound, 1 no such file, 2 wrong command line, 3 damaged, or (with --verify) computes other results";
 
+const TOKENS_EXAMPLES: &str = "\
+Examples:
+  dunlin tokens spec.json --text 'free entry' --text hello
+  dunlin tokens model.dunlin --data lines.txt --json
+  dunlin tokens spec.json --data lines.txt -o ids.npz
+
+A text file has one text a line; `-` is standard input. The archive has the ids of all texts one after the other in `ids`, where
+each text's begin (and the last one's end) in `offsets`, what was found in each in `signs`, and for texts with a second
+view its ids in `view_ids` and `view_offsets`: exactly what a device computes, to train on.
+
+Exit codes: 0 done, 1 the text or its spec is at fault, 2 wrong command line, 3 broken model";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   dunlin run model.dunlin --input x.npz --output y.npz
@@ -114,6 +126,8 @@ pub enum Command {
     Compile(Box<CompileArgs>),
     /// Shows what is in an artifact
     Inspect(InspectArgs),
+    /// Shows or writes the ids that texts become
+    Tokens(TokensArgs),
     /// Runs a model on arrays
     Run(RunArgs),
     /// Measures accuracy, calibration and time on labelled data
@@ -130,9 +144,12 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = CLASSIFY_EXAMPLES)]
 pub struct ClassifyArgs {
-    /// Pictures (PNG, JPEG, WebP), `-` for standard input; a first one that ends in `.dunlin` is the model
+    /// Pictures (PNG, JPEG, WebP), or for a model of text files with a text a line; `-` for standard input; a first one that ends in `.dunlin` is the model
     #[arg(required = true, value_name = "[MODEL.dunlin] INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// A text, for a model that takes text; may be repeated
+    #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append)]
+    pub texts: Vec<String>,
     /// How many classes to show for each input [default: what the model's policy says, else 3]
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub top: Option<usize>,
@@ -185,6 +202,9 @@ pub struct CompileArgs {
     /// What the compiled model takes
     #[arg(long, value_enum, default_value_t = TaskArg::Tensor)]
     pub task: TaskArg,
+    /// How text becomes ids (with --task text): docs/howto/text.md
+    #[arg(long, value_name = "SPEC.json", required_if_eq("task", "text"))]
+    pub text: Option<PathBuf>,
     /// What is subtracted from each channel of a pixel (0..=255), in the tensor's order [default: 0,0,0]
     #[arg(long, value_name = "R,G,B", value_parser = channels, requires = "std", allow_hyphen_values = true)]
     pub mean: Option<[f32; 3]>,
@@ -239,6 +259,27 @@ pub struct InspectArgs {
     /// Check the weights' digest, and that this machine computes what the compiler computed
     #[arg(long)]
     pub verify: bool,
+}
+
+/// Of `dunlin tokens`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = TOKENS_EXAMPLES)]
+pub struct TokensArgs {
+    /// What says how text becomes ids: a spec for `dunlin compile --text`, or an artifact
+    #[arg(value_name = "SPEC.json|MODEL.dunlin")]
+    pub spec: PathBuf,
+    /// Texts, one a line; `-` for standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "texts")]
+    pub data: Option<PathBuf>,
+    /// A text; may be repeated
+    #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append, conflicts_with = "data")]
+    pub texts: Vec<String>,
+    /// Where the ids are written
+    #[arg(short, long, value_name = "IDS.npz")]
+    pub output: Option<PathBuf>,
+    /// One JSON document instead of text
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
 }
 
 /// Of `dunlin run`.
@@ -352,6 +393,8 @@ pub enum PrecisionArg {
 pub enum TaskArg {
     /// Pictures
     Image,
+    /// Text
+    Text,
     /// Tensors, as the ONNX model takes them
     Tensor,
 }

@@ -103,7 +103,8 @@ impl Decider {
         let class = |(class, probability)| Class { class, label: class_name(labels, class), probability };
         let classes = shown(&scores, &policy).map(class).collect();
         let ContextArgs { cohort, stale, no_fallback, .. } = &self.context;
-        let context = Context { cohort: cohort.as_deref(), stale: *stale, evasion: 0, fallback: !no_fallback };
+        let evasion = scores.signs.evasion();
+        let context = Context { cohort: cohort.as_deref(), stale: *stale, evasion, fallback: !no_fallback };
         let decided = || Decided::new(&decide(&scores, &policy, &context), labels, self.context.explain);
         Ok((classes, self.decides.then(decided)))
     }

@@ -16,6 +16,7 @@ use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
 use crate::picture::PictureError;
 use crate::tensors::TensorFault;
+use crate::text::TextFault;
 
 /// Something the user gave is at fault.
 pub const USER: u8 = 1;
@@ -92,6 +93,13 @@ pub enum CliError {
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// A text, or what says how it becomes ids.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TextFault,
     },
     /// `DUNLIN_ISA` names no kernel set that this CPU has.
     Isa {
@@ -174,7 +182,7 @@ impl CliError {
     /// Who is at fault: [`USER`] or [`MODEL`].
     fn code(&self) -> u8 {
         match self {
-            Self::Model { .. } | Self::Golden { .. } => MODEL,
+            Self::Model { .. } | Self::Golden { .. } | Self::Text { source: TextFault::Spec(_), .. } => MODEL,
             Self::Run {
                 source: ClassifyError::Run(RunError::Plan | RunError::File | RunError::Shape { .. }), ..
             } => MODEL,
@@ -192,6 +200,7 @@ fn blames_options(error: &CompileError) -> bool {
         CompileError::Input { .. }
             | CompileError::NoCalibration
             | CompileError::Task { .. }
+            | CompileError::Text { .. }
             | CompileError::Labels { .. }
             | CompileError::Sample(_)
             | CompileError::Vary { .. }
@@ -216,6 +225,7 @@ impl fmt::Display for CliError {
                 )
             }
             Self::Json { path, what } => write!(f, "{}: {what}", path.display()),
+            Self::Text { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Isa { value, what } => {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }

@@ -20,6 +20,7 @@ mod profile;
 mod progress;
 mod table;
 mod tensors;
+mod text;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Classify(args) => commands::classify::run(args, out),
         Command::Compile(args) => commands::compile::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
+        Command::Tokens(args) => commands::tokens::run(args, out),
         Command::Run(args) => commands::run::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
         Command::Calibrate(args) => commands::calibrate::run(args, out),

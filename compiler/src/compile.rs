@@ -16,6 +16,7 @@ use crate::int8::{self, Note};
 use crate::ir::{Graph, Op, Tensor};
 use crate::picture::{ImageRequest, take_pictures};
 use crate::report::Report;
+use crate::text::{self, TextRequest};
 use crate::{lower, pack, passes, ptq, vary};
 
 /// In what numbers a model computes.
@@ -31,13 +32,15 @@ pub enum Precision {
 }
 
 /// What the compiled model takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum TaskRequest {
     /// Tensors as in the ONNX model.
     #[default]
     Tensor,
     /// A picture.
     Image(ImageRequest),
+    /// A text.
+    Text(Box<TextRequest>),
 }
 
 /// Inputs as the ONNX model takes them, to calibrate and to compare with.
@@ -128,6 +131,7 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
     let before = graph.clone();
     // What is float in a quantized model stays as it is; what post-training quantization leaves float becomes f16.
     let was_quantized = is_quantized(&graph);
+    passes::embedding::run(&mut graph, options.precision == Precision::Int8 && !was_quantized)?;
     let (notes, weights) = match options.precision {
         Precision::Int8 if was_quantized => (Vec::new(), Precision::F32),
         Precision::Int8 => (quantize(&mut graph, options, progress)?, Precision::F16),
@@ -138,7 +142,12 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
     if options.strict_int8 {
         report.strict()?;
     }
-    let extras = Extras { varying, labels: options.labels.clone(), task, card: String::new(), golden: Vec::new() };
+    let text = match &options.task {
+        TaskRequest::Text(request) => Some(text::section(request, &text::feed(request, &graph, &varying)?)?),
+        _ => None,
+    };
+    let labels = options.labels.clone();
+    let extras = Extras { varying, labels, task, text, card: String::new(), golden: Vec::new() };
     finish(&graph, &before, extras, report, onnx, options, progress)
 }
 
@@ -151,7 +160,11 @@ struct Lowered {
 }
 
 fn quantize(graph: &mut Graph, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Note>> {
-    let samples = options.calibration.as_ref().filter(|s| !s.rows.is_empty()).ok_or(CompileError::NoCalibration)?;
+    let samples = options.calibration.as_ref().filter(|samples| !samples.rows.is_empty());
+    if samples.is_none() && !ptq::concerns(graph) {
+        return Ok(Vec::new());
+    }
+    let samples = samples.ok_or(CompileError::NoCalibration)?;
     ptq::quantize(graph, &samples.rows, &options.ptq, &mut |done, total| {
         progress(Progress { stage: "calibrate", done, total });
     })
@@ -164,6 +177,7 @@ fn to_engine(mut graph: Graph, options: &Options, weights: Precision, mut notes:
     let spec = match &options.task {
         TaskRequest::Tensor => TaskSpec::Tensor,
         TaskRequest::Image(request) => TaskSpec::Image(take_pictures(&mut graph, request)?),
+        TaskRequest::Text(_) => TaskSpec::Text,
     };
     lower::layout::run(&mut graph)?;
     passes::finish(&mut graph)?;

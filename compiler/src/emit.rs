@@ -19,6 +19,8 @@ pub struct Extras {
     pub labels: Vec<String>,
     /// What an app gives and gets.
     pub task: Task,
+    /// How text becomes ids, for a model that takes text.
+    pub text: Option<Vec<u8>>,
     /// The card, JSON.
     pub card: String,
     /// Golden inputs with their outputs' digests.
@@ -44,6 +46,9 @@ pub fn emit(graph: &Graph, extras: &Extras) -> Result<AlignedBytes, CompileError
     let mut task = Vec::new();
     extras.task.put(&mut task);
     writer.words(SectionKind::Task, &task);
+    if let Some(text) = &extras.text {
+        writer.bytes(SectionKind::Text, text.clone());
+    }
     if !extras.golden.is_empty() {
         writer.golden(&extras.golden);
     }

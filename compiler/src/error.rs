@@ -105,6 +105,13 @@ pub enum CompileError {
         /// What is wrong.
         why: String,
     },
+    /// What was asked about text can't be done (the caller).
+    Text {
+        /// Which option, or which file.
+        option: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Another number of labels than the model has classes (the caller).
     Labels {
         /// How many there are.
@@ -173,6 +180,7 @@ impl fmt::Display for CompileError {
                 )
             }
             Self::Task { why } => write!(f, "the task doesn't fit the model: {why}"),
+            Self::Text { option, why } => write!(f, "{option}: {why}"),
             Self::Labels { found, classes } => write!(f, "{found} labels for a model with {classes} classes"),
             Self::Sample(source) => write!(f, "a calibration sample doesn't fit: {source}"),
             Self::Vary { node, why } => write!(f, "the length can't vary, because of node '{node}': {why}"),

@@ -24,6 +24,7 @@ pub mod policy;
 pub mod ptq;
 pub mod report;
 pub mod tensor;
+pub mod text;
 pub mod vary;
 
 pub use compile::{Compiled, Options, Precision, Progress, Samples, TaskRequest, compile};

@@ -223,7 +223,14 @@ mod tests {
         let mut graph = text_model();
         vary(&mut graph, &[AXIS]).expect("can be repaired");
         let task = Task { scoring: Scoring::Logits, spec: TaskSpec::Tensor };
-        let extras = Extras { varying: vec![AXIS], labels: Vec::new(), task, card: String::new(), golden: Vec::new() };
+        let extras = Extras {
+            varying: vec![AXIS],
+            labels: Vec::new(),
+            task,
+            text: None,
+            card: String::new(),
+            golden: Vec::new(),
+        };
         let artifact = emit(&graph, &extras).expect("engine operators");
         let mut session = Session::load(&artifact[..], Isa::best(), Limits::default()).expect("sound");
         for (length, expected) in [(4, [12.0, 16.0]), (1, [0.0, 1.0]), (3, [6.0, 9.0]), (4, [12.0, 16.0])] {

@@ -10,6 +10,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
 use dunlin_engine::artifact::SectionKind;
+use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ use crate::model::Source;
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
 use crate::table;
+use crate::text;
 
 /// The most bytes that are read from standard input.
 const STDIN_BYTES: u64 = 1 << 30;
@@ -56,12 +58,14 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
     // Classes are named by what they are called by default, whatever language is shown.
     let defaults = source.labels(None)?;
+    let takes_text = source.artifact()?.task().is_ok_and(|task| task.spec == TaskSpec::Text);
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
     let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
-    for input in inputs {
-        let outcome = classify(&mut classifier, input, &decider, &labels).unwrap_or_else(|error| failed(input, &error));
+    for input in all(inputs, &args.texts, takes_text)? {
+        let outcome = classify(&mut classifier, &input, &decider, &labels);
+        let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
         }
@@ -78,7 +82,7 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
 fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
     match &args.inputs[..] {
         [model, inputs @ ..] if model.extension() == Some(OsStr::new("dunlin")) => {
-            if inputs.is_empty() {
+            if inputs.is_empty() && args.texts.is_empty() {
                 let why = "the model is named, but no input: dunlin classify MODEL.dunlin INPUT...";
                 Args::command().error(ErrorKind::MissingRequiredArgument, why).exit();
             }
@@ -94,20 +98,58 @@ fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
     *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
 }
 
+/// What is classified.
+#[derive(Debug)]
+struct Input {
+    /// The file's name, with its line for a text of a file; or the text itself.
+    name: String,
+    /// The text, where it isn't a picture.
+    text: Option<String>,
+}
+
+/// All inputs: for a model that takes text the lines of files.
+fn all(files: &[PathBuf], texts: &[String], takes_text: bool) -> Result<Vec<Input>, CliError> {
+    let mut inputs: Vec<Input> =
+        texts.iter().map(|text| Input { name: text.clone(), text: Some(text.clone()) }).collect();
+    for file in files {
+        if !takes_text {
+            inputs.push(Input { name: file.display().to_string(), text: None });
+            continue;
+        }
+        let contents = text::read(file)?;
+        let lines = contents.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let name = |number: usize| format!("{}:{}", file.display(), number + 1);
+        inputs.extend(lines.map(|(number, line)| Input { name: name(number), text: Some(line.to_owned()) }));
+    }
+    Ok(inputs)
+}
+
 fn classify(
     classifier: &mut Classifier<ModelFile>,
-    input: &Path,
+    input: &Input,
     decider: &Decider,
     labels: &[String],
 ) -> Result<Outcome, CliError> {
-    let picture = if input == Path::new("-") { from_stdin()? } else { picture::open(input)? };
-    let pixels =
-        picture.pixels().map_err(|e| CliError::Picture { path: input.to_owned(), source: PictureError::Pixels(e) })?;
+    let name = Path::new(&input.name);
+    let picture;
+    let pixels = match &input.text {
+        Some(_) => None,
+        None => {
+            picture = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
+            let fault = |e| CliError::Picture { path: name.to_owned(), source: PictureError::Pixels(e) };
+            Some(picture.pixels().map_err(fault)?)
+        }
+    };
     let start = Instant::now();
-    classifier.classify_pixels(&pixels).map_err(|source| CliError::run(input, source))?;
+    let scores = match (&input.text, &pixels) {
+        (Some(text), _) => classifier.classify_text(text),
+        (None, Some(pixels)) => classifier.classify_pixels(pixels),
+        (None, None) => unreachable!("an input is a text or a picture"),
+    };
+    scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
     let (classes, decision) = decider.decide(classifier, labels)?;
-    Ok(Outcome { input: input.display().to_string(), error: None, time_us: Some(time_us), classes, decision })
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision })
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -117,10 +159,10 @@ fn from_stdin() -> Result<Picture, CliError> {
     Picture::decode(&bytes).map_err(|source| CliError::Picture { path: "standard input".into(), source })
 }
 
-fn failed(input: &Path, error: &CliError) -> Outcome {
+fn failed(input: &Input, error: &CliError) -> Outcome {
     error.say();
     Outcome {
-        input: input.display().to_string(),
+        input: input.name.clone(),
         error: Some(error.to_string()),
         time_us: None,
         classes: Vec::new(),

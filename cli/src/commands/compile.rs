@@ -11,6 +11,7 @@ use dunlin_compiler::compile::{Options, Precision, Samples, TaskRequest, compile
 use dunlin_compiler::picture::ImageRequest;
 use dunlin_compiler::ptq;
 use dunlin_compiler::report::{Accuracy, Report};
+use dunlin_compiler::text::TextRequest;
 use dunlin_engine::task::Filter;
 
 use crate::args::{Args, CompileArgs, PrecisionArg, TaskArg};
@@ -51,7 +52,7 @@ fn options(args: &CompileArgs) -> Result<Options, CliError> {
             PrecisionArg::F32 => Precision::F32,
         },
         strict_int8: args.strict_int8,
-        task: task(args),
+        task: task(args)?,
         ptq: ptq::Options { range: args.range.into(), ..ptq::Options::default() },
         dims: args.dims.clone(),
         vary: args.vary.clone(),
@@ -67,7 +68,7 @@ fn options(args: &CompileArgs) -> Result<Options, CliError> {
 }
 
 /// What the model takes. Options about pictures without `--task image` end the program as wrong usage.
-fn task(args: &CompileArgs) -> TaskRequest {
+fn task(args: &CompileArgs) -> Result<TaskRequest, CliError> {
     let usual = ImageRequest::default();
     let request = ImageRequest {
         mean: args.mean.unwrap_or(usual.mean),
@@ -76,13 +77,21 @@ fn task(args: &CompileArgs) -> TaskRequest {
         bgr: args.bgr,
         filter: args.filter.map_or(usual.filter, Filter::from),
     };
-    match args.task {
-        TaskArg::Image => TaskRequest::Image(request),
-        TaskArg::Tensor if args.asks_for_pictures() => {
+    match (args.task, &args.text) {
+        (TaskArg::Image, None) => Ok(TaskRequest::Image(request)),
+        (TaskArg::Tensor | TaskArg::Text, _) if args.asks_for_pictures() => {
             let why = "--mean, --std, --fit, --bgr and --filter are about pictures: add --task image";
             Args::command().error(ErrorKind::ArgumentConflict, why).exit()
         }
-        TaskArg::Tensor => TaskRequest::Tensor,
+        (TaskArg::Tensor, None) => Ok(TaskRequest::Tensor),
+        (TaskArg::Text, Some(spec)) => {
+            let request = TextRequest::open(spec).map_err(|source| CliError::compile(spec, source))?;
+            Ok(TaskRequest::Text(Box::new(request)))
+        }
+        (TaskArg::Text, None) | (TaskArg::Tensor | TaskArg::Image, Some(_)) => {
+            let why = "--text and --task text belong together";
+            Args::command().error(ErrorKind::ArgumentConflict, why).exit()
+        }
     }
 }
 

@@ -1,17 +1,19 @@
 //! `dunlin eval`: how good a classifier is on labelled data.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
+use dunlin_client::{Context, decide};
 use dunlin_engine::Classifier;
-use dunlin_engine::classifier::Scores;
+use dunlin_engine::artifact::{Artifact, SectionKind};
 use dunlin_native::ModelFile;
 
 use crate::args::EvalArgs;
 use crate::dataset::{self, Collected, Data, Wanted};
 use crate::draw;
 use crate::error::{CliError, USER};
-use crate::evaluation::{Evaluation, Judged, OodResult, Report, Setting};
+use crate::evaluation::{Decided, Evaluation, Judged, OodResult, Report, Set, Setting, Thresholds};
 use crate::model::Source;
 use crate::output;
 
@@ -26,7 +28,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Data::open(path, &mut classifier, Wanted { labelled: false, cohort: None }).map(|data| (path, data))
     });
     let other = other.transpose()?;
-    let (collected, judged) = judge(&mut classifier, &data, "evaluate")?;
+    let (collected, judged) = judge(&mut classifier, &data, "evaluate", &args.model)?;
     let setting = Setting {
         model: args.model.display().to_string(),
         data: args.data.display().to_string(),
@@ -35,7 +37,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         classes: collected.classes,
         unreadable: collected.unreadable,
         times: collected.times.clone(),
-        policy: None,
+        policy: thresholds(&mut classifier, &args.model)?,
     };
     let mut evaluation = Evaluation::new(setting, &judged, |place| {
         let index = collected.indices[place];
@@ -44,7 +46,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let mut unreadable = collected.unreadable;
     let other = match &other {
         Some((path, data)) => {
-            let (collected, other) = judge(&mut classifier, data, "out of distribution")?;
+            let (collected, other) = judge(&mut classifier, data, "out of distribution", &args.model)?;
             unreadable += collected.unreadable;
             let result = OodResult::new(path.display().to_string(), collected.unreadable, &other, &judged);
             evaluation.ood = Some(result);
@@ -64,18 +66,46 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     Ok(if unreadable > 0 { ExitCode::from(USER) } else { ExitCode::SUCCESS })
 }
 
-/// What the classifier says of all samples, and what that is worth.
-fn judge(classifier: &mut Classifier<ModelFile>, data: &Data, stage: &str) -> Result<(Collected, Judged), CliError> {
+/// What the classifier says of all samples, and what an app gets for them.
+fn judge(
+    classifier: &mut Classifier<ModelFile>,
+    data: &Data,
+    stage: &str,
+    model: &Path,
+) -> Result<(Collected, Judged), CliError> {
     let collected = dataset::collect(classifier, data, stage)?;
-    let energies = collected.scores().map(|scores| energy(&scores)).collect();
-    let judged = Judged::new(&collected, energies, Vec::new());
+    let decides = has_policy(classifier, model)?;
+    let policy = classifier.policy().map_err(|error| CliError::artifact(model, error))?;
+    let mut judged = Judged::new(&collected);
+    for (sample, scores) in collected.scores().enumerate() {
+        let evasion = scores.signs.evasion();
+        let context = Context { cohort: collected.cohort(sample), evasion, fallback: true, stale: false };
+        let decision = decide(&scores, &policy, &context);
+        judged.energies.push(f64::from(decision.energy));
+        if decides {
+            judged.decisions.push(Decided::from(decision.outcome));
+        }
+        if decision.has_set() {
+            let hits = collected.labels.get(sample).is_some_and(|&class| decision.set_has(class as usize));
+            judged.sets.push(Set { size: decision.set().count(), hits });
+        }
+    }
     Ok((collected, judged))
 }
 
-fn energy(scores: &Scores<'_>) -> f64 {
-    let max = scores.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = scores.logits.iter().map(|logit| (logit - max).exp()).sum();
-    -f64::from(max + sum.ln())
+/// The numbers of the artifact's policy, where it has one.
+fn thresholds(classifier: &mut Classifier<ModelFile>, model: &Path) -> Result<Option<Thresholds>, CliError> {
+    if !has_policy(classifier, model)? {
+        return Ok(None);
+    }
+    let policy = classifier.policy().map_err(|error| CliError::artifact(model, error))?;
+    let [threshold, alpha, energy] = [policy.bounds.threshold, policy.alpha, policy.bounds.energy].map(f64::from);
+    Ok(Some(Thresholds { threshold, alpha, energy }))
+}
+
+fn has_policy(classifier: &mut Classifier<ModelFile>, model: &Path) -> Result<bool, CliError> {
+    let artifact = Artifact::parse(classifier.session().file()).map_err(|error| CliError::artifact(model, error))?;
+    Ok(artifact.section(SectionKind::Policy).is_some())
 }
 
 /// The beginning of a text.

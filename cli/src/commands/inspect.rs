@@ -370,6 +370,7 @@ impl TaskInfo {
         let scoring = format!("{:?}", task.scoring).to_lowercase();
         match task.spec {
             TaskSpec::Tensor => Self { kind: "tensor", scoring, image: None },
+            TaskSpec::Text => Self { kind: "text", scoring, image: None },
             TaskSpec::Image(spec) => {
                 let image = Image {
                     width: spec.width,

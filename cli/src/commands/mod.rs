@@ -9,3 +9,4 @@ pub mod eval;
 pub mod inspect;
 mod kernels;
 pub mod run;
+pub mod tokens;

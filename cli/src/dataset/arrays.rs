@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use dunlin_compiler::npz::{Array, NpyType, Npz};
+use dunlin_compiler::npz::{Array, NpyType, Npz, NpzError};
 use dunlin_engine::task::PixelFormat;
 
 use super::fault::DataFault;
@@ -19,7 +19,7 @@ pub type Archive = Npz<BufReader<File>>;
 /// [`CliError::Npz`], [`CliError::Read`].
 pub fn open_npz(path: &Path) -> Result<Archive, CliError> {
     Npz::open(path).map_err(|source| match source {
-        dunlin_compiler::npz::NpzError::Io(source) => CliError::Read { path: path.to_owned(), source },
+        NpzError::Io(source) => CliError::Read { path: path.to_owned(), source },
         source => CliError::Npz { path: path.to_owned(), source },
     })
 }
@@ -48,18 +48,27 @@ pub fn labels(path: &Path, npz: &mut Archive, rows: usize, classes: usize) -> Re
     classes.collect::<Result<_, _>>().map(Some)
 }
 
-/// The cohort of each of `rows` samples: an array of integers.
+/// The cohort of each of `rows` samples: an array of strings or integers.
 ///
 /// # Errors
 /// [`CliError::Npz`], [`CliError::Data`] when there is no such array, or it hasn't one cohort per sample.
 pub fn cohorts(path: &Path, npz: &mut Archive, name: &str, rows: usize) -> Result<Vec<String>, CliError> {
     let fault = |source| CliError::Data { path: path.to_owned(), source };
-    let found = array(path, npz, name)?.ok_or_else(|| fault(DataFault::NoArray { name: name.to_owned() }))?;
-    let numbers = found.to_i64s().ok_or_else(|| fault(DataFault::CohortType { name: name.to_owned() }))?;
-    if numbers.len() != rows {
-        return Err(fault(DataFault::CohortCount { samples: rows, cohorts: numbers.len() }));
+    let unreadable = |source| CliError::Npz { path: path.to_owned(), source };
+    let names = match npz.array(name) {
+        Ok(None) => return Err(fault(DataFault::NoArray { name: name.to_owned() })),
+        Ok(Some(array)) => array.to_i64s().map(|numbers| numbers.iter().map(i64::to_string).collect()),
+        Err(NpzError::Type { .. }) => match npz.strings(name) {
+            Err(NpzError::Type { .. }) => None,
+            strings => strings.map_err(unreadable)?,
+        },
+        Err(source) => return Err(unreadable(source)),
+    };
+    let names: Vec<String> = names.ok_or_else(|| fault(DataFault::CohortType { name: name.to_owned() }))?;
+    if names.len() != rows {
+        return Err(fault(DataFault::CohortCount { samples: rows, cohorts: names.len() }));
     }
-    Ok(numbers.iter().map(i64::to_string).collect())
+    Ok(names)
 }
 
 /// Pictures of one size.

@@ -7,6 +7,7 @@ use dunlin_engine::Classifier;
 use dunlin_engine::classifier::{ClassifyError, Scores};
 use dunlin_engine::task::{Pixels, PixelsError};
 use dunlin_native::ModelFile;
+use dunlin_text::Signs;
 
 use super::{Cohorts, Data, DataFault, Samples, classes, data_fault};
 use crate::error::CliError;
@@ -30,6 +31,8 @@ pub struct Collected {
     pub logits: Vec<f32>,
     /// What the classifier made of it: `classes` for each sample.
     pub probabilities: Vec<f32>,
+    /// What was found in each text.
+    pub signs: Vec<Signs>,
     /// How many classes there are.
     pub classes: usize,
     /// Each sample's class; empty where data are without.
@@ -61,6 +64,7 @@ impl Collected {
         Self {
             logits: Vec::new(),
             probabilities: Vec::new(),
+            signs: Vec::new(),
             classes,
             labels: Vec::new(),
             cohorts,
@@ -74,6 +78,7 @@ impl Collected {
     pub fn add(&mut self, data: &Data, sample: Sample, scores: &Scores<'_>) {
         self.logits.extend_from_slice(scores.logits);
         self.probabilities.extend_from_slice(scores.probabilities);
+        self.signs.push(scores.signs);
         self.labels.extend(data.classes.get(sample.index));
         if let (Some(kept), Some(all)) = (&mut self.cohorts, &data.cohorts) {
             kept.of.push(all.of[sample.index]);
@@ -82,14 +87,20 @@ impl Collected {
         self.times.push(sample.time_us);
     }
 
+    /// The name of a sample's cohort.
+    pub fn cohort(&self, sample: usize) -> Option<&str> {
+        let Cohorts { names, of } = self.cohorts.as_ref()?;
+        names.get(*of.get(sample)? as usize).map(String::as_str)
+    }
+
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));
-        rows.map(|(probabilities, logits)| Scores { probabilities, logits })
+        rows.zip(&self.signs).map(|((probabilities, logits), &signs)| Scores { probabilities, logits, signs })
     }
 }
 
-/// Classifies all samples and shows each with its scores to `each`. A picture that can't be read is told on standard
+/// Classifies all samples and shows each with its scores to `each`. A picture or text that can't be read is told on standard
 /// error and left out; gives how many these were.
 ///
 /// # Errors
@@ -106,7 +117,7 @@ pub fn visit(
         progress.show(stage, index, data.len());
         match classify(classifier, data, index) {
             Ok((scores, time_us)) => each(Sample { index, time_us }, &scores),
-            Err(error @ (CliError::Picture { .. } | CliError::Read { .. })) => {
+            Err(error) if is_of_one(&error) => {
                 error.say();
                 unreadable += 1;
             }
@@ -114,6 +125,14 @@ pub fn visit(
         }
     }
     Ok(unreadable)
+}
+
+/// Whether a failure is one sample's own, so that the others are worth going on with.
+fn is_of_one(error: &CliError) -> bool {
+    matches!(
+        error,
+        CliError::Picture { .. } | CliError::Read { .. } | CliError::Run { source: ClassifyError::Text(_), .. }
+    )
 }
 
 /// One sample's scores, and the microseconds that they took.
@@ -135,6 +154,14 @@ fn classify<'a>(
             batch.fill(classifier.session(), index)?;
             let start = Instant::now();
             let scores = classifier.run().map_err(|error| CliError::run(&data.path, error))?;
+            Ok((scores, output::micros(start.elapsed())))
+        }
+        Samples::Texts(texts) => {
+            let start = Instant::now();
+            let scores = classifier.classify_text(&texts[index].text).map_err(|error| match error {
+                ClassifyError::Task { .. } => data_fault(&data.path, DataFault::NotTexts),
+                error => CliError::run(format!("{}, {}", data.path.display(), data.name(index)), error),
+            })?;
             Ok((scores, output::micros(start.elapsed())))
         }
     }

@@ -124,6 +124,13 @@ pub enum LineFault {
         /// Its name.
         name: String,
     },
+    /// A label that is no class of the model.
+    Label {
+        /// The label, shortened.
+        label: String,
+        /// How many classes the model has.
+        classes: usize,
+    },
 }
 
 impl fmt::Display for DataFault {
@@ -180,6 +187,9 @@ impl fmt::Display for LineFault {
             }
             Self::Json { what } => write!(f, "is no JSON object ({what}); give one on each line"),
             Self::Field { name } => write!(f, "has no '{name}'; give it one"),
+            Self::Label { label, classes } => {
+                write!(f, "has the label '{label}', which is no label of the model and no number below {classes}")
+            }
         }
     }
 }

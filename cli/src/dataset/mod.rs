@@ -46,6 +46,14 @@ enum Samples {
     Files(Vec<PathBuf>),
     Pixels(Stack),
     Tensors(Batch),
+    Texts(Vec<Text>),
+}
+
+/// A text and the line on which it begins.
+#[derive(Debug)]
+struct Text {
+    line: u64,
+    text: String,
 }
 
 /// To which cohort each sample belongs.
@@ -69,7 +77,7 @@ impl Data {
         let data = if path.is_dir() {
             Self::pictures(path, &model, wanted)
         } else if text::is_text_name(path) {
-            Err(data_fault(path, DataFault::NotTexts))
+            Self::texts(path, &model, wanted)
         } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) || !path.exists() {
             Self::arrays(path, classifier, &model, wanted)
         } else {
@@ -133,26 +141,50 @@ impl Data {
         Ok(Self { path: path.to_owned(), samples, classes, cohorts })
     }
 
+    /// Columns `text`, `label` and that of the cohorts.
+    fn texts(path: &Path, model: &Model, wanted: Wanted<'_>) -> Result<Self, CliError> {
+        let columns: Vec<&str> =
+            ["text"].into_iter().chain(wanted.labelled.then_some("label")).chain(wanted.cohort).collect();
+        let (mut texts, mut classes, mut cohorts) = (Vec::new(), Vec::new(), Vec::new());
+        for row in text::table(path, &columns)? {
+            let mut fields = row.fields.into_iter();
+            texts.push(Text { line: row.line, text: fields.next().unwrap_or_default() });
+            if wanted.labelled {
+                let label = fields.next().unwrap_or_default();
+                let class = class_of(&label, &model.names, model.classes);
+                classes.push(class.ok_or_else(|| model.no_label(path, row.line, &label))? as u32);
+            }
+            cohorts.extend(fields.next());
+        }
+        let cohorts = wanted.cohort.map(|column| Cohorts::new(path, column, cohorts)).transpose()?;
+        Ok(Self { path: path.to_owned(), samples: Samples::Texts(texts), classes, cohorts })
+    }
+
     /// How many samples there are.
     pub fn len(&self) -> usize {
         match &self.samples {
             Samples::Files(files) => files.len(),
             Samples::Pixels(stack) => stack.count,
             Samples::Tensors(batch) => batch.len,
+            Samples::Texts(texts) => texts.len(),
         }
     }
 
-    /// What a sample is called: a picture by its path from the folder, a row by its number.
+    /// What a sample is called: a picture by its path from the folder, others by their row or line.
     pub fn name(&self, index: usize) -> String {
         match &self.samples {
             Samples::Files(files) => folder::relative(&files[index], &self.path),
             Samples::Pixels(_) | Samples::Tensors(_) => format!("row {index}"),
+            Samples::Texts(texts) => format!("line {}", texts[index].line),
         }
     }
 
     /// A sample's text; `None` of what is no text.
-    pub fn text(&self, _index: usize) -> Option<&str> {
-        None
+    pub fn text(&self, index: usize) -> Option<&str> {
+        match &self.samples {
+            Samples::Texts(texts) => Some(&texts[index].text),
+            _ => None,
+        }
     }
 
     /// Whether there are none.
@@ -165,6 +197,14 @@ impl Data {
 struct Model {
     names: Vec<String>,
     classes: usize,
+}
+
+impl Model {
+    fn no_label(&self, path: &Path, line: u64, label: &str) -> CliError {
+        let label = label.chars().take(SHOWN).collect();
+        let what = fault::LineFault::Label { label, classes: self.classes };
+        data_fault(path, DataFault::Line { line, what })
+    }
 }
 
 impl Cohorts {
@@ -201,6 +241,9 @@ pub fn spread(total: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(total);
     (0..count).map(move |i| i * total / count)
 }
+
+/// The most letters of a foreign label in a message.
+const SHOWN: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ pub const THEME: &str = "\
 @media (prefers-color-scheme:dark){:root{--paper:#14171c;--ink:#e4e8ee;--dim:#9aa3b0;--line:#363c46;--faint:#1d2128;\
 --c0:#5b93f5;--c1:#e58653;--c2:#4db07c;--c3:#c377d3;--c4:#cfab3c;--c5:#e26a88;--c6:#43adb6;--c7:#949ca8}}
 svg text{font:12px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}
-.dim,svg .dim{fill:var(--dim)}.num{font-variant-numeric:tabular-nums}svg .e{text-anchor:end}svg .m{text-anchor:middle}
+.dim{color:var(--dim)}svg .dim{fill:var(--dim)}.num{font-variant-numeric:tabular-nums}svg .e{text-anchor:end}svg .m{text-anchor:middle}
 .c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}
 ";
 

@@ -1,5 +1,6 @@
 //! What a classifier said of samples, held against what is true.
 
+use dunlin_client::Outcome;
 use dunlin_compiler::calibration::Answers;
 
 use crate::dataset::{Cohorts, Collected};
@@ -20,6 +21,21 @@ impl Decided {
     }
 }
 
+impl From<Outcome> for Decided {
+    fn from(outcome: Outcome) -> Self {
+        Self { decision: outcome.name(), reason: outcome.reason().map(dunlin_client::Reason::name) }
+    }
+}
+
+/// A prediction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// How many classes are in it.
+    pub size: usize,
+    /// Whether the true one is.
+    pub hits: bool,
+}
+
 /// Samples with the answers to them; each vector has one element a sample, or none where nothing is known.
 #[derive(Clone, Debug, Default)]
 pub struct Judged {
@@ -31,13 +47,15 @@ pub struct Judged {
     pub energies: Vec<f64>,
     /// What the artifact's policy makes of the scores.
     pub decisions: Vec<Decided>,
+    /// Prediction sets, where the policy makes them.
+    pub sets: Vec<Set>,
     /// To which cohort samples belong.
     pub cohorts: Option<Cohorts>,
 }
 
 impl Judged {
-    /// The answers; of samples without labels none is right. A probability that is no number counts as 0.
-    pub fn new(collected: &Collected, energies: Vec<f64>, decisions: Vec<Decided>) -> Self {
+    /// The answers alone; of samples without labels none is right. A probability that is no number counts as 0.
+    pub fn new(collected: &Collected) -> Self {
         let mut answers = Answers::default();
         for (index, scores) in collected.scores().enumerate() {
             let class = scores.best().unwrap_or(0);
@@ -46,7 +64,7 @@ impl Judged {
             answers.confidence.push(if probability.is_nan() { 0.0 } else { probability });
             answers.right.push(collected.labels.get(index) == Some(&(class as u32)));
         }
-        Self { answers, labels: collected.labels.clone(), energies, decisions, cohorts: collected.cohorts.clone() }
+        Self { answers, labels: collected.labels.clone(), cohorts: collected.cohorts.clone(), ..Self::default() }
     }
 
     /// How many samples there are.
@@ -74,6 +92,7 @@ impl Judged {
             labels: chosen(&self.labels, samples),
             energies: chosen(&self.energies, samples),
             decisions: chosen(&self.decisions, samples),
+            sets: chosen(&self.sets, samples),
             cohorts: None,
         }
     }

@@ -144,6 +144,8 @@ impl PolicyResult {
             error: share(errors, answered),
             error_low: error.low,
             error_high: error.high,
+            set_coverage: share(judged.sets.iter().filter(|set| set.hits).count(), judged.sets.len()),
+            set_size: share(judged.sets.iter().map(|set| set.size).sum(), judged.sets.len()),
             decisions: decisions(&judged.decisions),
         }
     }

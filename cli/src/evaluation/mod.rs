@@ -6,7 +6,7 @@ mod record;
 mod report;
 mod show;
 
-pub use judged::{Decided, Judged};
+pub use judged::{Decided, Judged, Set};
 pub use measure::{Setting, Thresholds};
 pub use record::{Evaluation, OodResult};
 pub use report::Report;

@@ -100,6 +100,10 @@ pub struct PolicyResult {
     pub error_low: f64,
     /// Its upper end.
     pub error_high: f64,
+    /// Share of prediction sets that hold the true class; `null` without sets.
+    pub set_coverage: Option<f64>,
+    /// Classes in a set, on average.
+    pub set_size: Option<f64>,
     /// All decisions by reason, the most frequent first.
     pub decisions: Vec<DecisionCount>,
 }

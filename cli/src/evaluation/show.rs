@@ -44,7 +44,9 @@ impl Evaluation {
             writeln!(out, "\nout of distribution: {}, {} samples", ood.data, bytes(ood.samples))?;
             let auroc = ood.auroc.map_or_else(none, |auroc| format!("{auroc:.4}"));
             writeln!(out, "  AUROC of the energy  {auroc}")?;
-            write!(out, "{}", decisions(&ood.decisions))?;
+            if !ood.decisions.is_empty() {
+                write!(out, "{}", decisions(&ood.decisions))?;
+            }
         }
         writeln!(out, "\nclasses")?;
         if self.classes.len() <= SHOWN {
@@ -63,6 +65,14 @@ impl Evaluation {
         let interval = format!("({} to {})", percent(Some(policy.error_low)), percent(Some(policy.error_high)));
         let allowed = percent(Some(policy.alpha));
         writeln!(out, "  error              {} {interval}, {allowed} allowed", percent(policy.error))?;
+        if let (Some(coverage), Some(size)) = (policy.set_coverage, policy.set_size) {
+            let wanted = percent(Some(1.0 - policy.alpha));
+            writeln!(
+                out,
+                "  prediction sets    hold the class in {}, {wanted} wanted; {size:.2} classes each",
+                percent(Some(coverage))
+            )?;
+        }
         write!(out, "{}", decisions(&policy.decisions))?;
         Ok(())
     }

@@ -8,6 +8,7 @@ mod eval;
 mod help;
 mod inspect;
 mod run;
+mod texts;
 
 use std::ffi::OsStr;
 use std::io::Write;

@@ -188,14 +188,7 @@ impl Array {
         let header = read_header(reader).map_err(NpzError::Io)?.ok_or_else(|| NpzError::Header { name: named() })?;
         let known = NpyType::ALL.into_iter().find(|dtype| dtype.descr() == header.descr);
         let dtype = known.ok_or_else(|| NpzError::Type { name: named(), found: header.descr.clone() })?;
-        let product = header.dims.iter().try_fold(dtype.size() as u64, |len, &dim| len.checked_mul(dim as u64));
-        let len = product.filter(|&len| len <= MAX_BYTES).ok_or_else(|| NpzError::Length { name: named() })?;
-        let mut bytes = Vec::new();
-        // Memory grows with what is there, not with what the header claims.
-        reader.take(len + 1).read_to_end(&mut bytes).map_err(|_| NpzError::Length { name: named() })?;
-        if bytes.len() as u64 != len {
-            return Err(NpzError::Length { name: named() });
-        }
+        let mut bytes = elements(name, reader, &header.dims, dtype.size())?;
         if header.fortran {
             bytes = row_major(&bytes, &header.dims, dtype.size());
         }
@@ -206,6 +199,38 @@ impl Array {
         let header = Header::bytes(self.dtype, &self.dims);
         writer.write_all(&header).and_then(|()| writer.write_all(&self.bytes)).map_err(NpzError::Io)
     }
+}
+
+/// Strings of a `.npy` file with one dimension; NumPy pads them with zeros to the length of the longest.
+pub(super) fn read_strings(name: &str, reader: &mut impl Read) -> Result<Vec<String>, NpzError> {
+    let named = || name.to_owned();
+    let header = read_header(reader).map_err(NpzError::Io)?.ok_or_else(|| NpzError::Header { name: named() })?;
+    let letters = header.descr.strip_prefix("<U").and_then(|letters| letters.parse::<usize>().ok());
+    let (Some(letters), [count]) = (letters.filter(|&letters| letters <= MAX_LETTERS), &header.dims[..]) else {
+        return Err(NpzError::Type { name: named(), found: header.descr.clone() });
+    };
+    if letters == 0 {
+        // An array of empty strings has no bytes that would limit how many it claims.
+        return Err(NpzError::Length { name: named() });
+    }
+    let bytes = elements(name, reader, &[*count], letters * 4)?;
+    let letter = |code: &[u8]| char::from_u32(u32::from_le_bytes(fixed(code))).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let string = |element: &[u8]| element.chunks_exact(4).map(letter).collect::<String>();
+    Ok(bytes.chunks_exact(letters * 4).map(|element| string(element).trim_end_matches('\0').to_owned()).collect())
+}
+
+/// The most letters of a string.
+const MAX_LETTERS: usize = 1 << 16;
+
+/// All that follows the header: as many bytes as it says.
+fn elements(name: &str, reader: &mut impl Read, dims: &[usize], size: usize) -> Result<Vec<u8>, NpzError> {
+    let fault = || NpzError::Length { name: name.to_owned() };
+    let product = dims.iter().try_fold(size as u64, |len, &dim| len.checked_mul(dim as u64));
+    let len = product.filter(|&len| len <= MAX_BYTES).ok_or_else(fault)?;
+    let mut bytes = Vec::new();
+    // Memory grows with what is there, not with what the header claims.
+    reader.take(len + 1).read_to_end(&mut bytes).map_err(|_| fault())?;
+    if bytes.len() as u64 == len { Ok(bytes) } else { Err(fault()) }
 }
 
 fn fixed<const N: usize>(element: &[u8]) -> [u8; N] {
@@ -296,5 +321,20 @@ mod tests {
         let reals = array.tensor(0..2, DType::F32, shape).expect("both fit");
         assert_eq!(reals.as_f32s(), Some(&[-1.0, 300.0][..]));
         assert!(Array::f32s(&[2], &[1.0, 2.0]).tensor(0..2, DType::I32, shape).is_none());
+    }
+
+    #[test]
+    fn strings_are_read_without_their_padding() {
+        let letters: Vec<u8> = "ab\0\0é😀x\0".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let read =
+            |descr: &str, shape: &str, bytes: &[u8]| read_strings("s", &mut &npy(descr, "False", shape, bytes)[..]);
+        assert_eq!(read("<U4", "(2,)", &letters).expect("strings"), ["ab", "é😀x"]);
+        assert!(matches!(read("<U4", "(3,)", &letters), Err(NpzError::Length { .. })));
+        assert!(matches!(read("<U0", "(1000000000000,)", &[]), Err(NpzError::Length { .. })));
+        for (descr, shape) in [("<i8", "(4,)"), ("<U4", "(1, 2)"), (">U4", "(2,)"), ("<U99999999", "(2,)")] {
+            assert!(matches!(read(descr, shape, &letters), Err(NpzError::Type { .. })), "{descr} {shape}");
+        }
+        let surrogate = 0xd800_u32.to_le_bytes();
+        assert_eq!(read("<U1", "(1,)", &surrogate).expect("strings"), ["\u{fffd}"]);
     }
 }

@@ -1,6 +1,7 @@
 //! NumPy's `.npz`: a ZIP archive of named arrays, and the `.npy` format of each.
 //!
-//! Booleans, integers and floats of 8 to 64 bits, little-endian, are read; arrays in Fortran order are put into row-major order.
+//! Booleans, integers and floats of 8 to 64 bits, little-endian, are read; arrays in Fortran order are put into row-major order. Strings are
+//! read from arrays of one dimension.
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
 mod array;
@@ -59,6 +60,15 @@ impl<R: Read + Seek> Npz<R> {
         let Some(index) = self.archive.index_for_name(&format!("{name}.npy")) else { return Ok(None) };
         let mut file = self.archive.by_index(index)?;
         Array::read(name, &mut file).map(Some)
+    }
+
+    /// Reads an array of strings with one dimension; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// [`NpzError`] as for [`Npz::array`], and [`NpzError::Type`] when it is of something else than strings.
+    pub fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, NpzError> {
+        let Some(index) = self.archive.index_for_name(&format!("{name}.npy")) else { return Ok(None) };
+        array::read_strings(name, &mut self.archive.by_index(index)?).map(Some)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod attention;
 pub mod batch_norm;
 pub mod cse;
 pub mod dead;
+pub mod embedding;
 pub mod fold;
 pub mod fourth;
 pub mod identity;

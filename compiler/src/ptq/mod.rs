@@ -89,6 +89,11 @@ pub fn quantize(
     Ok(notes)
 }
 
+/// Whether a graph has an operator that would be quantized with samples. A table of embeddings needs none.
+pub fn concerns(graph: &Graph) -> bool {
+    Scheme::new(graph, &HashSet::new()).integer.contains(&true)
+}
+
 fn spread(samples: &[Vec<Tensor>], most: usize) -> Vec<&[Tensor]> {
     let count = samples.len().min(most.max(1));
     (0..count).map(|index| &samples[index * samples.len() / count][..]).collect()

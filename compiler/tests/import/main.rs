@@ -1,5 +1,6 @@
 //! Importing small models made by hand: what is read, what is refused, and how the refusal reads.
 
+mod bag;
 mod model;
 mod quantized;
 mod refused;

@@ -40,7 +40,14 @@ pub struct Sessions(Vec<Session<AlignedBytes>>);
 impl Sessions {
     pub fn new(graph: &Graph) -> Result<Self> {
         let task = Task { scoring: Scoring::Logits, spec: TaskSpec::Tensor };
-        let extras = Extras { varying: Vec::new(), labels: Vec::new(), task, card: String::new(), golden: Vec::new() };
+        let extras = Extras {
+            varying: Vec::new(),
+            labels: Vec::new(),
+            task,
+            text: None,
+            card: String::new(),
+            golden: Vec::new(),
+        };
         let artifact = emit(graph, &extras)?;
         let load = |isa| Session::load(artifact.clone(), isa, Limits::default()).map_err(CompileError::Model);
         let mut sessions = Vec::new();

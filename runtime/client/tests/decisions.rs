@@ -121,14 +121,14 @@ fn a_model_of_which_nothing_is_known_answers() {
 fn what_is_no_number_is_never_an_answer() {
     let nan = f32::NAN;
     for probabilities in [&[nan, nan, nan][..], &[nan, 0.7, 0.3], &[0.7, nan, 0.3], &[0.7, 0.3, nan], &[]] {
-        let scores = Scores { logits: probabilities, probabilities };
+        let scores = Scores::new(probabilities, probabilities);
         let decision = decide(&scores, &Policy::default(), &CLOUD);
         assert_eq!(decision.outcome, Fallback(Reason::OutOfDistribution), "{probabilities:?}");
         assert!(decision.probability.is_nan());
         assert_eq!(decision.explain().to_string(), "the model's output is no number");
     }
     let logits = [nan, 1.0];
-    let decision = decide(&Scores { logits: &logits, probabilities: &[0.9, 0.1] }, &Policy::default(), &CLOUD);
+    let decision = decide(&Scores::new(&[0.9, 0.1], &logits), &Policy::default(), &CLOUD);
     assert_eq!(decision.outcome, Fallback(Reason::OutOfDistribution));
 }
 
@@ -141,7 +141,7 @@ fn energy_is_that_of_the_calibrated_logits() {
         let exact: Vec<f64> = logits.iter().enumerate().map(|(c, &l)| f64::from(calibration.of(c, l)).exp()).collect();
         let total: f64 = exact.iter().sum();
         let probabilities: Vec<f32> = exact.iter().map(|e| (e / total) as f32).collect();
-        let scores = Scores { logits: &logits, probabilities: &probabilities };
+        let scores = Scores::new(&probabilities, &logits);
         let decision = decide(&scores, &Policy { calibration, ..Policy::default() }, &CLOUD);
         assert!((f64::from(decision.energy) + total.ln()).abs() < 1e-5, "{} {}", decision.energy, total.ln());
     }

@@ -4,6 +4,8 @@ use crate::artifact::{Artifact, ArtifactError, Calibration, Labels, Policy, Sect
 use crate::error::{Code, RunError};
 use crate::model::{Limits, ModelError};
 use crate::session::Session;
+#[cfg(feature = "text")]
+use crate::task::TextInput;
 use crate::task::{ImagePreparer, ImageSpec, Pixels, Scoring, TaskSpec};
 use crate::tensor::{DType, Quant};
 use alloc::boxed::Box;
@@ -11,6 +13,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use dunlin_kernels::float::softmax;
 use dunlin_kernels::{Isa, Quantize, QuantizeParams};
+#[cfg(feature = "text")]
+use dunlin_text::{Signs, TextError};
 
 /// A loaded classifier.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Classifier<B> {
     policy: Range<usize>,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
+    #[cfg(feature = "text")]
+    signs: Signs,
 }
 
 /// How raw input reaches the model's input.
@@ -33,6 +39,9 @@ enum Input {
     Floats(ImagePreparer),
     /// Pixels, through a table per channel straight to the model's quanta.
     Quanta(ImagePreparer, Box<[[u8; 256]]>),
+    /// Text.
+    #[cfg(feature = "text")]
+    Text(Box<TextInput>),
 }
 
 /// What a classifier says of one input; borrowed from it until the next.
@@ -42,9 +51,22 @@ pub struct Scores<'a> {
     pub probabilities: &'a [f32],
     /// The model's own output before scoring, dequantized.
     pub logits: &'a [f32],
+    /// What was found in the text; nothing for other inputs.
+    #[cfg(feature = "text")]
+    pub signs: Signs,
 }
 
-impl Scores<'_> {
+impl<'a> Scores<'a> {
+    /// Scores that another call, or another program, computed.
+    pub fn new(probabilities: &'a [f32], logits: &'a [f32]) -> Self {
+        Self {
+            probabilities,
+            logits,
+            #[cfg(feature = "text")]
+            signs: Signs::default(),
+        }
+    }
+
     /// The class with the highest probability, the first of equals; `None` without classes.
     pub fn best(&self) -> Option<usize> {
         let better = |best: Option<usize>, class: usize| match best {
@@ -85,6 +107,9 @@ pub enum ClassifyError {
         /// What it was given.
         found: usize,
     },
+    /// The text can't be given to the model.
+    #[cfg(feature = "text")]
+    Text(TextError),
     /// The run failed.
     Run(RunError),
 }
@@ -94,6 +119,8 @@ impl ClassifyError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Task { .. } | Self::Values { .. } => Code::Input,
+            #[cfg(feature = "text")]
+            Self::Text(_) => Code::Artifact,
             Self::Run(error) => error.code(),
         }
     }
@@ -104,6 +131,8 @@ impl core::fmt::Display for ClassifyError {
         match self {
             Self::Task { takes } => write!(f, "this model takes {takes}"),
             Self::Values { expected, found } => write!(f, "this model takes {expected} values, found {found}"),
+            #[cfg(feature = "text")]
+            Self::Text(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
         }
     }
@@ -136,9 +165,22 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         let input = match task.spec {
             TaskSpec::Tensor => Input::Tensor,
             TaskSpec::Image(spec) => image_input(&session, spec)?,
+            #[cfg(feature = "text")]
+            TaskSpec::Text => Input::Text(Box::new(TextInput::new(&session, &artifact)?)),
+            #[cfg(not(feature = "text"))]
+            TaskSpec::Text => return Err(ModelError::NoText),
         };
         let zeros = || alloc::vec![0.0; classes];
-        Ok(Self { session, input, scoring: task.scoring, policy, logits: zeros(), probabilities: zeros() })
+        Ok(Self {
+            session,
+            input,
+            scoring: task.scoring,
+            policy,
+            logits: zeros(),
+            probabilities: zeros(),
+            #[cfg(feature = "text")]
+            signs: Signs::default(),
+        })
     }
 
     /// The session that runs the model, to fill inputs of a model that takes tensors.
@@ -163,10 +205,28 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         let mut input = self.session.input_mut(0).ok_or(takes)?;
         let filled = match &mut self.input {
             Input::Tensor => return Err(takes),
+            #[cfg(feature = "text")]
+            Input::Text(_) => return Err(ClassifyError::Task { takes: "text" }),
             Input::Floats(preparer) => preparer.prepare(pixels).to_f32(input.f32s()?),
             Input::Quanta(preparer, tables) => preparer.prepare(pixels).to_u8(tables, input.bytes),
         };
         filled.map_err(|_| RunError::Plan)?;
+        self.run()
+    }
+
+    /// Classifies a text; of one that is longer than the artifact says, the beginning.
+    ///
+    /// Where the text seems to hide words from a classifier, it is classified as what it hides: [`Scores::signs`] says what was found.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Task`] when the model doesn't take text, [`ClassifyError::Text`] when the text can't be given to it.
+    #[cfg(feature = "text")]
+    pub fn classify_text(&mut self, text: &str) -> Result<Scores<'_>, ClassifyError> {
+        let Input::Text(input) = &mut self.input else {
+            let takes = if matches!(self.input, Input::Tensor) { "tensors" } else { "pictures" };
+            return Err(ClassifyError::Task { takes });
+        };
+        self.signs = input.fill(&mut self.session, text)?;
         self.run()
     }
 
@@ -176,8 +236,11 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// [`ClassifyError::Task`] when the model takes pictures, several tensors or other elements than f32, [`ClassifyError::Values`] when it
     /// takes another number of them.
     pub fn classify_values(&mut self, len: usize, fill: impl FnOnce(&mut [f32])) -> Result<Scores<'_>, ClassifyError> {
-        if !matches!(self.input, Input::Tensor) {
-            return Err(ClassifyError::Task { takes: "pictures" });
+        match self.input {
+            Input::Tensor => (),
+            #[cfg(feature = "text")]
+            Input::Text(_) => return Err(ClassifyError::Task { takes: "text" }),
+            _ => return Err(ClassifyError::Task { takes: "pictures" }),
         }
         if self.session.plan().model().inputs.len() > 1 {
             return Err(ClassifyError::Task { takes: "more than one tensor" });
@@ -205,7 +268,11 @@ impl<B: AsRef<[u8]>> Classifier<B> {
 
     /// What the last call said; zeros before the first.
     pub fn scores(&self) -> Scores<'_> {
-        Scores { probabilities: &self.probabilities, logits: &self.logits }
+        Scores {
+            #[cfg(feature = "text")]
+            signs: self.signs,
+            ..Scores::new(&self.probabilities, &self.logits)
+        }
     }
 
     /// Runs the model on what lies in the session's inputs.

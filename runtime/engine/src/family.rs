@@ -73,6 +73,8 @@ families! {
     "int8-elementwise" Int8Elementwise { QBinary, QLookup, QSoftmax } infer::int8::elementwise, int8::elementwise;
     /// Pools and means of int8 images.
     "int8-pool" Int8Pool { QPool, QMean } infer::int8::pools, int8::pool;
+    /// Means of rows that ids pick from an int8 table: bags of words.
+    "embedding" Embedding { EmbeddingBag } infer::int8::bags, int8::bag;
     /// Convolutions of float images.
     "float-conv" FloatConv { Conv, ConvPanels, DepthwisePanels } infer::float::filters, float::filter;
     /// Products of float matrices, dense layers among them.
@@ -122,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_build_with_all_operators_leaves_none_out() {
-        assert_eq!(Family::ALL.iter().all(|family| family.is_built()), cfg!(feature = "operators"));
+        let all = cfg!(all(feature = "operators", feature = "embedding"));
+        assert_eq!(Family::ALL.iter().all(|family| family.is_built()), all);
         assert!(Family::Base.is_built());
     }
 }

@@ -144,6 +144,9 @@ pub enum ModelError {
         /// Steps that it may take.
         limit: u64,
     },
+    /// The model takes text, and this build leaves that out (the application that was built with too few features).
+    #[cfg(not(feature = "text"))]
+    NoText,
     /// The system hasn't the memory that the model needs and may have.
     OutOfMemory(OutOfMemory),
 }
@@ -154,6 +157,8 @@ impl ModelError {
         match self {
             Self::Artifact(error) => error.code(),
             Self::Infer { error: InferError::LeftOut { .. }, .. } => Code::Version,
+            #[cfg(not(feature = "text"))]
+            Self::NoText => Code::Version,
             Self::Infer { .. } | Self::Graph { .. } => Code::Artifact,
             Self::Memory { .. } | Self::Work { .. } | Self::OutOfMemory(_) => Code::Memory,
         }
@@ -166,6 +171,8 @@ impl core::fmt::Display for ModelError {
             Self::Artifact(error) => error.fmt(f),
             Self::Infer { node, error } => write!(f, "operator {node} of the artifact's graph: {error}"),
             Self::Graph { node: Some(node), why } => write!(f, "operator {node} of the artifact's graph {why}"),
+            #[cfg(not(feature = "text"))]
+            Self::NoText => f.write_str("the model takes text, which needs dunlin-engine's feature text"),
             Self::Graph { node: None, why } => write!(f, "the artifact's graph {why}"),
             Self::Memory { needed, limit } => {
                 write!(

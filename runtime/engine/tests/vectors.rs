@@ -42,7 +42,7 @@ fn every_vector_is_read_as_the_index_says() -> Outcome {
 
 #[test]
 fn good_vectors_give_their_golden_outputs_on_every_instruction_set() -> Outcome {
-    for name in ["good_int8", "good_float", "good_packed", "good_policy", "good_unknown_optional_section"] {
+    for name in ["good_int8", "good_float", "good_packed", "good_policy", "good_bag", "good_unknown_optional_section"] {
         let file = AlignedBytes::from_slice(&std::fs::read(folder().join(format!("{name}.dunlin")))?);
         for isa in Isa::supported() {
             let mut session = Session::load(&file[..], isa, LIMITS)?;
@@ -119,6 +119,7 @@ const GOOD: &[(&str, Make)] = &[
         sections.file().to_vec()
     }),
     ("good_tokens", || file(graphs::tokens)),
+    ("good_bag", || file(graphs::bag)),
     ("good_moves", || file(graphs::moves)),
     ("good_policy", || graphs::dense(4, 8).sections().with_policy().file().to_vec()),
     ("good_minimal", || {

@@ -13,13 +13,19 @@
 
 extern crate alloc;
 
+pub mod cleaning;
 pub mod error;
+mod forms;
 pub mod prepare;
 mod reader;
 pub mod signs;
 pub mod spec;
+pub mod tables;
 pub mod tokenizer;
+#[cfg(feature = "write")]
+pub mod write;
 
+pub use cleaning::Cleaned;
 pub use error::{SpecError, TextError};
 pub use prepare::{Prepared, Preparer};
 pub use signs::Signs;

@@ -1,5 +1,6 @@
 //! One text to ids.
 
+use crate::cleaning::{Cleaned, Cleaner};
 use crate::error::TextError;
 use crate::signs::Signs;
 use crate::spec::Spec;
@@ -8,8 +9,10 @@ use crate::tokenizer::{Ids, Scratch};
 /// Prepares texts; keeps its memory from one to the next.
 #[derive(Clone, Debug)]
 pub struct Preparer {
+    cleaner: Cleaner,
     scratch: Scratch,
-    ids: Ids,
+    /// Of each view.
+    ids: [Ids; 2],
 }
 
 /// What a text became; borrowed from the preparer until the next.
@@ -31,6 +34,11 @@ impl<'p> Prepared<'p> {
         &self.ids[..self.views]
     }
 
+    /// The ids of the last view: of what the text hides, or else of the text as it is read.
+    pub fn last(&self) -> &'p [i32] {
+        self.ids[self.views - 1]
+    }
+
     /// The share of unknown ids, from 0 to 1.
     pub fn unknown_share(&self) -> f32 {
         self.unknown as f32 / self.ids[0].len().max(1) as f32
@@ -39,8 +47,14 @@ impl<'p> Prepared<'p> {
 
 impl Preparer {
     /// For texts that `spec` prepares.
-    pub fn new(_spec: &Spec<'_>) -> Self {
-        Self { scratch: Scratch::default(), ids: Ids::default() }
+    pub fn new(spec: &Spec<'_>) -> Self {
+        let ids = Ids::up_to(spec.feed.max_ids as usize);
+        Self { cleaner: Cleaner::default(), scratch: Scratch::default(), ids: [ids.clone(), ids] }
+    }
+
+    /// What the tokenizer gets of a text: see [`Spec::cleaning`]. Of a text longer than [`Spec::max_bytes`] the beginning is taken.
+    pub fn clean<'p>(&'p mut self, spec: &Spec<'_>, text: &'p str) -> Cleaned<'p> {
+        clean(&mut self.cleaner, spec, text)
     }
 
     /// The ids of a text. Of a text longer than [`Spec::max_bytes`] the beginning is taken.
@@ -48,15 +62,25 @@ impl Preparer {
     /// # Errors
     /// [`TextError`] when the tokenizer has no id for a character, nor one for unknown ones.
     pub fn prepare(&mut self, spec: &Spec<'_>, text: &str) -> Result<Prepared<'_>, TextError> {
-        let read = &text[..text.floor_char_boundary(spec.max_bytes)];
-        self.ids.restart(spec.feed.max_ids as usize);
-        spec.tokenizer.tokenize(read, &mut self.scratch, &mut self.ids)?;
+        let cleaned = clean(&mut self.cleaner, spec, text);
+        let views = [Some(cleaned.first), cleaned.second];
+        for (ids, view) in self.ids.iter_mut().zip(views.into_iter().flatten()) {
+            ids.restart();
+            spec.tokenizer.tokenize(view, &mut self.scratch, ids)?;
+        }
         Ok(Prepared {
-            ids: [&self.ids.ids, &[]],
-            views: 1,
-            signs: Signs::default(),
-            truncated: self.ids.truncated || read.len() < text.len(),
-            unknown: self.ids.unknown,
+            ids: [&self.ids[0].ids, &self.ids[1].ids],
+            views: views.iter().flatten().count(),
+            signs: cleaned.signs,
+            truncated: self.ids[0].truncated || cleaned.truncated,
+            unknown: self.ids[0].unknown,
         })
     }
+}
+
+fn clean<'p>(cleaner: &'p mut Cleaner, spec: &Spec<'_>, text: &'p str) -> Cleaned<'p> {
+    let read = &text[..text.floor_char_boundary(spec.max_bytes)];
+    let mut cleaned = cleaner.clean(&spec.cleaning, read, spec.max_bytes);
+    cleaned.truncated |= read.len() < text.len();
+    cleaned
 }

@@ -6,11 +6,18 @@ use crate::error::SpecError;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    /// Whether the bytes were read before and found sound, so that tables aren't gone through again.
+    pub(crate) known: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self::of(bytes, false)
+    }
+
+    /// As [`Reader::new`], of bytes that may be `known`.
+    pub(crate) fn of(bytes: &'a [u8], known: bool) -> Self {
+        Self { rest: bytes, known }
     }
 
     /// The next word.
@@ -33,14 +40,12 @@ impl<'a> Reader<'a> {
     }
 
     /// So many words, in place.
-    #[allow(dead_code)]
     pub(crate) fn words(&mut self, len: usize) -> Result<Words<'a>, SpecError> {
         let bytes = self.bytes(len.checked_mul(4).ok_or(SpecError::Length)?)?;
         Ok(Words(bytes.as_chunks().0))
     }
 
     /// So many halves of words, in place.
-    #[allow(dead_code)]
     pub(crate) fn halves(&mut self, len: usize) -> Result<Halves<'a>, SpecError> {
         let bytes = self.bytes(len.checked_mul(2).ok_or(SpecError::Length)?)?;
         Ok(Halves(bytes.as_chunks().0))
@@ -56,7 +61,6 @@ impl<'a> Reader<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Words<'a>(&'a [[u8; 4]]);
 
-#[allow(dead_code)]
 impl<'a> Words<'a> {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -72,7 +76,13 @@ impl<'a> Words<'a> {
 
     /// How many of the first ones `before` holds for; it must hold for those alone.
     pub(crate) fn partition_point(&self, before: impl Fn(u32) -> bool) -> usize {
-        self.0.partition_point(|&word| before(u32::from_le_bytes(word)))
+        self.partition_point_in(0, self.len(), before)
+    }
+
+    /// As [`Words::partition_point`], where it is known to lie in a range.
+    pub(crate) fn partition_point_in(&self, from: usize, to: usize, before: impl Fn(u32) -> bool) -> usize {
+        let range = self.0.get(from..to).unwrap_or_default();
+        from + range.partition_point(|&word| before(u32::from_le_bytes(word)))
     }
 }
 
@@ -80,14 +90,14 @@ impl<'a> Words<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Halves<'a>(&'a [[u8; 2]]);
 
-#[allow(dead_code)]
 impl<'a> Halves<'a> {
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(crate) fn get(&self, index: usize) -> Option<u16> {
         self.0.get(index).map(|&half| u16::from_le_bytes(half))
+    }
+
+    /// So many of them from an index on.
+    pub(crate) fn range(&self, from: usize, len: usize) -> Option<Self> {
+        self.0.get(from..)?.get(..len).map(Self)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u16> + use<'a> {

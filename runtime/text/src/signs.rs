@@ -16,3 +16,22 @@ pub struct Signs {
     /// Characters that change the direction in which text is shown.
     pub bidi: u16,
 }
+
+impl Signs {
+    /// All of them as one number, for a policy to compare with a threshold: what few ordinary texts have counts most.
+    ///
+    /// 40 for each word with letters of several scripts and each whose letters stand apart, 24 for each with signs in the place of
+    /// letters, 16 for each character in another dress, 8 for each invisible one, 4 for each that changes directions; at most 255.
+    pub fn evasion(&self) -> u8 {
+        let weighted = [
+            (self.mixed_script, 40),
+            (self.spaced, 40),
+            (self.leet, 24),
+            (self.compatibility, 16),
+            (self.ignorables, 8),
+            (self.bidi, 4),
+        ];
+        let sum: u32 = weighted.iter().map(|&(count, weight)| u32::from(count) * weight).sum();
+        sum.min(255) as u8
+    }
+}

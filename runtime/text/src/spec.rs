@@ -1,7 +1,9 @@
 //! The section of the artifact that says how text becomes ids.
 
+use crate::cleaning::Cleaning;
 use crate::error::SpecError;
 use crate::reader::Reader;
+use crate::tables::CharMap;
 use crate::tokenizer::Tokenizer;
 
 /// The section's version that this crate reads and writes.
@@ -43,7 +45,9 @@ pub struct Spec<'a> {
     pub max_bytes: usize,
     /// Where ids go.
     pub feed: Feed,
-    /// What makes ids of normalized text.
+    /// What is done to text first.
+    pub cleaning: Cleaning<'a>,
+    /// What makes ids of it then.
     pub tokenizer: Tokenizer<'a>,
 }
 
@@ -53,16 +57,42 @@ pub struct Spec<'a> {
 pub enum PartKind {
     /// What makes ids of text: the tokenizer's kind (word), then its own data.
     Tokenizer = 1,
+    /// What is done to text before the tokenizer gets it.
+    Cleaning = 2,
+    /// What kind of character each one is.
+    Classes = 3,
+    /// What characters decompose to by compatibility (NFKD).
+    Compatible = 4,
+    /// Which two characters compose to one.
+    Compositions = 5,
+    /// Lower case.
+    Lower = 6,
+    /// Letters that look like those of other scripts.
+    Lookalikes = 7,
 }
 
 impl PartKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 1] = [Self::Tokenizer];
+    pub const ALL: [Self; 7] = [
+        Self::Tokenizer,
+        Self::Cleaning,
+        Self::Classes,
+        Self::Compatible,
+        Self::Compositions,
+        Self::Lower,
+        Self::Lookalikes,
+    ];
 
     /// The name that errors show.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tokenizer => "tokenizer",
+            Self::Cleaning => "cleaning",
+            Self::Classes => "table of classes",
+            Self::Compatible => "table of compatible decompositions",
+            Self::Compositions => "table of compositions",
+            Self::Lower => "table of lower case",
+            Self::Lookalikes => "table of look-alikes",
         }
     }
 
@@ -73,7 +103,10 @@ impl PartKind {
 
 /// The bytes of each part.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a>([Option<&'a [u8]>; PartKind::ALL.len()]);
+pub(crate) struct Parts<'a> {
+    parts: [Option<&'a [u8]>; PartKind::ALL.len()],
+    known: bool,
+}
 
 impl<'a> Parts<'a> {
     /// A directory of kinds and lengths, then the parts themselves.
@@ -86,7 +119,7 @@ impl<'a> Parts<'a> {
         for _ in 0..2 * count {
             reader.word()?;
         }
-        let mut parts = Self([None; PartKind::ALL.len()]);
+        let mut parts = Self { parts: [None; PartKind::ALL.len()], known: reader.known };
         let mut last = 0;
         for _ in 0..count {
             let (number, len) = (directory.word()?, directory.word()?);
@@ -95,18 +128,26 @@ impl<'a> Parts<'a> {
                 return Err(SpecError::Invalid { part: "directory", why: "parts out of order" });
             }
             last = number;
-            parts.0[kind as usize - 1] = Some(reader.bytes(len as usize)?);
+            parts.parts[kind as usize - 1] = Some(reader.bytes(len as usize)?);
         }
         Ok(parts)
     }
 
     /// A part that the section may leave out.
-    pub(crate) fn get(&self, kind: PartKind) -> Option<&'a [u8]> {
-        self.0[kind as usize - 1]
+    pub(crate) fn get(&self, kind: PartKind) -> Option<Reader<'a>> {
+        self.parts[kind as usize - 1].map(|part| Reader::of(part, self.known))
+    }
+
+    /// A part that is a map from characters.
+    pub(crate) fn map(&self, kind: PartKind) -> Result<CharMap<'a>, SpecError> {
+        let mut reader = self.required(kind)?;
+        let map = CharMap::parse(&mut reader, kind.name())?;
+        reader.end()?;
+        Ok(map)
     }
 
     /// A part that has to be there.
-    pub(crate) fn required(&self, kind: PartKind) -> Result<&'a [u8], SpecError> {
+    pub(crate) fn required(&self, kind: PartKind) -> Result<Reader<'a>, SpecError> {
         self.get(kind).ok_or(SpecError::Missing { part: kind.name() })
     }
 }
@@ -117,7 +158,20 @@ impl<'a> Spec<'a> {
     /// # Errors
     /// [`SpecError`] when the section is cut off, contradicts itself, or is of another version.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, SpecError> {
-        let mut reader = Reader::new(bytes);
+        Self::read(Reader::new(bytes))
+    }
+
+    /// A section that [`Spec::parse`] has read before, so that its tables needn't be gone through again.
+    ///
+    /// Of another section nothing is promised but that reading it and preparing texts with it ends, without a panic.
+    ///
+    /// # Errors
+    /// [`SpecError`] when it wasn't read before.
+    pub fn reopen(bytes: &'a [u8]) -> Result<Self, SpecError> {
+        Self::read(Reader::of(bytes, true))
+    }
+
+    fn read(mut reader: Reader<'a>) -> Result<Self, SpecError> {
         let version = reader.word()?;
         if version != VERSION {
             return Err(SpecError::Unknown { what: "version", number: version });
@@ -129,8 +183,8 @@ impl<'a> Spec<'a> {
         let feed = Feed::read(&mut reader)?;
         let parts = Parts::read(&mut reader)?;
         reader.end()?;
-        let tokenizer = Tokenizer::parse(&parts)?;
-        Ok(Self { max_bytes: max_bytes as usize, feed, tokenizer })
+        let (cleaning, tokenizer) = (Cleaning::parse(&parts)?, Tokenizer::parse(&parts)?);
+        Ok(Self { max_bytes: max_bytes as usize, feed, cleaning, tokenizer })
     }
 }
 

@@ -40,7 +40,8 @@ impl Report<'_> {
         }
         let accuracy_of: Of = |cohort| Some([cohort.accuracy?, cohort.accuracy_low, cohort.accuracy_high]);
         let coverage_of: Of = |cohort| Some([cohort.coverage?, cohort.coverage_low?, cohort.coverage_high?]);
-        whiskers(&mut canvas, COLUMNS[0], bottom, ("accuracy", "c0", *accuracy), &sorted, accuracy_of);
+        let places = if policy.is_some() { COLUMNS[0] } else { [COLUMNS[0][0], COLUMNS[1][1]] };
+        whiskers(&mut canvas, places, bottom, ("accuracy", "c0", *accuracy), &sorted, accuracy_of);
         if let Some(policy) = policy {
             whiskers(&mut canvas, COLUMNS[1], bottom, ("coverage", "c3", policy.coverage), &sorted, coverage_of);
         }

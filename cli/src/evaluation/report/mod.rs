@@ -35,18 +35,18 @@ impl Report<'_> {
         page.tiles(&self.tiles());
         page.section("reliability", "Reliability", RELIABILITY, &self.reliability());
         page.section("risk", "Risk and coverage", RISK, &self.risk());
+        page.section("scores", "Probabilities of right and of wrong answers", SCORES, &self.scores());
+        if ood.is_some() {
+            page.section("ood", "Out of distribution", OOD, &self.ood());
+        }
         if self.evaluation.policy.is_some() {
             page.section("decisions", "Decisions", DECISIONS, &self.decisions());
         }
-        page.section("scores", "Probabilities of right and of wrong answers", SCORES, &self.scores());
         page.section("confusion", "Confusion", CONFUSION, &self.confusion());
         page.section("classes", "Classes", CLASSES, &self.classes());
         if !cohorts.is_empty() {
             page.section("cohorts", "Cohorts", COHORTS, &self.cohorts());
             page.section("odds", "Equalized odds", ODDS, &self.odds());
-        }
-        if ood.is_some() {
-            page.section("ood", "Out of distribution", OOD, &self.ood());
         }
         page.section("mistakes", "Worst mistakes", MISTAKES, &self.mistakes());
         page.end()

@@ -71,9 +71,9 @@ nav{display:flex;flex-wrap:wrap;gap:4px 18px;padding:10px 0;border-block:1px sol
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0}
 .tiles div{background:var(--faint);border:1px solid var(--line);border-radius:10px;padding:12px 14px}
 dt{font-size:13px}dd{margin:0;font-size:12px}.value{display:block;font-size:24px;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
-main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:22px;margin-top:22px;align-items:start}
+main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:22px;margin-top:22px;align-items:start;grid-auto-flow:dense}
 section{border:1px solid var(--line);border-radius:12px;padding:16px 18px;min-width:0;scroll-margin-top:12px}
-#confusion,#classes,#cohorts,#odds,#mistakes{grid-column:1/-1}
+#confusion,#cohorts,#odds,section:has(td.text){grid-column:1/-1}
 figure{margin:0}svg{display:block;max-width:100%;height:auto;margin:auto}.wide svg{max-width:none;margin:0 auto}
 figcaption{font-size:13px;margin-top:8px}.key{display:inline-block;width:12px;height:12px;border-radius:3px;margin:0 6px 0 8px;vertical-align:-1px}
 .key:first-child{margin-left:0}.key.c0{background:var(--c0)}.key.c1{background:var(--c1)}.key.c3{background:var(--c3)}

@@ -24,8 +24,8 @@ impl Report<'_> {
         let mut canvas = Canvas::default();
         let frame = Frame { x: unit(ACROSS), y: unit([262.0, 14.0]) };
         frame.y_axis(&mut canvas, "right", 5, percent_ticks);
-        canvas.path([frame.at(0.0, 0.0), frame.at(1.0, 1.0)], "dash");
         reliability.iter().for_each(|bin| reliable(&mut canvas, &frame, bin));
+        canvas.path([frame.at(0.0, 0.0), frame.at(1.0, 1.0)], "dash");
         let most = reliability.iter().map(|bin| bin.count).max().unwrap_or(0);
         let counts = Frame { y: Scale { values: [0.0, most as f64], places: [348.0, 294.0] }, ..frame };
         counts.x_axis(&mut canvas, "probability of the answer", 5, percent_ticks);

@@ -52,7 +52,16 @@ fn between(share: Option<f64>, low: f64, high: f64) -> String {
 
 impl Report<'_> {
     pub(super) fn decisions(&self) -> String {
-        self.evaluation.policy.as_ref().map_or_else(String::new, |policy| decisions(&policy.decisions))
+        let Some(policy) = &self.evaluation.policy else { return String::new() };
+        let mut html = decisions(&policy.decisions);
+        if let (Some(coverage), Some(size)) = (policy.set_coverage, policy.set_size) {
+            html += &format!(
+                "<p>Prediction sets hold the true class in {} ({} wanted) and have {size:.2} classes on average.</p>\n",
+                percent(Some(coverage)),
+                percent(Some(1.0 - policy.alpha))
+            );
+        }
+        html
     }
 
     pub(super) fn classes(&self) -> String {

@@ -27,5 +27,5 @@ pub fn cohorts() -> Cohorts<'static> {
 /// Scores with these probabilities, whose energy is -2.
 pub fn scores(probabilities: &[f32]) -> Scores<'static> {
     let logits: Vec<f32> = probabilities.iter().map(|p| p.ln() + 2.0).collect();
-    Scores { probabilities: probabilities.to_vec().leak(), logits: logits.leak() }
+    Scores::new(probabilities.to_vec().leak(), logits.leak())
 }

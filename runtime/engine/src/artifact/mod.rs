@@ -67,6 +67,8 @@ pub enum SectionKind {
     Golden = 8,
     /// The model's card, JSON.
     Card = 9,
+    /// How text becomes ids.
+    Text = 10,
     /// Calibration, and from where on a probability is an answer.
     Policy = 11,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
@@ -75,7 +77,7 @@ pub enum SectionKind {
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -85,6 +87,7 @@ impl SectionKind {
         Self::Task,
         Self::Golden,
         Self::Card,
+        Self::Text,
         Self::Policy,
         Self::GoldenValues,
     ];
@@ -101,6 +104,7 @@ impl SectionKind {
             Self::Task => "task",
             Self::Golden => "golden",
             Self::Card => "card",
+            Self::Text => "text",
             Self::Policy => "policy",
             Self::GoldenValues => "golden values",
         }
@@ -110,7 +114,6 @@ impl SectionKind {
     const fn place(self) -> usize {
         match self {
             Self::GoldenValues => Self::ALL.len() - 1,
-            Self::Policy => Self::ALL.len() - 2,
             required => required as usize - 1,
         }
     }

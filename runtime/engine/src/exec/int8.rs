@@ -8,7 +8,7 @@ use crate::exec::walk::{part, part_mut, scratch_of};
 use crate::op::infer::Info;
 use crate::op::{Clamp, Epilogue, Op};
 use crate::tensor::Shape;
-use dunlin_kernels::float::{reduce, softmax};
+use dunlin_kernels::float::{bag, reduce, softmax};
 use dunlin_kernels::{
     ConvInput, DepthwiseInput, Dynamic, Gemm, GemmInput, Isa, PANEL, Panels, Quantize, QuantizeParams, Raw, Requant,
     ShapeError, Taps, TapsBuf, pack_u8_panels, packed_len,
@@ -151,6 +151,28 @@ pub(crate) fn pool(
         }
         _ => Err(RunError::Plan),
     }
+}
+
+/// Carries out means of rows that ids pick.
+pub(crate) fn bag(
+    kernel: &Kernel,
+    _: &Op,
+    _: Lines,
+    inputs: &[View<'_>],
+    outputs: &mut [ViewMut<'_>],
+    _: &mut [u8],
+) -> Result<(), RunError> {
+    let ([table, ids, scale], [output]) = (inputs, outputs) else { return Err(RunError::Plan) };
+    let ids = ids.i32s()?;
+    let sums: &mut [i32] = bytemuck::try_cast_slice_mut(output.bytes).map_err(|_| RunError::Plan)?;
+    bag::sum(kernel.isa()?, table.i8s()?, ids, sums)
+        .map_err(|index| RunError::Index { index, len: table.shape.dim(0) })?;
+    // The sums lie where the means will.
+    let count = ids.len().max(1) as f32;
+    for (mean, &scale) in sums.iter_mut().zip(scale.f32s()?) {
+        *mean = (*mean as f32 * scale / count).to_bits().cast_signed();
+    }
+    Ok(())
 }
 
 /// The result, unless it has no elements.

@@ -256,7 +256,11 @@ fn indexed(dice: &mut Dice, dims: &[usize], axis: u32, dtype: DType) -> (Op, Vec
     let fewer: Vec<usize> = dims.iter().map(|&d| d.min(dice.dim())).collect();
     let depth = 1 + dice.below(dims.len());
     let tuples = [dice.dim(), depth];
-    match dice.below(8) {
+    match dice.below(9) {
+        8 => {
+            let table = dice.tensor(DType::I8, &[4 + tuples[0], tuples[1]]);
+            (Op::EmbeddingBag {}, [table, dice.indices(&fewer), dice.reals(&tuples[1..])].into())
+        }
         0 => (Op::Gather { axis }, [x, dice.indices(&fewer[..dims.len() / 2])].into()),
         1 => (Op::GatherElements { axis }, [x, dice.indices(&fewer)].into()),
         2 => (Op::GatherNd { batch_dims: 0 }, [x, dice.indices(&tuples)].into()),
@@ -303,7 +307,7 @@ fn most_chosen_operators_run() {
     ran.sort_unstable();
     assert!(ran.len() > 8_000, "only {} of 20000", ran.len());
     ran.dedup();
-    assert_eq!(ran.len(), 35, "{ran:?}");
+    assert_eq!(ran.len(), 36, "{ran:?}");
 }
 
 proptest! {

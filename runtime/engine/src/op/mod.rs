@@ -289,6 +289,9 @@ ops! {
     12 DynamicQuantize {}
     /// u8 <-> i8 with the same meaning: every byte xor 0x80.
     13 FlipSign {}
+    /// Mean of the table's rows that ids pick, whatever the ids' shape. Operands: table i8 `[rows,n]`, ids i32, scale f32\[n\]. Result f32 `[1,n]`; of no ids it is 0. Negative
+    /// ids count from the end, others out of range are an error.
+    14 EmbeddingBag {}
 
     // --- f32 (weights f32 or f16) ---------------------------------------------------------------------
     /// Convolution of f32 `[n,h,w,c]`. Operands: x, weights f32 or f16 `[kh,kw,c/groups,oc]`, bias f32\[oc\]; result clamped to `lo..=hi`.
@@ -387,6 +390,7 @@ impl Op {
                 | Self::Dequantize {}
                 | Self::DynamicQuantize {}
                 | Self::FlipSign {}
+                | Self::EmbeddingBag {}
         )
     }
 }

@@ -12,12 +12,16 @@ mod image;
 mod pixels;
 mod prepare;
 mod resample;
+#[cfg(feature = "text")]
+mod text;
 mod wire;
 
 pub use axis::Filter;
 pub use image::{Color, Fit, ImageSpec, ImageSpecError, MAX_TARGET_SIDE, MIN_CROP_PERMILLE};
 pub use pixels::{MAX_PIXELS, MAX_SIDE, PixelFormat, Pixels, PixelsError};
 pub use prepare::{ImagePreparer, OutputError, Prepared, identity_table};
+#[cfg(feature = "text")]
+pub(crate) use text::TextInput;
 
 /// What an app gives and what it gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +44,7 @@ wire_enum! {
 
 /// How a model's input is made from what an app has.
 ///
-/// Text and audio are to become variants of their own; matches over this are meant to be exhaustive, so that a
+/// Matches over this are meant to be exhaustive, so that a
 /// new variant finds every place that has to know it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TaskSpec {
@@ -48,4 +52,6 @@ pub enum TaskSpec {
     Tensor,
     /// The app brings pixels.
     Image(ImageSpec),
+    /// The app brings text; the artifact's section `text` says what becomes of it.
+    Text,
 }

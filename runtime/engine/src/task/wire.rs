@@ -16,6 +16,7 @@ impl Take for TaskSpec {
         match words.word() {
             0 => Self::Tensor,
             1 => Self::Image(ImageSpec::take(words)),
+            2 => Self::Text,
             _ => words.reject(Self::Tensor),
         }
     }
@@ -67,6 +68,7 @@ impl Put for TaskSpec {
                 out.push(1);
                 spec.put(out);
             }
+            Self::Text => out.push(2),
         }
     }
 }

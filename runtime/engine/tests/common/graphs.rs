@@ -12,7 +12,8 @@ use dunlin_kernels::pack_panels;
 pub type Make = fn() -> Builder;
 
 /// Every small graph with its name.
-pub const GRAPHS: [(&str, Make); 4] = [("int8", int8), ("float", float), ("tokens", tokens), ("moves", moves)];
+pub const GRAPHS: [(&str, Make); 5] =
+    [("int8", int8), ("float", float), ("tokens", tokens), ("bag", bag), ("moves", moves)];
 
 /// Every graph that is enough work for two threads, with its name and the steps that are done in halves.
 pub const LARGE: [(&str, Make, usize); 3] =
@@ -160,6 +161,21 @@ pub fn tokens() -> Builder {
     let x = b.node(Op::QGemm { n: 4, epilogue: Epilogue::Dynamic, clamp: FREE }, &operands);
     let x = b.node(Op::Reduce { kind: ReduceKind::Max, axes: ints(&[0, 1, 2]), keep: false }, &[x]);
     let x = b.node(Op::Softmax { axis: 0, log: true }, &[x]);
+    b.output(x);
+    b
+}
+
+/// A text classifier of up to 8 ids: the mean of their rows, and a product.
+pub fn bag() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(9));
+    let ids = b.input(DType::I32, &[8]);
+    b.varying(0);
+    let table: Vec<i8> = (0..128 * 20).map(|_| random.next() as i8).collect();
+    let table = b.constant(DType::I8, &[128, 20], bytemuck::cast_slice(&table));
+    let scale = b.random_f32s(&[20], random);
+    let x = b.node(Op::EmbeddingBag {}, &[table, ids, scale]);
+    let (weights, bias) = (b.random_f32s(&[1, 20, 16], random), b.random_f32s(&[3], random));
+    let x = b.node(Op::MatMulPanels { n: 3, lo: f32::NEG_INFINITY, hi: f32::INFINITY }, &[x, weights, bias]);
     b.output(x);
     b
 }

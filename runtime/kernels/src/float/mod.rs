@@ -8,6 +8,7 @@
 //! that the compiler may use.
 
 pub mod attention;
+pub mod bag;
 pub mod conv;
 pub mod depthwise;
 pub mod elementwise;

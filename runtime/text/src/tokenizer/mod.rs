@@ -4,13 +4,17 @@
 //! [`Tokenizer::tokenize`] and [`Scratch`].
 
 use crate::error::{SpecError, TextError};
-use crate::reader::Reader;
 use crate::spec::{PartKind, Parts};
 use alloc::vec::Vec;
 
+mod bpe;
 pub mod ngrams;
+pub mod pieces;
+mod unigram;
+mod wordpiece;
 
 pub use ngrams::Ngrams;
+pub use pieces::Pieces;
 
 /// The numbers of the kinds, as the section has them. A number is never given a new meaning.
 pub mod kinds {
@@ -30,20 +34,24 @@ pub mod kinds {
 pub enum Tokenizer<'a> {
     /// Hashed character n-grams.
     Ngrams(Ngrams<'a>),
+    /// WordPiece, Unigram or byte-pair encoding.
+    Pieces(Pieces<'a>),
 }
 
 /// Memory that tokenizers keep from one text to the next; each has what it needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) ngrams: ngrams::Scratch,
+    pub(crate) pieces: pieces::Scratch,
 }
 
 impl<'a> Tokenizer<'a> {
     /// Reads the tokenizer's part: its kind, then what that kind's `parse` reads.
     pub(crate) fn parse(parts: &Parts<'a>) -> Result<Self, SpecError> {
-        let mut reader = Reader::new(parts.required(PartKind::Tokenizer)?);
+        let mut reader = parts.required(PartKind::Tokenizer)?;
         let tokenizer = match reader.word()? {
             kinds::NGRAMS => Self::Ngrams(Ngrams::parse(&mut reader)?),
+            kind @ (kinds::WORDPIECE | kinds::UNIGRAM | kinds::BPE) => Self::Pieces(Pieces::parse(kind, &mut reader)?),
             number => return Err(SpecError::Unknown { what: "a tokenizer of kind", number }),
         };
         reader.end()?;
@@ -56,15 +64,19 @@ impl<'a> Tokenizer<'a> {
     /// [`TextError`] when a character has no id and there is none for unknown ones.
     pub(crate) fn tokenize(&self, text: &str, scratch: &mut Scratch, out: &mut Ids) -> Result<(), TextError> {
         match self {
-            Self::Ngrams(ngrams) => ngrams.tokenize(text, &mut scratch.ngrams, out),
+            Self::Ngrams(ngrams) => {
+                ngrams.tokenize(text, &mut scratch.ngrams, out);
+                Ok(())
+            }
+            Self::Pieces(pieces) => pieces.tokenize(text, &mut scratch.pieces, out),
         }
-        Ok(())
     }
 
     /// How many different ids there may be: they are below this.
     pub fn vocabulary(&self) -> u32 {
         match self {
             Self::Ngrams(ngrams) => ngrams.buckets(),
+            Self::Pieces(pieces) => pieces.vocabulary(),
         }
     }
 }
@@ -83,10 +95,15 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    /// None, of at most so many.
+    pub(crate) fn up_to(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// Empties it for another text.
-    pub(crate) fn restart(&mut self, limit: usize) {
+    pub(crate) fn restart(&mut self) {
         self.ids.clear();
-        (self.limit, self.unknown, self.truncated) = (limit, 0, false);
+        (self.unknown, self.truncated) = (0, false);
     }
 
     /// Adds an id; `false` when the limit is reached, and it and all that follow are left out.

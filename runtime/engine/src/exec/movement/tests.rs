@@ -1,8 +1,9 @@
 use crate::error::RunError;
 use crate::exec::fixtures::{bools, bytes, count, eval, gives, integers, ints, reals};
 use crate::exec::{EvaluateError, OwnedTensor};
+use crate::op::infer::Info;
 use crate::op::{Op, PadMode, ScatterKind};
-use crate::tensor::DType;
+use crate::tensor::{DType, Shape};
 
 #[test]
 fn reshape_keeps_and_completes_dimensions() {
@@ -142,6 +143,25 @@ fn gathers_pick_what_indices_say() {
     gives("tuples of rows", Op::GatherNd { batch_dims: 0 }, &[&x, &rows], &reals(&[2, 2], &[4.0, 5.0, 0.0, 1.0]));
     let per_row = integers(&[3, 1], &[1, 0, 1]);
     gives("tuples per row", Op::GatherNd { batch_dims: 1 }, &[&x, &per_row], &reals(&[3], &[1.0, 2.0, 5.0]));
+}
+
+#[test]
+fn a_bag_is_the_mean_of_the_rows_that_ids_pick() {
+    let table = bytes(DType::I8, &[3, 2], &[1, 2, 3, 0xfc, 5, 6]);
+    let scale = reals(&[2], &[0.5, 2.0]);
+    let cases = [
+        ("a vector", integers(&[3], &[2, 1, -1]), [13.0 * 0.5 / 3.0, 8.0 * 2.0 / 3.0]),
+        ("any shape", integers(&[1, 1, 2], &[0, 1]), [1.0, -2.0]),
+        ("nothing", integers(&[0], &[]), [0.0; 2]),
+    ];
+    for (name, ids, expected) in cases {
+        gives(name, Op::EmbeddingBag {}, &[&table, &ids, &scale], &reals(&[1, 2], &expected));
+    }
+    let found = eval(Op::EmbeddingBag {}, &[&table, &integers(&[2], &[0, 3]), &scale]);
+    assert!(matches!(found, Err(EvaluateError::Run(RunError::Index { index: 3, len: 3 }))));
+    let many = Info { dtype: DType::I32, shape: Shape::new(&[1 << 24]).expect("it fits") };
+    let infos = [&table, &scale].map(|t| Info { dtype: t.dtype, shape: t.shape });
+    assert!(Op::EmbeddingBag {}.infer(&[infos[0], many, infos[1]]).is_err());
 }
 
 #[test]

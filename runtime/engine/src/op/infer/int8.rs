@@ -62,6 +62,15 @@ pub(crate) fn pools(op: &Op, operands: &[Info]) -> Result<Outputs, Misfit> {
     result.map(one)
 }
 
+/// Means of rows that ids pick.
+pub(crate) fn bags(op: &Op, operands: &[Info]) -> Result<Outputs, Misfit> {
+    let rules = Rules(Operands::new(operands, 3..=3)?);
+    match *op {
+        Op::EmbeddingBag {} => rules.bag().map(one),
+        _ => stranger(),
+    }
+}
+
 /// The axes of a mean, which have to follow each other: `start..end`.
 pub(crate) fn mean_span(axes: &Ints, shape: &Shape) -> Option<(usize, usize)> {
     let start = shape.axis(*axes.first()?)?;
@@ -228,6 +237,17 @@ impl<'a> Rules<'a> {
             shape = shape.with(axis, 1).ok_or(Misfit::Shape(0))?;
         }
         Ok(bytes(shape))
+    }
+
+    /// Sums of bytes fit in 32 bits when there are less than 2^24.
+    fn bag(&self) -> Result<Info, Misfit> {
+        let table = self.0.ranked(0, &[DType::I8], 2)?;
+        if self.typed(1, DType::I32)?.count() >= 1 << 24 {
+            return Err(Misfit::Shape(1));
+        }
+        self.counted(2, DType::F32, Some(table.last()))?;
+        let shape = table.with(0, 1).ok_or(TOO_LARGE)?;
+        Ok(Info { dtype: DType::F32, shape })
     }
 
     fn unary(&self, from: DType, to: DType) -> Result<Info, Misfit> {

@@ -20,7 +20,7 @@ fn decisions(criterion: &mut Criterion) {
         let logits: Vec<f32> = (0..classes).map(|class| ((class * 37) % 101) as f32 / 20.0).collect();
         let total: f32 = logits.iter().map(|logit| logit.exp()).sum();
         let probabilities: Vec<f32> = logits.iter().map(|logit| logit.exp() / total).collect();
-        let scores = Scores { logits: &logits, probabilities: &probabilities };
+        let scores = Scores::new(&probabilities, &logits);
         let context = Context { cohort: Some("third"), stale: false, evasion: 3, fallback: true };
         group.bench_function(BenchmarkId::new("decision", classes), |bencher| {
             bencher.iter(|| black_box(decide(black_box(&scores), &policy, &context)).outcome);

@@ -1,10 +1,14 @@
 //! What the user may ask.
 
 use dunlin_compiler::ptq::Range;
+mod decision;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
+
+pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -25,6 +29,7 @@ const CLASSIFY_EXAMPLES: &str = "\
 Examples:
   dunlin classify cat.jpg dog.png
   dunlin classify flowers.dunlin rose.webp --top 5
+  dunlin classify calibrated.dunlin rose.webp --explain --deny weed
   curl -s https://example.org/cat.jpg | dunlin classify - --json
 
 Exit codes: 0 all inputs classified, 1 some couldn't be, 2 wrong command line, 3 broken model";
@@ -127,6 +132,8 @@ pub enum Command {
     Run(RunArgs),
     /// Measures accuracy, calibration and time on labelled data
     Eval(EvalArgs),
+    /// Fits to labelled data when a model's answer is given, and when not
+    Calibrate(Box<CalibrateArgs>),
     /// Measures time and memory
     Bench(BenchArgs),
     /// Prints a completion script for a shell
@@ -143,15 +150,21 @@ pub struct ClassifyArgs {
     /// A text, for a model that takes text; may be repeated
     #[arg(long = "text", value_name = "TEXT", action = ArgAction::Append)]
     pub texts: Vec<String>,
-    /// How many classes to show for each input
-    #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one)]
-    pub top: usize,
+    /// How many classes to show for each input [default: what the model's policy says, else 3]
+    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    pub top: Option<usize>,
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
     /// Language of the labels, where the model has it: `en`, `de`
     #[arg(long, value_name = "TAG")]
     pub locale: Option<String>,
+    /// What decides beside the model.
+    #[command(flatten)]
+    pub context: ContextArgs,
+    /// Which classes are shown and answered, instead of what the policy says.
+    #[command(flatten)]
+    pub lists: ListArgs,
     /// How many threads.
     #[command(flatten)]
     pub threads: ThreadArgs,

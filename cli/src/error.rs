@@ -12,6 +12,7 @@ use dunlin_engine::artifact::ArtifactError;
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::error::RunError;
 
+use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
 use crate::picture::PictureError;
 use crate::tensors::TensorFault;
@@ -71,6 +72,20 @@ pub enum CliError {
         path: PathBuf,
         /// What is missing or wrong.
         source: DataFault,
+    },
+    /// A model can't be calibrated with these data.
+    Calibration {
+        /// The data.
+        path: PathBuf,
+        /// What is missing.
+        source: CalibrationFault,
+    },
+    /// A class that the model hasn't.
+    Class {
+        /// What the user called it.
+        name: String,
+        /// How many classes there are.
+        classes: usize,
     },
     /// A JSON file isn't what was asked for.
     Json {
@@ -202,6 +217,13 @@ impl fmt::Display for CliError {
             Self::Npz { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Tensor { path, input, source } => write!(f, "{}: {}", path.display(), source.about(input)),
             Self::Data { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Calibration { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Class { name, classes } => {
+                write!(
+                    f,
+                    "'{name}' is no label of the model and no number below {classes}; 'dunlin inspect' shows the labels"
+                )
+            }
             Self::Json { path, what } => write!(f, "{}: {what}", path.display()),
             Self::Text { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Isa { value, what } => {

@@ -6,9 +6,12 @@ mod args;
 mod calibrate;
 mod commands;
 mod dataset;
+mod decision;
 mod draw;
 mod error;
 mod evaluation;
+mod inspection;
+mod lists;
 mod metrics;
 mod model;
 mod output;
@@ -42,6 +45,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Tokens(args) => commands::tokens::run(args, out),
         Command::Run(args) => commands::run::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
+        Command::Calibrate(args) => commands::calibrate::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
     }

@@ -63,6 +63,11 @@ pub fn bytes(count: usize) -> String {
     groups.join(",")
 }
 
+/// A share of a hundred; `-` for none.
+pub fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0))
+}
+
 /// `1x32x32x3`, or `scalar`.
 pub fn dims(shape: &[u32]) -> String {
     if shape.is_empty() {

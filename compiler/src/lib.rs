@@ -20,6 +20,7 @@ pub mod npz;
 pub mod pack;
 pub mod passes;
 pub mod picture;
+pub mod policy;
 pub mod ptq;
 pub mod report;
 pub mod tensor;

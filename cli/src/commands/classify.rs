@@ -9,13 +9,15 @@ use std::time::Instant;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
+use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
 use serde::Serialize;
 
-use crate::args::{Args, ClassifyArgs};
+use crate::args::{Args, ClassifyArgs, ContextArgs, ListArgs};
+use crate::decision::{Class, Decided, Decider};
 use crate::error::{CliError, USER};
-use crate::model::{Source, class_name};
+use crate::model::Source;
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
 use crate::table;
@@ -43,14 +45,9 @@ struct Outcome {
     error: Option<String>,
     time_us: Option<f64>,
     classes: Vec<Class>,
-}
-
-/// One of the most probable classes.
-#[derive(Debug, Serialize)]
-struct Class {
-    class: usize,
-    label: String,
-    probability: f32,
+    /// Where the model has a policy, or an option asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<Decided>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
@@ -58,12 +55,16 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
     let labels = source.labels(args.locale.as_deref())?;
+    let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
+    // Classes are named by what they are called by default, whatever language is shown.
+    let defaults = source.labels(None)?;
     let takes_text = source.artifact()?.task().is_ok_and(|task| task.spec == TaskSpec::Text);
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
+    let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in all(inputs, &args.texts, takes_text)? {
-        let outcome = classify(&mut classifier, &input, args.top, &labels);
+        let outcome = classify(&mut classifier, &input, &decider, &labels);
         let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
@@ -89,6 +90,12 @@ fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
         }
         inputs => Ok((Source::built_in(), inputs)),
     }
+}
+
+/// Whether an option only means something for a decision.
+fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
+    let ContextArgs { explain, cohort, stale, no_fallback } = context;
+    *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
 }
 
 /// What is classified.
@@ -120,7 +127,7 @@ fn all(files: &[PathBuf], texts: &[String], takes_text: bool) -> Result<Vec<Inpu
 fn classify(
     classifier: &mut Classifier<ModelFile>,
     input: &Input,
-    top: usize,
+    decider: &Decider,
     labels: &[String],
 ) -> Result<Outcome, CliError> {
     let name = Path::new(&input.name);
@@ -139,11 +146,10 @@ fn classify(
         (None, Some(pixels)) => classifier.classify_pixels(pixels),
         (None, None) => unreachable!("an input is a text or a picture"),
     };
-    let scores = scores.map_err(|source| CliError::run(name, source))?;
+    scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
-    let class = |(class, probability)| Class { class, label: class_name(labels, class), probability };
-    let classes = scores.top(top).into_iter().map(class).collect();
-    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes })
+    let (classes, decision) = decider.decide(classifier, labels)?;
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision })
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -155,7 +161,13 @@ fn from_stdin() -> Result<Picture, CliError> {
 
 fn failed(input: &Input, error: &CliError) -> Outcome {
     error.say();
-    Outcome { input: input.name.clone(), error: Some(error.to_string()), time_us: None, classes: Vec::new() }
+    Outcome {
+        input: input.name.clone(),
+        error: Some(error.to_string()),
+        time_us: None,
+        classes: Vec::new(),
+        decision: None,
+    }
 }
 
 fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), CliError> {
@@ -165,6 +177,9 @@ fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), Cli
     for Class { label, probability, .. } in &outcome.classes {
         let bar = table::bar(*probability, BAR);
         writeln!(out, "  {label:<width$}  {bar} {:>5.1} %", probability * 100.0)?;
+    }
+    if let Some(decision) = &outcome.decision {
+        decision.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

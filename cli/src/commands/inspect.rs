@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args::{InspectArgs, ThreadArgs};
 use crate::commands::kernels;
 use crate::error::CliError;
+use crate::inspection::PolicyInfo;
 use crate::model::Source;
 use crate::output::{self, bytes, hex};
 use crate::table::{Align, Table};
@@ -34,6 +35,8 @@ struct Inspection {
     quantization: Vec<Quantized>,
     memory: Memory,
     golden: Vec<GoldenInfo>,
+    /// `null` for a model that wasn't calibrated.
+    policy: Option<PolicyInfo>,
     card: serde_json::Value,
 }
 
@@ -212,6 +215,7 @@ impl Inspection {
             quantization: quantization(model),
             memory: Memory::new(artifact, session),
             golden: golden(artifact)?,
+            policy: PolicyInfo::of(artifact, model)?,
             card: serde_json::from_str(card).map_err(|_| ArtifactError::Section { section: "card" })?,
         })
     }
@@ -256,6 +260,9 @@ impl Inspection {
         )?;
         for golden in &self.golden {
             golden.show(out)?;
+        }
+        if let Some(policy) = &self.policy {
+            policy.show(&self.labels, out)?;
         }
         writeln!(out, "card: {}", serde_json::to_string_pretty(&self.card)?)?;
         Ok(())

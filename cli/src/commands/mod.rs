@@ -1,6 +1,7 @@
 //! One file for each subcommand: what it computes is a record that is shown to people or, with `--json`, to programs.
 
 pub mod bench;
+pub mod calibrate;
 pub mod classify;
 pub mod compile;
 pub mod completions;

@@ -227,7 +227,7 @@ pub fn classes(classifier: &mut Classifier<ModelFile>) -> usize {
 }
 
 /// A class by its label or else its number.
-fn class_of(name: &str, labels: &[String], classes: usize) -> Option<usize> {
+pub fn class_of(name: &str, labels: &[String], classes: usize) -> Option<usize> {
     let labelled = labels.iter().position(|label| label == name);
     labelled.or_else(|| name.parse().ok().filter(|&class| class < classes))
 }

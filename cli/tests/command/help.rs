@@ -1,6 +1,6 @@
 use crate::dunlin;
 
-const COMMANDS: [&str; 7] = ["classify", "compile", "inspect", "run", "eval", "bench", "completions"];
+const COMMANDS: [&str; 8] = ["classify", "compile", "calibrate", "inspect", "run", "eval", "bench", "completions"];
 
 #[test]
 fn every_command_has_help_with_examples() {

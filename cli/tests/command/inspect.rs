@@ -29,6 +29,7 @@ fn json_has_documented_fields() {
         "quantization",
         "memory",
         "golden",
+        "policy",
         "card",
     ];
     assert_keys(&json, &expected);

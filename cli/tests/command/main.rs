@@ -1,6 +1,7 @@
 //! The command as its users and their scripts see it: what it prints, where, and with which exit code.
 
 mod bench;
+mod calibrate;
 mod classify;
 mod compile;
 mod eval;

@@ -291,6 +291,13 @@ pub struct Explanation {
     pub bound: f32,
 }
 
+impl Explanation {
+    /// Whether the rule compares numbers.
+    pub const fn has_numbers(&self) -> bool {
+        !matches!(self.rule, Rule::Stale | Rule::Cohort | Rule::List)
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { outcome, rule, found, bound } = *self;

@@ -172,7 +172,7 @@ const FRAME: &[(&str, Change<Vec<u8>>)] = &[
         let padded = ends.into_iter().find(|end| end % 64 != 0).expect("a section ends between two lines");
         file[padded as usize] = 1;
     }),
-    ("bad_unknown_required_section", |file| set_kind(file, Card, 10)),
+    ("bad_unknown_required_section", |file| set_kind(file, Card, 0x7fff_ffff)),
     ("bad_section_twice", |file| set_kind(file, Labels, Task as u32)),
     ("bad_missing_graph", |file| set_kind(file, Graph, 0x8000_0001)),
 ];

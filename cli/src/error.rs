@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dunlin_compiler::error::CompileError;
@@ -244,7 +244,11 @@ impl fmt::Display for CliError {
                 "{}: the kernel set {isa} computes other outputs here than the compiler did; please report this as a defect of Dunlin",
                 path.display()
             ),
-            Self::Compile { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Compile { path, source } => match &**source {
+                // A spec that is at fault itself is named once.
+                CompileError::Text { option, .. } if Path::new(option) == path => source.fmt(f),
+                _ => write!(f, "{}: {source}", path.display()),
+            },
         }
     }
 }

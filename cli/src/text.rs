@@ -43,7 +43,11 @@ pub fn read(path: &Path) -> Result<String, CliError> {
         fs::read(path).map(|read| bytes = read)
     };
     read.map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-    String::from_utf8(bytes).map_err(|error| fault(path, TextFault::Utf8 { at: error.utf8_error().valid_up_to() }))
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + sound.iter().filter(|&&byte| byte == b'\n').count();
+        fault(path, TextFault::Utf8 { line })
+    })
 }
 
 /// A text or a spec that can't be used.
@@ -58,8 +62,8 @@ pub enum TextFault {
     NoText,
     /// A file that isn't UTF-8.
     Utf8 {
-        /// Bytes before the first that can't be read.
-        at: usize,
+        /// The first that can't be read.
+        line: usize,
     },
     /// An artifact's section is broken.
     Spec(SpecError),
@@ -71,7 +75,7 @@ impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoText => f.write_str("this model takes no text; compile one with --task text"),
-            Self::Utf8 { at } => write!(f, "byte {at} isn't UTF-8; save the text as UTF-8"),
+            Self::Utf8 { line } => write!(f, "line {line} isn't UTF-8; save the text as UTF-8"),
             Self::Spec(source) => source.fmt(f),
             Self::Text(source) => source.fmt(f),
         }

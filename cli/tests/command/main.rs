@@ -9,6 +9,7 @@ mod help;
 mod inspect;
 mod run;
 mod texts;
+mod tokens;
 
 use std::ffi::OsStr;
 use std::io::Write;

@@ -46,11 +46,11 @@ fn node(op: &str, inputs: &[&str], output: &str, attributes: &[Vec<u8>]) -> Vec<
     inputs.chain(bytes(2, output.as_bytes())).chain(bytes(4, op.as_bytes())).chain(attributes).collect()
 }
 
-/// The mean of rows that 64 ids pick from a table of 256, as an ONNX file: odd ids speak for the second of two classes.
-fn onnx() -> Vec<u8> {
+/// The mean of rows that up to 64 ids pick from a table, as an ONNX file: odd ids speak for the second of two classes.
+pub fn onnx(rows: u32) -> Vec<u8> {
     let row = |id: u32| if id.is_multiple_of(2) { [3.0_f32, -1.0] } else { [-1.0, 3.0] };
-    let table: Vec<u8> = (0..256).flat_map(row).flat_map(f32::to_le_bytes).collect();
-    let table = [number(1, 256), number(1, 2), number(2, 1), bytes(8, b"table"), bytes(9, &table)].concat();
+    let table: Vec<u8> = (0..rows).flat_map(row).flat_map(f32::to_le_bytes).collect();
+    let table = [number(1, u64::from(rows)), number(1, 2), number(2, 1), bytes(8, b"table"), bytes(9, &table)].concat();
     let axis = [bytes(1, b"axis"), number(3, 0), number(20, 2)].concat();
     let axes = [bytes(1, b"axes"), number(8, 0), number(20, 7)].concat();
     let kept = [bytes(1, b"keepdims"), number(3, 1), number(20, 2)].concat();
@@ -66,9 +66,9 @@ fn onnx() -> Vec<u8> {
 }
 
 /// An artifact with the classes `ham` and `spam`.
-fn model(dir: &Path) -> PathBuf {
+pub fn model(dir: &Path) -> PathBuf {
     let [onnx, spec, labels, model] = ["m.onnx", "spec.json", "labels.txt", "m.dunlin"].map(|name| dir.join(name));
-    fs::write(&onnx, self::onnx()).expect("writable");
+    fs::write(&onnx, self::onnx(256)).expect("writable");
     fs::write(&spec, r#"{"ngrams": {"min": 1, "max": 2, "words": true, "buckets": 256}}"#).expect("writable");
     fs::write(&labels, "ham\nspam\n").expect("writable");
     let args = ["--task", "text", "--vary", "ids.0"];

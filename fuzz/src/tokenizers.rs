@@ -41,10 +41,11 @@ pub fn ids(section: &[u8], text: &str) {
 pub fn shipped() -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/tokenizers/tokenizers.zip");
     let mut archive = ZipArchive::new(File::open(path).expect("the fixture")).expect("an archive");
+    let count = archive.len();
     let file = |index: usize| {
         let mut file = Vec::new();
         archive.by_index(index).expect("listed").read_to_end(&mut file).expect("sound");
         compiled(&file).expect("supported")
     };
-    (0..archive.len()).map(file).collect()
+    (0..count).map(file).collect()
 }

@@ -32,7 +32,7 @@ struct Args {
     /// A scale and a bias for each class instead of one temperature
     #[arg(long)]
     vector: bool,
-    /// Write risk-<date>.md, .json and .svg into this folder
+    /// Write `risk-DATE` with the endings .md, .json and .svg into this folder
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
     /// A sentence for the record: what the sets are

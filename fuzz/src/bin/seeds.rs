@@ -1,5 +1,7 @@
-//! Writes the seeds of both targets: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
+//! Writes the seeds of the targets `artifact`, `onnx` and `text`; those of `tokenizer` and `ids` were written by hand: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
 
+use dunlin_engine::artifact::SectionKind;
+use dunlin_engine::{AlignedBytes, Artifact};
 use dunlin_fuzz::common::corpus::{whole, wrapped};
 use dunlin_fuzz::common::graphs::GRAPHS;
 use std::collections::BTreeSet;
@@ -12,6 +14,7 @@ use zip::ZipArchive;
 fn main() -> Result<(), Box<dyn Error>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     artifacts(&fuzz.join("corpus/artifact"))?;
+    texts(&fuzz.join("../docs/formats/vectors"), &fuzz.join("corpus/text"))?;
     for archive in ["onnx_node.zip", "qdq_grid.zip"] {
         models(&fuzz.join("../conformance").join(archive), &fuzz.join("corpus/onnx"))?;
     }
@@ -25,8 +28,31 @@ fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
         fs::write(corpus.join(format!("seed-{name}")), wrapped(&graph().sections()))?;
     }
     let (name, graph) = GRAPHS[0];
+    fs::write(corpus.join("seed-policy"), wrapped(&graph().sections().with_policy()))?;
     Ok(fs::write(corpus.join(format!("seed-{name}-file")), whole(&graph().sections().file()))?)
 }
+
+/// The text sections of the format's vectors, each behind a text.
+fn texts(vectors: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(corpus)?;
+    for (name, text) in TEXTS {
+        let file = AlignedBytes::from_slice(&fs::read(vectors.join(format!("good_text_{name}.dunlin")))?);
+        let artifact = Artifact::parse(&file)?;
+        let section = artifact.section(SectionKind::Text).ok_or("no text section")?;
+        let len = u16::try_from(text.len())?.to_le_bytes();
+        fs::write(corpus.join(format!("seed-{name}")), [&len, text.as_bytes(), section.bytes].concat())?;
+    }
+    Ok(())
+}
+
+/// A vector's name, and a text of the characters that its tables have.
+const TEXTS: [(&str, &str); 5] = [
+    ("ngrams", "Hi you"),
+    ("cleaned", "\u{ff21}b\u{ad}c fr33 fr\u{435}e Cafe\u{301} b a c k"),
+    ("wordpiece", "a ab abc Hi you"),
+    ("unigram", "a ab abc Hi you"),
+    ("bpe", "a ab abc"),
+];
 
 /// One small model of each kind: cases whose names begin alike differ in details.
 fn models(archive: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {

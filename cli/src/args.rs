@@ -319,6 +319,9 @@ pub struct EvalArgs {
     /// Write a report with plots too: one page that needs no network
     #[arg(long, value_name = "FILE.html")]
     pub html: Option<PathBuf>,
+    /// Keep the model's logits, with the samples' `labels`, as arrays; those of --ood are `ood_logits`
+    #[arg(long, value_name = "OUT.npz")]
+    pub logits: Option<PathBuf>,
     /// Put the beginnings of the texts that got the worst answers into the report and the JSON
     #[arg(long)]
     pub show_texts: bool,

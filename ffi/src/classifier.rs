@@ -7,7 +7,7 @@ use dunlin_engine::task::Pixels;
 
 use crate::error::BridgeError;
 use crate::model::Model;
-use crate::records::{Classification, InputInfo, LoadOptions, PixelFormat, StepInfo};
+use crate::records::{Classification, InputInfo, LoadOptions, PixelFormat, Request, StepInfo};
 
 /// A loaded classifier.
 ///
@@ -41,8 +41,7 @@ impl Classifier {
         guarded(|| Model::from_file(&path, &options).map(Self::new))
     }
 
-    /// Classifies a picture: the `top_k` most probable classes, with names in a locale. `data` are rows from top to bottom without
-    /// padding, exactly `width * height` pixels of `format`.
+    /// Classifies a picture. `data` are rows from top to bottom without padding, exactly `width * height` pixels of `format`.
     ///
     /// # Errors
     /// [`ErrorCode::Picture`](crate::ErrorCode::Picture), [`ErrorCode::Input`](crate::ErrorCode::Input).
@@ -52,23 +51,25 @@ impl Classifier {
         width: u32,
         height: u32,
         format: PixelFormat,
-        top_k: u32,
-        locale: Option<String>,
+        request: Request,
     ) -> Result<Classification, BridgeError> {
-        self.with(|model| model.classify_pixels(&Pixels::new(data, width, height, format.into())?, top_k, locale))
+        self.with(|model| model.classify_pixels(&Pixels::new(data, width, height, format.into())?, &request))
     }
 
     /// Classifies a tensor: little-endian f32, all of the model's only input.
     ///
     /// # Errors
     /// [`ErrorCode::Input`](crate::ErrorCode::Input).
-    pub fn classify_values(
-        &self,
-        values: &[u8],
-        top_k: u32,
-        locale: Option<String>,
-    ) -> Result<Classification, BridgeError> {
-        self.with(|model| model.classify_values(values, top_k, locale))
+    pub fn classify_values(&self, values: &[u8], request: Request) -> Result<Classification, BridgeError> {
+        self.with(|model| model.classify_values(values, &request))
+    }
+
+    /// Classifies a text; of one that is longer than the model reads, the beginning.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Input`](crate::ErrorCode::Input).
+    pub fn classify_text(&self, text: &str, request: Request) -> Result<Classification, BridgeError> {
+        self.with(|model| model.classify_text(text, &request))
     }
 
     /// What carries out each step.

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use dunlin_engine::classifier::Scores;
 use dunlin_engine::error::Code;
 use dunlin_engine::task::Pixels;
 use dunlin_engine::{AlignedBytes, Classifier, Isa, ModelError};
 use dunlin_native::ModelFile;
 
 use crate::error::BridgeError;
-use crate::records::{Classification, InputInfo, LoadOptions, StepInfo};
+use crate::records::{Classification, InputInfo, LoadOptions, Request, StepInfo};
 
 #[derive(Debug)]
 pub struct Model {
@@ -41,34 +40,34 @@ impl Model {
         Ok(Self { classifier, names })
     }
 
-    pub fn classify_pixels(
-        &mut self,
-        pixels: &Pixels<'_>,
-        top_k: u32,
-        locale: Option<String>,
-    ) -> Result<Classification, BridgeError> {
-        self.speak(locale)?;
-        let scores = self.classifier.classify_pixels(pixels)?;
-        Ok(self.names.classification(&scores, top_k))
+    pub fn classify_pixels(&mut self, pixels: &Pixels<'_>, request: &Request) -> Result<Classification, BridgeError> {
+        self.classifier.classify_pixels(pixels)?;
+        self.classification(request)
     }
 
     /// `values` are little-endian f32.
-    pub fn classify_values(
-        &mut self,
-        values: &[u8],
-        top_k: u32,
-        locale: Option<String>,
-    ) -> Result<Classification, BridgeError> {
-        self.speak(locale)?;
+    pub fn classify_values(&mut self, values: &[u8], request: &Request) -> Result<Classification, BridgeError> {
         let (values, rest) = values.as_chunks();
         if !rest.is_empty() {
             return Err(BridgeError::new(Code::Input, "values are of four bytes each"));
         }
-        let scores = self.classifier.classify_values(values.len(), |slots| {
+        self.classifier.classify_values(values.len(), |slots| {
             let values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
             slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
         })?;
-        Ok(self.names.classification(&scores, top_k))
+        self.classification(request)
+    }
+
+    pub fn classify_text(&mut self, text: &str, request: &Request) -> Result<Classification, BridgeError> {
+        self.classifier.classify_text(text)?;
+        self.classification(request)
+    }
+
+    /// What the scores of the last input come to.
+    fn classification(&mut self, request: &Request) -> Result<Classification, BridgeError> {
+        self.speak(&request.locale)?;
+        let (scores, policy) = (self.classifier.scores(), self.classifier.policy()?);
+        Ok(Classification::new(&scores, &policy, self.classifier.scoring(), request, |class| self.names.of(class)))
     }
 
     pub fn explain(&mut self) -> Vec<StepInfo> {
@@ -89,14 +88,14 @@ impl Model {
     }
 
     pub fn labels(&mut self, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
-        self.speak(locale)?;
+        self.speak(&locale)?;
         Ok(self.names.names.clone())
     }
 
     /// Reads the names in another locale, if it is another.
-    fn speak(&mut self, locale: Option<String>) -> Result<(), BridgeError> {
-        if self.names.locale != locale {
-            self.names = Names::read(&self.classifier, locale)?;
+    fn speak(&mut self, locale: &Option<String>) -> Result<(), BridgeError> {
+        if self.names.locale != *locale {
+            self.names = Names::read(&self.classifier, locale.clone())?;
         }
         Ok(())
     }
@@ -110,7 +109,7 @@ impl Names {
         Ok(Self { locale, names })
     }
 
-    fn classification(&self, scores: &Scores<'_>, top_k: u32) -> Classification {
-        Classification::new(scores, top_k, |class| self.names.get(class).filter(|name| !name.is_empty()).cloned())
+    fn of(&self, class: usize) -> Option<String> {
+        self.names.get(class).filter(|name| !name.is_empty()).cloned()
     }
 }

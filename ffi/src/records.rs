@@ -1,9 +1,13 @@
 //! What goes in and comes out, as plain records.
 
+use dunlin_client::{Context, decide, shown};
 use dunlin_engine::Limits;
+use dunlin_engine::artifact::Policy;
 use dunlin_engine::classifier::Scores;
 use dunlin_engine::plan;
-use dunlin_engine::task;
+use dunlin_engine::task::{self, Scoring};
+
+use crate::decision::Decision;
 
 /// What a model may ask of the device.
 #[derive(Clone, Debug, Default, uniffi::Record)]
@@ -42,10 +46,34 @@ impl From<PixelFormat> for task::PixelFormat {
     }
 }
 
+/// How an input is to be classified: what only the app knows.
+#[derive(Clone, Debug, Default, uniffi::Record)]
+pub struct Request {
+    /// How many classes to name at most; as many as the model's policy says without, or 5 where it says nothing.
+    #[uniffi(default = None)]
+    pub top_k: Option<u32>,
+    /// The language of names; the model's default one without.
+    #[uniffi(default = None)]
+    pub locale: Option<String>,
+    /// To which cohort the input belongs.
+    #[uniffi(default = None)]
+    pub cohort: Option<String>,
+    /// Whether the model is too old to be believed.
+    #[uniffi(default = false)]
+    pub stale: bool,
+    /// Whether there is a cloud to ask.
+    #[uniffi(default = false)]
+    pub fallback: bool,
+}
+
 /// What a classifier says of one input.
 #[derive(Clone, Debug, PartialEq, uniffi::Record)]
 pub struct Classification {
-    /// The most probable classes, in falling order, equal ones by index.
+    /// What is to be done with it.
+    pub decision: Decision,
+    /// How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs.
+    pub evasion: u8,
+    /// The most probable classes of those that the policy shows, in falling order, equal ones by index.
     pub classes: Vec<Class>,
     /// Probability of each class, as little-endian f32.
     pub probabilities: Vec<u8>,
@@ -54,10 +82,22 @@ pub struct Classification {
 }
 
 impl Classification {
-    pub(crate) fn new(scores: &Scores<'_>, top_k: u32, label: impl Fn(usize) -> Option<String>) -> Self {
-        let top = scores.top(top_k as usize).into_iter();
+    /// `label` knows the classes' names.
+    pub(crate) fn new(
+        scores: &Scores<'_>,
+        policy: &Policy<'_>,
+        scoring: Scoring,
+        request: &Request,
+        label: impl Fn(usize) -> Option<String>,
+    ) -> Self {
+        let cohort = request.cohort.as_deref();
+        let evasion = scores.signs.evasion();
+        let context = Context { cohort, stale: request.stale, evasion, fallback: request.fallback };
+        let class = |(class, probability)| Class { index: class as u32, label: label(class), probability };
         Self {
-            classes: top.map(|(class, p)| Class { index: class as u32, label: label(class), probability: p }).collect(),
+            decision: Decision::new(&decide(scores, policy, &context), scoring),
+            evasion,
+            classes: shown(scores, policy).at_most(request.top_k).map(class).collect(),
             probabilities: to_bytes(scores.probabilities),
             logits: to_bytes(scores.logits),
         }

@@ -4,6 +4,12 @@ Without a product a row has a column for each class and the mean plus a bias is
 the logits: a linear classifier. With one, rows are shorter, and the table has
 fewer bytes for many classes. The table is int8 in the ONNX file, with a scale for
 each column, so that what is tested here is what a device computes.
+
+Each row has one more column that no training touches: the logarithm of one more
+than how often its id was in the training texts. Its mean, times USUAL, is added to
+all logits. No probability changes by it, for softmax doesn't see what all logits have
+in common, but the energy then tells how usual a text's n-grams are, and so whether
+the model knows such texts at all.
 """
 
 import json
@@ -20,6 +26,8 @@ from torch import nn
 
 GAIN = 10  # of the mean, so that small weights are enough; part of the scales in the end
 
+USUAL = 5  # what the mean of the logarithms of counts is multiplied by
+
 
 class Bag(nn.Module):
     def __init__(self, rows, width, classes):
@@ -27,6 +35,7 @@ class Bag(nn.Module):
         self.table = nn.EmbeddingBag(rows, width, mode="mean")
         self.head = nn.Linear(width, classes) if width != classes else None
         self.bias = nn.Parameter(torch.zeros(classes)) if self.head is None else None
+        self.register_buffer("usual", torch.zeros(rows))
         if self.head is None:
             nn.init.zeros_(self.table.weight)  # what was never seen says nothing
         else:
@@ -34,7 +43,10 @@ class Bag(nn.Module):
 
     def forward(self, ids, offsets):
         mean = GAIN * self.table(ids, offsets)
-        return mean + self.bias if self.head is None else self.head(mean)
+        logits = mean + self.bias if self.head is None else self.head(mean)
+        if self.training:
+            return logits
+        return logits + USUAL * F.embedding_bag(ids, self.usual[:, None], offsets, mode="mean")
 
 
 def batch_of(bags, chosen, rng=None, keep=1.0, crop=0.0):
@@ -77,7 +89,9 @@ def fit(bags, labels, rows, width, classes, options):
             total += loss.item() * len(chosen)
         seconds = time.monotonic() - start
         print(f"epoch {epoch + 1}/{options.epochs}  loss {total / len(order):.4f}  {seconds:.0f} s", flush=True)
-    return model, time.monotonic() - start
+    counts = np.bincount(bags.ids, minlength=rows)
+    model.usual = torch.from_numpy(np.log1p(counts).astype(np.float32))
+    return model.eval(), time.monotonic() - start
 
 
 @torch.no_grad()
@@ -87,31 +101,38 @@ def logits_of(model, bags):
     return torch.cat([model(*batch_of(bags, rows[i:i + 1000])) for i in range(0, len(bags), 1000)]).numpy()
 
 
+def quantize(columns):
+    """Int8 and a scale for each column, symmetric."""
+    scale = np.abs(columns).max(0) / 127
+    scale[scale == 0] = 1
+    return np.clip(np.rint(columns / scale), -127, 127).astype(np.int8), scale
+
+
+@torch.no_grad()
+def product(model):
+    """Weights and bias of what makes logits of the means of all columns."""
+    weights, bias = (np.eye(len(model.bias)), model.bias) if model.head is None else (model.head.weight.numpy(), model.head.bias)
+    columns = [weights, np.full((len(weights), 1), USUAL)]
+    return np.concatenate(columns, 1).astype(np.float32), bias.numpy()
+
+
 @torch.no_grad()
 def export(model, path, name, max_ids):
     """Write the model as ONNX (opset 17): table in int8, symmetric, one scale for each column."""
-    table = model.table.weight.numpy()
-    scale = np.abs(table).max(0) / 127
-    scale[scale == 0] = 1
-    quanta = np.clip(np.rint(table / scale), -127, 127).astype(np.int8)
-    weights = [numpy_helper.from_array(quanta, "table"),
-               numpy_helper.from_array((GAIN * scale).astype(np.float32), "table.scale"),
-               numpy_helper.from_array(np.zeros(len(scale), np.int8), "table.zero")]
+    quanta, scale = quantize(np.concatenate([GAIN * model.table.weight.numpy(), model.usual.numpy()[:, None]], 1))
+    weights, bias = product(model)
+    constants = [numpy_helper.from_array(quanta, "table"),
+                 numpy_helper.from_array(scale.astype(np.float32), "table.scale"),
+                 numpy_helper.from_array(np.zeros(len(scale), np.int8), "table.zero"),
+                 numpy_helper.from_array(weights, "head.weight"), numpy_helper.from_array(bias, "head.bias")]
     nodes = [helper.make_node("DequantizeLinear", ["table", "table.scale", "table.zero"], ["rows"], "dequantize", axis=1),
              helper.make_node("Gather", ["rows", "ids"], ["picked"], "gather", axis=0),
-             helper.make_node("ReduceMean", ["picked"], ["mean"], "bag", axes=[0], keepdims=1)]
-    if model.head is None:
-        weights.append(numpy_helper.from_array(model.bias.numpy(), "bias"))
-        nodes.append(helper.make_node("Add", ["mean", "bias"], ["logits"], "add"))
-    else:
-        weights += [numpy_helper.from_array(model.head.weight.numpy(), "head.weight"),
-                    numpy_helper.from_array(model.head.bias.numpy(), "head.bias")]
-        nodes.append(helper.make_node("Gemm", ["mean", "head.weight", "head.bias"], ["logits"], "head", transB=1))
-    classes = len(weights[-1].int32_data) or weights[-1].dims[0]
+             helper.make_node("ReduceMean", ["picked"], ["mean"], "bag", axes=[0], keepdims=1),
+             helper.make_node("Gemm", ["mean", "head.weight", "head.bias"], ["logits"], "head", transB=1)]
     graph = helper.make_graph(
         nodes, name,
         [helper.make_tensor_value_info("ids", TensorProto.INT64, ["count"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, classes])], weights)
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, len(bias)])], constants)
     exported = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
                                  producer_name=f"dunlin models/{name}/train.py")
     exported.metadata_props.add(key="max_ids", value=str(max_ids))
@@ -126,8 +147,6 @@ def run_int8(path, bags):
     for i in range(len(bags)):
         sums = weights["table"][bags[i]].sum(0, dtype=np.int32)
         means[i] = sums.astype(np.float32) * weights["table.scale"] / np.float32(max(len(bags[i]), 1))
-    if "bias" in weights:
-        return means + weights["bias"]
     return means @ weights["head.weight"].T + weights["head.bias"]
 
 

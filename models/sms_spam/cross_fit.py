@@ -19,6 +19,7 @@ import torch
 
 from train import HERE, add_options, export, fit, load, run_int8, spec_of, tokens, views  # also finds the folder `bags`
 from bags.data import Bags, near_duplicates
+from bags.outside import noise
 
 
 def folds_of(texts, folds, seed):
@@ -35,15 +36,6 @@ def subset(bags, chosen):
     return Bags(np.concatenate(parts), np.cumsum([0] + [len(part) for part in parts]))
 
 
-def noise(count, seed):
-    """Texts of 20 to 160 random characters or bytes, on one line each."""
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(20, 161, (2, count))
-    characters = [bytes(rng.integers(32, 127, length, dtype=np.uint8)).decode() for length in lengths[0]]
-    octets = [bytes(rng.integers(0, 256, length, dtype=np.uint8)).decode(errors="replace") for length in lengths[1]]
-    return {"random-characters": characters, "random-bytes": [" ".join(text.split()) for text in octets]}
-
-
 def main():
     parser = argparse.ArgumentParser(description="Logits for all messages, each by a model that wasn't trained on it.")
     parser.add_argument("--data", type=pathlib.Path, required=True, help="the file SMSSpamCollection")
@@ -52,7 +44,7 @@ def main():
     parser.add_argument("--outside", action="append", default=[], metavar="NAME=FILE.txt", help="texts of another kind")
     parser.add_argument("--noise", type=int, default=0, help="how many random texts of each kind")
     parser.add_argument("--folds", type=int, default=5, help="models to train")
-    add_options(parser, epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.02)
+    add_options(parser, epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.0)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)

@@ -13,13 +13,15 @@ mod script;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use dunlin_client::{Context, decide, shown};
+use dunlin_engine::artifact::{Artifact, SectionKind};
 use dunlin_engine::error::Code;
-use dunlin_engine::task::{PixelFormat, Pixels};
-use dunlin_engine::{AlignedBytes, Isa, Limits, Scores};
+use dunlin_engine::task::{PixelFormat, Pixels, Scoring};
+use dunlin_engine::{AlignedBytes, Isa, Limits};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use script::{Float32Array, Uint8Array, Uint32Array, error};
+use script::{Float32Array, Int32Array, Uint8Array, Uint32Array, error};
 
 /// The name of the instruction set that classifiers use here.
 #[wasm_bindgen(js_name = kernelSet)]
@@ -73,7 +75,7 @@ pub struct Classifier(dunlin_engine::Classifier<AlignedBytes>);
 
 #[wasm_bindgen]
 impl Classifier {
-    /// Classifies a picture of dense rows and tells its `top` most probable classes. `channels` are 1 for grey, 3 for red, green
+    /// Classifies a picture of dense rows; [`Classifier::classification`] tells what comes of it. `channels` are 1 for grey, 3 for red, green
     /// and blue, or 4 with alpha.
     ///
     /// # Errors
@@ -85,16 +87,15 @@ impl Classifier {
         width: u32,
         height: u32,
         channels: usize,
-        top: usize,
-    ) -> Result<script::Scores, JsValue> {
+    ) -> Result<(), JsValue> {
         let formats = [PixelFormat::Gray8, PixelFormat::Rgb8, PixelFormat::Rgba8];
         let format = formats.into_iter().find(|format| format.bytes() == channels);
         let format = format.ok_or_else(|| error(Code::Picture, "a pixel has 1, 3 or 4 bytes"))?;
         let mut bytes = room(data.length())?;
         script::copy_bytes(&mut bytes, data);
         let pixels = Pixels::new(&bytes, width, height, format).map_err(|why| error(why.code(), why))?;
-        let scores = self.0.classify_pixels(&pixels).map_err(|why| error(why.code(), why))?;
-        Ok(scores_for_script(scores, top))
+        self.0.classify_pixels(&pixels).map_err(|why| error(why.code(), why))?;
+        Ok(())
     }
 
     /// Classifies the values of the model's input, in the order in which it has them.
@@ -102,10 +103,84 @@ impl Classifier {
     /// # Errors
     /// `input`
     #[wasm_bindgen(js_name = classifyValues)]
-    pub fn classify_values(&mut self, values: &Float32Array, top: usize) -> Result<script::Scores, JsValue> {
+    pub fn classify_values(&mut self, values: &Float32Array) -> Result<(), JsValue> {
         let scores = self.0.classify_values(values.length(), |slots| script::copy_values(slots, values));
-        let scores = scores.map_err(|why| error(why.code(), why))?;
-        Ok(scores_for_script(scores, top))
+        scores.map_err(|why| error(why.code(), why))?;
+        Ok(())
+    }
+
+    /// The artifact's section about text, for the module that makes ids of texts; nothing where there is none.
+    ///
+    /// # Errors
+    /// `artifact`, of one that was good before never.
+    pub fn text(&mut self) -> Result<Option<Uint8Array>, JsValue> {
+        let artifact = Artifact::parse(self.0.session().file()).map_err(|why| error(why.code(), why))?;
+        Ok(artifact.section(SectionKind::Text).map(|section| Uint8Array::new(section.bytes)))
+    }
+
+    /// How many ids follow, of a model that takes as many as there are.
+    ///
+    /// # Errors
+    /// `input`
+    #[wasm_bindgen(js_name = setLength)]
+    pub fn set_length(&mut self, length: usize) -> Result<(), JsValue> {
+        self.0.session().set_length(length).map_err(|why| error(why.code(), why))
+    }
+
+    /// Puts ids, or what goes with them, into an input, and `rest` where they end.
+    ///
+    /// # Errors
+    /// `input`
+    #[wasm_bindgen(js_name = setIds)]
+    pub fn set_ids(&mut self, input: usize, ids: &Int32Array, rest: i32) -> Result<(), JsValue> {
+        let wrong = || error(Code::Input, "the model has no such input for ids");
+        let mut input = self.0.session().input_mut(input).ok_or_else(wrong)?;
+        let slots = input.i32s().map_err(|why| error(why.code(), why))?;
+        let (places, fillers) = slots.split_at_mut_checked(ids.length()).ok_or_else(wrong)?;
+        script::copy_ids(places, ids);
+        fillers.fill(rest);
+        Ok(())
+    }
+
+    /// Classifies the ids.
+    ///
+    /// # Errors
+    /// `input`
+    #[wasm_bindgen(js_name = classifyIds)]
+    pub fn classify_ids(&mut self) -> Result<(), JsValue> {
+        self.0.run().map_err(|why| error(why.code(), why))?;
+        Ok(())
+    }
+
+    /// What the scores of the last input come to: at most `top` classes, and what is to be done, for an input of a cohort, by a model
+    /// that may be stale, where there may be a cloud to fall back to. `evasion` are the signs of it that a text has.
+    ///
+    /// # Errors
+    /// `artifact` when the policy is malformed.
+    pub fn classification(
+        &self,
+        top: Option<u32>,
+        cohort: Option<String>,
+        stale: bool,
+        fallback: bool,
+        evasion: u8,
+    ) -> Result<script::Classification, JsValue> {
+        let (scores, policy) = (self.0.scores(), self.0.policy().map_err(|why| error(why.code(), why))?);
+        let context = Context { cohort: cohort.as_deref(), stale, evasion, fallback };
+        let decision = decide(&scores, &policy, &context);
+        let result = script::Classification::new();
+        result.set_probabilities(Float32Array::new(scores.probabilities));
+        result.set_logits(Float32Array::new(scores.logits));
+        result.set_top(list(shown(&scores, &policy).at_most(top).map(|(class, _)| class)));
+        result.set_outcome(decision.outcome.name());
+        result.set_reason(decision.outcome.reason().map(|reason| reason.name()));
+        result.set_rule(decision.explain().rule.name());
+        result.set_index(decision.class);
+        result.set_probability(decision.probability);
+        result.set_margin(decision.margin);
+        result.set_energy((self.0.scoring() == Scoring::Logits).then_some(decision.energy));
+        result.set_set(list(decision.set()));
+        Ok(result)
     }
 
     /// What the model takes.
@@ -150,11 +225,7 @@ fn room(len: usize) -> Result<AlignedBytes, JsValue> {
     AlignedBytes::try_zeroed(len).map_err(|why| error(Code::Memory, why))
 }
 
-fn scores_for_script(scores: Scores<'_>, top: usize) -> script::Scores {
-    let classes: Vec<u32> = scores.top(top).into_iter().map(|(class, _)| class as u32).collect();
-    let result = script::Scores::new();
-    result.set_probabilities(Float32Array::new(scores.probabilities));
-    result.set_logits(Float32Array::new(scores.logits));
-    result.set_top(Uint32Array::new(&classes[..]));
-    result
+fn list(classes: impl Iterator<Item = usize>) -> Uint32Array {
+    let classes: Vec<u32> = classes.map(|class| class as u32).collect();
+    Uint32Array::new(&classes)
 }

@@ -10,6 +10,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 extern "C" {
     pub type Uint8Array;
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8]) -> Uint8Array;
     #[wasm_bindgen(method, getter, structural)]
     pub fn length(this: &Uint8Array) -> usize;
 
@@ -18,6 +20,10 @@ extern "C" {
     pub fn new(values: &[f32]) -> Float32Array;
     #[wasm_bindgen(method, getter, structural)]
     pub fn length(this: &Float32Array) -> usize;
+
+    pub type Int32Array;
+    #[wasm_bindgen(method, getter, structural)]
+    pub fn length(this: &Int32Array) -> usize;
 
     pub type Uint32Array;
     #[wasm_bindgen(constructor)]
@@ -28,6 +34,8 @@ extern "C" {
     pub fn copy_bytes(to: &mut [u8], from: &Uint8Array);
     #[wasm_bindgen(js_namespace = ["Float32Array", "prototype", "set"], js_name = call)]
     pub fn copy_values(to: &mut [f32], from: &Float32Array);
+    #[wasm_bindgen(js_namespace = ["Int32Array", "prototype", "set"], js_name = call)]
+    pub fn copy_ids(to: &mut [i32], from: &Int32Array);
 
     /// What is thrown; the package makes a `DunlinError` of it, which it knows by the code's name.
     type Error;
@@ -36,17 +44,33 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural, js_name = dunlinCode)]
     fn set_code(this: &Error, code: &str);
 
-    /// Scores of one input.
+    /// What the scores of one input come to.
     #[wasm_bindgen(js_name = Object)]
-    pub type Scores;
+    pub type Classification;
     #[wasm_bindgen(constructor, js_class = "Object")]
-    pub fn new() -> Scores;
+    pub fn new() -> Classification;
     #[wasm_bindgen(method, setter, structural)]
-    pub fn set_probabilities(this: &Scores, probabilities: Float32Array);
+    pub fn set_probabilities(this: &Classification, probabilities: Float32Array);
     #[wasm_bindgen(method, setter, structural)]
-    pub fn set_logits(this: &Scores, logits: Float32Array);
+    pub fn set_logits(this: &Classification, logits: Float32Array);
     #[wasm_bindgen(method, setter, structural)]
-    pub fn set_top(this: &Scores, classes: Uint32Array);
+    pub fn set_top(this: &Classification, classes: Uint32Array);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_outcome(this: &Classification, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_reason(this: &Classification, name: Option<&str>);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_rule(this: &Classification, name: &str);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_index(this: &Classification, class: usize);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_probability(this: &Classification, probability: f32);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_margin(this: &Classification, margin: f32);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_energy(this: &Classification, energy: Option<f32>);
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_set(this: &Classification, classes: Uint32Array);
 
     /// An input of the model.
     #[wasm_bindgen(js_name = Object)]

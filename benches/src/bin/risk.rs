@@ -14,7 +14,7 @@ struct Args {
     /// A set: archives with the arrays `logits` (float32, a row a sample) and `labels`, which may lie in one file
     #[arg(long = "set", value_name = "NAME=LOGITS.npz[:LABELS.npz]", required = true)]
     sets: Vec<Named>,
-    /// Samples of another kind, to be told from the set of that name: an archive with `logits`
+    /// Samples of another kind, to be told from the set of that name: an archive with `ood_logits`, or else `logits`
     #[arg(long, value_name = "SET=LOGITS.npz[:NAME]")]
     outside: Vec<Named>,
     /// Bounds of the error among accepted answers
@@ -32,7 +32,7 @@ struct Args {
     /// A scale and a bias for each class instead of one temperature
     #[arg(long)]
     vector: bool,
-    /// Write risk-<date>.md, .json and .svg into this folder
+    /// Write `risk-DATE` with the endings .md, .json and .svg into this folder
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
     /// A sentence for the record: what the sets are
@@ -44,8 +44,8 @@ struct Args {
 }
 
 const EXAMPLE: &str = "Example:
-  dunlin run models/cifar10/cifar10.dunlin --input test-images.npz --output logits.npz
-  cargo run --release -p dunlin-benches --bin risk -- --set cifar10=logits.npz:test-images.npz --alpha 0.02,0.05";
+  dunlin eval models/cifar10/cifar10.dunlin --data test/ --ood photographs/ --logits cifar10.npz
+  cargo run --release -p dunlin-benches --bin risk -- --set cifar10=cifar10.npz --outside cifar10=cifar10.npz:photographs --alpha 0.02,0.05";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();

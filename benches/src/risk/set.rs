@@ -21,7 +21,7 @@ impl Set {
     /// # Errors
     /// When an archive can't be read, lacks its array, or the arrays don't fit each other.
     pub fn read(name: &str, logits: &Path, labels: &Path) -> Result<Self, Box<dyn Error>> {
-        let (classes, values) = rows(logits)?;
+        let (classes, values) = rows(logits, "logits")?;
         let array = array(labels, "labels")?;
         let fault = || format!("{}: the labels aren't classes", labels.display());
         let numbers = array.to_i64s().ok_or_else(fault)?;
@@ -49,30 +49,35 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Reads the array `logits`.
+    /// Reads the array `ood_logits`, or where there is none `logits`.
     ///
     /// # Errors
     /// As for [`Set::read`].
     pub fn read(name: &str, logits: &Path) -> Result<Self, Box<dyn Error>> {
-        let (classes, values) = rows(logits)?;
+        let name_of_array = if find(logits, "ood_logits")?.is_some() { "ood_logits" } else { "logits" };
+        let (classes, values) = rows(logits, name_of_array)?;
         Ok(Self { name: name.to_owned(), classes, values })
     }
 }
 
-/// The classes and values of the array `logits`.
-fn rows(path: &Path) -> Result<(usize, Vec<f32>), Box<dyn Error>> {
-    let array = array(path, "logits")?;
+/// The classes and values of an array of logits.
+fn rows(path: &Path, name: &str) -> Result<(usize, Vec<f32>), Box<dyn Error>> {
+    let array = array(path, name)?;
     let (&[_, classes], NpyType::F32) = (&array.dims[..], array.dtype) else {
-        return Err(format!("{}: the array 'logits' isn't float32 with a row for each sample", path.display()).into());
+        return Err(format!("{}: the array '{name}' isn't float32 with a row for each sample", path.display()).into());
     };
     let (numbers, _) = array.bytes.as_chunks();
     Ok((classes, numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()))
 }
 
 fn array(path: &Path, name: &str) -> Result<Array, Box<dyn Error>> {
+    find(path, name)?.ok_or_else(|| format!("{}: there is no array '{name}'", path.display()).into())
+}
+
+/// An array, where the archive has it.
+fn find(path: &Path, name: &str) -> Result<Option<Array>, Box<dyn Error>> {
     let read = || Npz::open(path)?.array(name);
-    let found = read().map_err(|error| format!("{}: {error}", path.display()))?;
-    found.ok_or_else(|| format!("{}: there is no array '{name}'", path.display()).into())
+    read().map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// `NAME=FILE` or `NAME=FILE:FILE`.

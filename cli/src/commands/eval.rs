@@ -1,10 +1,11 @@
 //! `dunlin eval`: how good a classifier is on labelled data.
 
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use dunlin_client::{Context, decide};
+use dunlin_compiler::npz::{Array, NpyType, NpzWriter};
 use dunlin_engine::Classifier;
 use dunlin_engine::artifact::{Artifact, SectionKind};
 use dunlin_native::ModelFile;
@@ -50,12 +51,16 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
             unreadable += collected.unreadable;
             let result = OodResult::new(path.display().to_string(), collected.unreadable, &other, &judged);
             evaluation.ood = Some(result);
-            Some(other)
+            Some((collected, other))
         }
         None => None,
     };
+    if let Some(path) = &args.logits {
+        keep(path, &collected, other.as_ref().map(|(others, _)| others))?;
+    }
     if let Some(path) = &args.html {
-        let report = Report { evaluation: &evaluation, judged: &judged, other: other.as_ref() };
+        let other = other.as_ref().map(|(_, judged)| judged);
+        let report = Report { evaluation: &evaluation, judged: &judged, other };
         output::file(path, report.html().as_bytes())?;
     }
     if args.json {
@@ -91,6 +96,21 @@ fn judge(
         }
     }
     Ok((collected, judged))
+}
+
+/// Writes the logits of all samples that could be read, and their labels.
+fn keep(path: &Path, collected: &Collected, other: Option<&Collected>) -> Result<(), CliError> {
+    let rows = |samples: &Collected| Array::f32s(&[samples.indices.len(), samples.classes], &samples.logits);
+    let labels = collected.labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect();
+    let labels = Array::new(NpyType::I64, &[collected.labels.len()], labels);
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    for (name, array) in [("logits", Some(rows(collected))), ("labels", Some(labels)), ("ood_logits", other.map(rows))]
+    {
+        let Some(array) = array else { continue };
+        writer.add(name, &array).map_err(|source| CliError::Npz { path: path.to_owned(), source })?;
+    }
+    let archive = writer.finish().map_err(|source| CliError::Npz { path: path.to_owned(), source })?;
+    output::file(path, archive.get_ref())
 }
 
 /// The numbers of the artifact's policy, where it has one.

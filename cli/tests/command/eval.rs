@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use dunlin_compiler::npz::{Array, NpyType, NpzWriter};
+use dunlin_compiler::npz::{Array, NpyType, Npz, NpzWriter};
 use dunlin_engine::artifact::{Bounds, Calibration, Policy, Writer};
 use serde_json::Value;
 
@@ -299,6 +299,31 @@ fn data_of_another_kind_need_no_labels() {
     dunlin!("eval", model, "--data", data, "--ood", "/nowhere").sentence(1, &["/nowhere", "no such file"]);
     fs::write(other.join("bad.png"), "no picture").expect("writable");
     dunlin!("eval", model, "--data", data, "--ood", other).sentence(1, &["bad.png", "not a picture"]);
+}
+
+#[test]
+fn logits_are_kept_with_their_labels() {
+    let dir = folder();
+    let (data, other, out) = (dir.path().join("data"), dir.path().join("other"), dir.path().join("logits.npz"));
+    fs::create_dir(&data).expect("writable");
+    class_folders(&data, ["cat", "horse"]);
+    fs::write(data.join("cat/bad.jpg"), "no picture").expect("writable");
+    put("horse.png", &other.join("0.png"));
+    dunlin!("eval", shipped(), "--data", data, "--ood", other, "--logits", out).sentence(1, &["bad.jpg"]);
+    let mut npz = Npz::open(&out).expect("an archive");
+    let mut array = |name: &str| npz.array(name).expect("readable").expect(name);
+    let (logits, labels, others) = (array("logits"), array("labels"), array("ood_logits"));
+    assert_eq!((&logits.dims[..], &labels.dims[..], &others.dims[..]), (&[2, 10][..], &[2][..], &[1, 10][..]));
+    assert_eq!(labels.to_i64s(), Some(vec![3, 7]));
+    // The horse is the second sample and the one of the other data.
+    assert_eq!(logits.bytes[40..], others.bytes[..]);
+    let (numbers, _) = logits.bytes.as_chunks();
+    let row: Vec<f32> = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    assert!(row.iter().any(|&logit| logit < 0.0), "{row:?} are probabilities");
+    let most = |row: &[f32]| (0..10).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+    assert_eq!((most(&row[..10]), most(&row[10..])), (Some(3), Some(7)));
+    fs::remove_file(data.join("cat/bad.jpg")).expect("there");
+    dunlin!("eval", shipped(), "--data", data, "--logits", out.join("x")).sentence(1, &["logits.npz/x", "written"]);
 }
 
 /// That every element ends, in order, and ampersands begin entities.

@@ -3,16 +3,18 @@
 //! Also writes the pictures' pixels to `target/conformance`, for languages without a decoder. `DUNLIN_WRITE=1` writes the
 //! expected results anew, those of errors excepted: codes are promises.
 
+mod models;
 mod pictures;
 mod vectors;
 
 use std::collections::BTreeSet;
 use std::fs;
 
+use dunlin_client::{Outcome, Reason, Rule};
 use dunlin_engine::error::Code;
 use dunlin_engine::{AlignedBytes, Isa, Limits};
-use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat};
-use vectors::{Case, Class, Expected, Model, Picture, Values, Vectors, root};
+use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat, Request};
+use vectors::{Case, Class, Decision, Expected, Model, Picture, Values, Vectors, root};
 
 #[test]
 fn every_case_gives_what_it_must() {
@@ -48,18 +50,19 @@ fn exact_results_are_those_of_every_kernel_set() {
         for isa in Isa::supported() {
             let file = AlignedBytes::from_slice(&case.artifact());
             let mut engine = dunlin_engine::Classifier::load(file, isa, Limits::default()).expect("a good artifact");
-            let scores = match (&case.picture, &case.values) {
-                (Some(picture), _) => {
+            let scores = match (&case.picture, &case.values, &case.text) {
+                (Some(picture), ..) => {
                     let (data, format) = (picture.bytes(), picture.format.into());
                     let pixels = dunlin_engine::task::Pixels::new(&data, picture.width, picture.height, format);
                     engine.classify_pixels(&pixels.expect("a good picture"))
                 }
-                (None, Some(values)) => {
+                (None, Some(values), _) => {
                     let mut input = engine.session().input_mut(0).expect("an input");
                     input.f32s().expect("an input of f32").copy_from_slice(&values.floats());
                     engine.run()
                 }
-                (None, None) => panic!("{} has no input", case.name),
+                (None, None, Some(text)) => engine.classify_text(&text.string()),
+                (None, None, None) => panic!("{} has no input", case.name),
             };
             let scores = scores.expect("a good input");
             let hex = |values: &[f32]| vectors::hex(&values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
@@ -80,6 +83,30 @@ fn codes_are_those_of_the_engine_and_cases_have_each_that_they_can() {
 }
 
 #[test]
+fn decisions_are_those_of_the_client_and_cases_have_each_that_they_can() {
+    let vectors = prepared();
+    let outcomes = [Outcome::Answer, Outcome::Fallback(Reason::Policy), Outcome::Abstain(Reason::Policy)];
+    assert_eq!(vectors.outcomes, outcomes.map(Outcome::name));
+    assert_eq!(vectors.reasons, Reason::ALL.map(Reason::name));
+    assert_eq!(vectors.rules, Rule::ALL.map(Rule::name));
+    let decisions = || vectors.cases.iter().filter_map(|case| case.expected.decision.as_ref());
+    let used = |outcome: &str| -> BTreeSet<&str> {
+        decisions().filter(|d| d.outcome == outcome).map(|d| d.reason.as_deref().unwrap_or_default()).collect()
+    };
+    let reasons = BTreeSet::from(Reason::ALL.map(Reason::name));
+    assert_eq!(used("answer"), BTreeSet::from([""]));
+    assert_eq!(used("abstain"), reasons);
+    assert_eq!(
+        used("fallback"),
+        &reasons - &BTreeSet::from([Reason::Policy.name()]),
+        "there is nobody to ask about what isn't wanted"
+    );
+    assert_eq!(decisions().map(|d| &*d.rule).collect::<BTreeSet<_>>(), Rule::ALL.map(Rule::name).into());
+    let sizes: BTreeSet<usize> = decisions().map(|d| d.set.len()).collect();
+    assert!(sizes.is_superset(&BTreeSet::from([0, 1, 2])), "{sizes:?}");
+}
+
+#[test]
 fn names_are_unique() {
     let vectors = prepared();
     let names: BTreeSet<&str> = vectors.cases.iter().map(|case| &*case.name).collect();
@@ -89,6 +116,7 @@ fn names_are_unique() {
 /// The vectors, when the files that they want are there.
 fn prepared() -> Vectors {
     pictures::write();
+    models::check();
     Vectors::read()
 }
 
@@ -107,13 +135,15 @@ fn run(case: &Case) -> Result<Classification, BridgeError> {
     if case.dispose {
         classifier.dispose();
     }
-    let (top_k, locale) = (case.top_k.unwrap_or(5), case.locale.clone());
-    match (&case.picture, &case.values) {
-        (Some(picture), None) => {
+    let vectors::Context { cohort, stale, fallback } = case.context.clone();
+    let request = Request { top_k: case.top_k, locale: case.locale.clone(), cohort, stale, fallback };
+    match (&case.picture, &case.values, &case.text) {
+        (Some(picture), None, None) => {
             let Picture { width, height, format, .. } = *picture;
-            classifier.classify_pixels(&picture.bytes(), width, height, format.into(), top_k, locale)
+            classifier.classify_pixels(&picture.bytes(), width, height, format.into(), request)
         }
-        (None, Some(values)) => classifier.classify_values(&values.bytes(), top_k, locale),
+        (None, Some(values), None) => classifier.classify_values(&values.bytes(), request),
+        (None, None, Some(text)) => classifier.classify_text(&text.string(), request),
         _ => panic!("{} loads, and has not one input", case.name),
     }
 }
@@ -123,10 +153,40 @@ fn expected(found: &Classification) -> Expected {
     Expected {
         code: None,
         within: None,
+        decision: Some(decided(&found.decision)),
+        evasion: found.evasion,
         logits: Some(vectors::hex(&found.logits)),
         probabilities: Some(vectors::hex(&found.probabilities)),
         classes: Some(found.classes.iter().map(class).collect()),
     }
+}
+
+fn decided(found: &dunlin_ffi::Decision) -> Decision {
+    let (outcome, reason) = match found.outcome {
+        dunlin_ffi::Outcome::Answer => ("answer", None),
+        dunlin_ffi::Outcome::Fallback { reason } => ("fallback", Some(reason)),
+        dunlin_ffi::Outcome::Abstain { reason } => ("abstain", Some(reason)),
+    };
+    let number = |value: f32| vectors::hex(&value.to_le_bytes());
+    Decision {
+        outcome: outcome.into(),
+        reason: reason.map(|reason| name(&reason)),
+        rule: name(&found.rule),
+        index: found.index,
+        margin: number(found.margin),
+        energy: found.energy.map(number),
+        set: found.set.clone(),
+    }
+}
+
+/// From the name of a variant to the one that all languages use.
+fn name(variant: &impl std::fmt::Debug) -> String {
+    let mut name = String::new();
+    for (place, letter) in format!("{variant:?}").char_indices() {
+        let begins = letter.is_uppercase() && place > 0;
+        name.extend(begins.then_some('_').into_iter().chain(letter.to_lowercase()));
+    }
+    name
 }
 
 /// What is wrong with an outcome.
@@ -145,17 +205,30 @@ fn complaint(case: &Case, outcome: &Result<Classification, BridgeError>) -> Opti
             let classes_have_their_probability = found.classes.iter().all(|class| {
                 vectors::floats(&found.probabilities)[class.index as usize].to_bits() == class.probability.to_bits()
             });
+            let index = found.decision.index as usize;
+            let decision_has_its_probability =
+                vectors::floats(&found.probabilities)[index].total_cmp(&found.decision.probability).is_eq();
             let same = match wanted.within {
                 None => found_all == *wanted,
                 Some(within) => {
                     found_all.classes == wanted.classes
+                        && nearly(&found_all.decision, &wanted.decision, within)
                         && near(&found_all.logits, &wanted.logits, within)
                         && near(&found_all.probabilities, &wanted.probabilities, within)
                 }
             };
-            (!same || !classes_have_their_probability).then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
+            (!same || !classes_have_their_probability || !decision_has_its_probability)
+                .then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
         }
     }
+}
+
+fn nearly(found: &Option<Decision>, wanted: &Option<Decision>, within: f32) -> bool {
+    let (Some(found), Some(wanted)) = (found, wanted) else { return false };
+    let of = |d: &Decision| (d.outcome.clone(), d.reason.clone(), d.rule.clone(), d.index, d.set.clone());
+    of(found) == of(wanted)
+        && near(&Some(found.margin.clone()), &Some(wanted.margin.clone()), within)
+        && near(&found.energy, &wanted.energy, within)
 }
 
 fn near(found: &Option<String>, wanted: &Option<String>, within: f32) -> bool {

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Vectors {
     pub codes: Vec<String>,
+    pub outcomes: Vec<String>,
+    pub reasons: Vec<String>,
+    pub rules: Vec<String>,
     pub models: Vec<Model>,
     pub cases: Vec<Case>,
 }
@@ -60,10 +63,32 @@ pub struct Case {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Values>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Context::is_usual")]
+    pub context: Context,
     pub expected: Expected,
+}
+
+/// What only the app knows.
+#[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Context {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fallback: bool,
+}
+
+impl Context {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is done to the model's file before it is loaded.
@@ -105,6 +130,22 @@ pub enum Values {
     Given { hex: String },
 }
 
+/// Code units of UTF-16, repeated.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    pub utf16: Vec<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<usize>,
+}
+
+impl Text {
+    /// With U+FFFD in the place of each surrogate without its other half.
+    pub fn string(&self) -> String {
+        String::from_utf16_lossy(&self.utf16.repeat(self.times.unwrap_or(1)))
+    }
+}
+
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -113,11 +154,30 @@ pub struct Expected {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub evasion: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<Class>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probabilities: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logits: Option<String>,
+}
+
+/// Numbers are hexadecimal digits, as those of [`Expected`].
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    pub outcome: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub rule: String,
+    pub index: u32,
+    pub margin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<String>,
+    pub set: Vec<u32>,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -128,6 +188,10 @@ pub struct Class {
     pub label: Option<String>,
 }
 
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
 impl Vectors {
     pub fn read() -> Self {
         let text = fs::read_to_string(path()).expect("the vectors are there");
@@ -136,7 +200,11 @@ impl Vectors {
 
     /// A line for each model and each case.
     pub fn write(&self) {
-        let mut text = format!("{{\n\"codes\": {},\n\"models\": [\n", json(&self.codes));
+        let names =
+            [("codes", &self.codes), ("outcomes", &self.outcomes), ("reasons", &self.reasons), ("rules", &self.rules)];
+        let mut text = String::from("{\n");
+        names.iter().for_each(|(key, names)| text += &format!("\"{key}\": {},\n", json(names)));
+        text += "\"models\": [\n";
         text += &self.models.iter().map(json).collect::<Vec<_>>().join(",\n");
         text += "\n],\n\"cases\": [\n";
         text += &self.cases.iter().map(json).collect::<Vec<_>>().join(",\n");

@@ -59,6 +59,16 @@ pub struct Shown<'a> {
     left: usize,
 }
 
+impl Shown<'_> {
+    /// Not more than an app asks for, in the place of the policy's number; 5 where neither says.
+    pub fn at_most(mut self, top_k: Option<u32>) -> Self {
+        if let Some(wanted) = top_k.or((self.policy.top_k == 0).then_some(5)) {
+            self.left = wanted as usize;
+        }
+        self
+    }
+}
+
 impl Iterator for Shown<'_> {
     type Item = (usize, f32);
 

@@ -242,6 +242,17 @@ fn what_is_shown_is_permitted_probable_and_little() {
 }
 
 #[test]
+fn an_app_may_ask_for_another_number_of_classes() {
+    let scores = scores(&[0.1; 10]);
+    for (top_k, asked, expected) in
+        [(0, None, 5), (3, None, 3), (9, None, 9), (3, Some(4), 4), (3, Some(0), 0), (0, Some(u32::MAX), 9)]
+    {
+        let policy = Policy { top_k, deny: &[2], ..policy() };
+        assert_eq!(shown(&scores, &policy).at_most(asked).count(), expected, "{top_k} {asked:?}");
+    }
+}
+
+#[test]
 fn explanations_have_the_numbers() {
     let cases: [(Change, &str); 8] = [
         (|_, _| {}, "the probability, 0.7000, reaches the threshold of 0.6000"),

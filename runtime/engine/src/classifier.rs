@@ -167,7 +167,9 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             TaskSpec::Image(spec) => image_input(&session, spec)?,
             #[cfg(feature = "text")]
             TaskSpec::Text => Input::Text(Box::new(TextInput::new(&session, &artifact)?)),
-            #[cfg(not(feature = "text"))]
+            #[cfg(all(feature = "ids", not(feature = "text")))]
+            TaskSpec::Text => Input::Tensor,
+            #[cfg(not(any(feature = "ids", feature = "text")))]
             TaskSpec::Text => return Err(ModelError::NoText),
         };
         let zeros = || alloc::vec![0.0; classes];
@@ -252,6 +254,11 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         }
         fill(values);
         self.run()
+    }
+
+    /// What the model's own output is.
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
     }
 
     /// Calibration and thresholds; a policy that changes nothing for a model that wasn't calibrated.

@@ -1,8 +1,7 @@
 // The strip of pictures, one of which is shown.
 
-import type { RankedClass } from "dunlin";
 import { element, made } from "./elements";
-import type { Timing } from "./protocol";
+import type { Answer, Timing } from "./protocol";
 import { labelOf, percent } from "./words";
 
 /** A picture, and what the model said of it. */
@@ -12,7 +11,7 @@ export interface Picture {
   readonly description?: string;
   readonly url: string;
   readonly file: () => Promise<Blob>;
-  classes?: RankedClass[] | undefined;
+  answer?: Answer | undefined;
   timing?: Timing | undefined;
 }
 
@@ -54,7 +53,7 @@ export class Gallery {
   /** Writes what the model says under the picture. */
   write(picture: Picture): void {
     const item = this.#items.get(picture);
-    const best = picture.classes?.[0];
+    const best = picture.answer?.classes[0];
     if (item) item.answer.textContent = best ? `${labelOf(best)} ${percent(best.probability)}` : "\u00a0";
   }
 

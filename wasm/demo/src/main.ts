@@ -3,13 +3,14 @@
 import chelsea from "../../../models/pictures/chelsea.png?url";
 import horse from "../../../models/pictures/horse.png?url";
 import shipped from "../../../models/cifar10/cifar10.dunlin?url";
-import { DunlinError, type RankedClass } from "dunlin";
+import { DunlinError } from "dunlin";
 import { Camera } from "./camera";
 import { Computer } from "./computer";
 import { element } from "./elements";
 import { Gallery, type Picture } from "./gallery";
 import { workOffline } from "./offline";
 import { aboutCamera, aboutModel, aboutPictures, NO_FILE, TOO_OLD } from "./problems";
+import type { Answer } from "./protocol";
 import * as view from "./view";
 import { labelOf, percent } from "./words";
 
@@ -35,7 +36,7 @@ interface ModelRequest {
 
 /** What is looked at: a picture, or the last answer about the webcam. */
 let shown: Picture | undefined;
-let live: RankedClass[] | undefined;
+let live: Answer | undefined;
 /** When the model that was loaded last had been asked for, until it has answered once. */
 let asked: ModelRequest | undefined;
 let frameTimes: number[] = [];
@@ -74,9 +75,9 @@ async function changeModel(name: string, source: string | Blob): Promise<void> {
   if (!(await useModel(name, source, { at: performance.now(), since: "since the model was chosen" }))) return;
   view.problem(undefined);
   element("shipped", HTMLElement).hidden = source === SHIPPED.source;
-  const answered = gallery.pictures.filter(({ classes }) => classes);
+  const answered = gallery.pictures.filter(({ answer }) => answer);
   for (const picture of gallery.pictures) {
-    Object.assign(picture, { classes: undefined, timing: undefined });
+    Object.assign(picture, { answer: undefined, timing: undefined });
     gallery.write(picture);
   }
   view.noAnswer();
@@ -118,9 +119,9 @@ async function look(picture: Picture): Promise<boolean> {
   if (shown !== picture) return true;
   view.waiting("picture");
   try {
-    const classes = await classified(picture);
+    const answer = await classified(picture);
     if (shown !== picture) return true;
-    answered(classes, picture.name);
+    answered(answer, picture.name);
     noteAnswer();
     picture.timing ??= await computer.ask("measure", { picture: await picture.file() });
     if (shown === picture) view.warmTime(picture.timing);
@@ -136,15 +137,15 @@ async function look(picture: Picture): Promise<boolean> {
   }
 }
 
-async function classified(picture: Picture): Promise<RankedClass[]> {
-  picture.classes ??= await computer.ask("classify", { picture: await picture.file(), topK: TOP_K, locale: LOCALE });
+async function classified(picture: Picture): Promise<Answer> {
+  picture.answer ??= await computer.ask("classify", { picture: await picture.file(), topK: TOP_K, locale: LOCALE });
   gallery.write(picture);
-  return picture.classes;
+  return picture.answer;
 }
 
-function answered(classes: RankedClass[], of: string): void {
-  view.answer(classes, Number(topK.value));
-  const best = classes[0];
+function answered(answer: Answer, of: string): void {
+  view.answer(answer, Number(topK.value));
+  const best = answer.classes[0];
   if (best) view.say(`${labelOf(best)}, ${percent(best.probability)}: ${of}`);
 }
 
@@ -239,14 +240,14 @@ async function toggleCamera(): Promise<void> {
 
 async function lookAtFrame(frame: ImageBitmap): Promise<void> {
   const start = performance.now();
-  const classes = await computer.ask("classify", { picture: frame, topK: TOP_K, locale: LOCALE }, { transfer: [frame] });
+  const answer = await computer.ask("classify", { picture: frame, topK: TOP_K, locale: LOCALE }, { transfer: [frame] });
   if (!camera.isOn) return;
   noteAnswer();
   frameTimes = [...frameTimes, performance.now() - start].slice(-15);
   view.warmTime({ runs: frameTimes.length, milliseconds: [...frameTimes].sort((a, b) => a - b)[frameTimes.length >> 1] ?? 0 }, "webcam frames");
-  const [before, now] = [live?.[0]?.index, classes[0]];
-  live = classes;
-  view.answer(classes, Number(topK.value));
+  const [before, now] = [live?.classes[0]?.index, answer.classes[0]];
+  live = answer;
+  view.answer(answer, Number(topK.value));
   // Each change of the answer is said, not each frame.
   if (now && now.index !== before) view.say(`${labelOf(now)}: webcam`);
 }
@@ -297,7 +298,7 @@ element("problem-close", HTMLElement).addEventListener("click", () => {
   view.problem(undefined);
   element("choose", HTMLElement).focus();
 });
-topK.addEventListener("change", () => view.answer(live ?? shown?.classes ?? [], Number(topK.value)));
+topK.addEventListener("change", () => view.answer(live ?? shown?.answer, Number(topK.value)));
 
 async function begin(): Promise<void> {
   if (typeof WebAssembly !== "object" || typeof OffscreenCanvas !== "function") return view.problem(TOO_OLD);

@@ -1,16 +1,19 @@
 // What the page and the worker that computes say to each other.
 
-import type { DunlinErrorCode, InputInfo, RankedClass, StepInfo } from "dunlin";
+import type { Classification, DunlinErrorCode, InputInfo, StepInfo } from "dunlin";
 
 /** The worker's calls: what each is asked, and what it answers. */
 export interface Calls {
   /** Loads a model, which takes the place of the one before. */
   load: { asked: { source: string | Blob; locale: string }; answered: Model };
   /** Classifies a picture; a bitmap is closed. */
-  classify: { asked: { picture: Blob | ImageBitmap; topK: number; locale: string }; answered: RankedClass[] };
+  classify: { asked: { picture: Blob | ImageBitmap; topK: number; locale: string }; answered: Answer };
   /** Times further runs on a picture's pixels. */
   measure: { asked: { picture: Blob }; answered: Timing };
 }
+
+/** What the model says of a picture. */
+export type Answer = Pick<Classification, "classes" | "decision">;
 
 /** A model that was loaded. */
 export interface Model {

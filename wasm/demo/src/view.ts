@@ -3,8 +3,8 @@
 import type { RankedClass, StepInfo } from "dunlin";
 import { element, made } from "./elements";
 import type { Picture } from "./gallery";
-import type { Model, Timing } from "./protocol";
-import { bytes, grouped, labelOf, milliseconds, percent, some, tensor } from "./words";
+import type { Answer, Model, Timing } from "./protocol";
+import { bytes, decided, grouped, labelOf, milliseconds, percent, some, tensor } from "./words";
 
 const page = {
   shown: element("shown", HTMLImageElement),
@@ -12,6 +12,7 @@ const page = {
   webcam: element("webcam", HTMLButtonElement),
   answer: element("answer", HTMLElement),
   headline: element("headline", HTMLElement),
+  decision: element("decision", HTMLElement),
   waiting: element("waiting", HTMLElement),
   progress: element("progress", HTMLProgressElement),
   classes: element("classes", HTMLOListElement),
@@ -45,8 +46,10 @@ export function waiting(what: "model" | "picture" | undefined, loaded?: number, 
   else page.progress.removeAttribute("value");
 }
 
-/** The classes as bars, the best one above them. */
-export function answer(classes: readonly RankedClass[], topK: number): void {
+/** The classes as bars, the best one and what is to be done above them. */
+export function answer(said: Answer | undefined, topK: number): void {
+  const classes = said?.classes ?? [];
+  page.decision.textContent = said ? decided(said) : "";
   const best = classes[0];
   page.headline.replaceChildren(...(best ? [made("span", "label", labelOf(best)), " ", made("span", "percent", percent(best.probability))] : []));
   const rows = classes.slice(0, topK);
@@ -56,7 +59,7 @@ export function answer(classes: readonly RankedClass[], topK: number): void {
 
 /** Takes the answer away, where there is none. */
 export function noAnswer(): void {
-  answer([], 0);
+  answer(undefined, 0);
 }
 
 /** For who listens. */

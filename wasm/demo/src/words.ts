@@ -1,6 +1,7 @@
 // Numbers and names as people read them.
 
-import type { InputInfo, RankedClass } from "dunlin";
+import type { InputInfo, RankedClass, Reason } from "dunlin";
+import type { Answer } from "./protocol";
 
 const PERCENT = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
@@ -9,6 +10,22 @@ const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export function labelOf({ label, index }: RankedClass): string {
   return label ?? `class ${index}`;
 }
+
+/** What is to be done with a picture, and what it may show by the model's policy. */
+export function decided({ decision, classes }: Answer): string {
+  const doubt = decision.outcome === "answer" ? "" : `: ${WHY[decision.reason]}`;
+  const names = decision.set.map((index) => labelOf(classes.find((ranked) => ranked.index === index) ?? { index, probability: 0 }));
+  return [`Decision: ${decision.outcome}${doubt}`, ...(names.length ? [`prediction set: ${names.join(", ")}`] : [])].join("; ");
+}
+
+const WHY: Record<Reason, string> = {
+  ambiguous: "no class is probable enough",
+  out_of_distribution: "the picture isn't like those that the model knows",
+  evasion: "the input looks as if it was made to deceive",
+  stale_model: "the model is too old",
+  unknown_cohort: "nothing was measured for this cohort",
+  policy: "the model's policy doesn't show this class",
+};
 
 export function percent(probability: number): string {
   return probability > 0 && probability < 0.0005 ? "<0.1%" : PERCENT.format(probability);

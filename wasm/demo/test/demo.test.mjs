@@ -78,6 +78,7 @@ const asFile = (path, name, mimeType = "image/png") => ({ name, mimeType, buffer
 test("opens with an answer, its timings and what computed it", () =>
   opened({}, async (page) => {
     assert.match(await text(page, "#headline .percent"), /^9\d\.\d%$/);
+    assert.equal(await text(page, "#decision"), "Decision: answer");
     assert.equal(await text(page, "#model-name"), "cifar10");
     assert.equal(await text(page, "#model-size"), "279 kB");
     assert.match(await text(page, "#model-kernels"), /^(wasm_relaxed_simd|wasm_simd128|reference)$/);

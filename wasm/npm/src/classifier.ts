@@ -1,9 +1,11 @@
 import { orAborted } from "./abort.js";
+import type { Decision } from "./decision.js";
 import { DunlinError } from "./error.js";
-import type { Classifier as Engine, Failure, Instance, Scores } from "./glue.js";
+import type { Classifier as Engine, Failure, Instance } from "./glue.js";
 import { type Picture, pixelsOf } from "./picture.js";
-import { isExhausted, newInstance } from "./runtime.js";
+import { isExhausted, newInstance, newTextInstance } from "./runtime.js";
 import { messageOf, type ModuleSource, type Pieces, type Source, transfer, type TransferOptions } from "./source.js";
+import { TextInput } from "./text.js";
 
 /** How to load a classifier. */
 export interface LoadOptions extends TransferOptions {
@@ -15,10 +17,16 @@ export interface LoadOptions extends TransferOptions {
 
 /** How to classify. */
 export interface ClassifyOptions {
-  /** How many classes to name; 5 unless it says otherwise. */
+  /** How many classes to name at most; as many as the model's policy says unless it says otherwise, or 5. */
   readonly topK?: number | undefined;
   /** The language of labels, such as `de`; the model's own where it has no other. */
   readonly locale?: string | undefined;
+  /** To which cohort of the model's policy the input belongs, such as a language or a kind of device. */
+  readonly cohort?: string | undefined;
+  /** Whether the model is too old to be believed. */
+  readonly stale?: boolean | undefined;
+  /** Whether there is a cloud to ask. */
+  readonly fallback?: boolean | undefined;
   /** Gives the call up; it then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,12 +41,16 @@ export interface RankedClass {
 
 /** What a classifier says of one input. */
 export interface Classification {
-  /** The most probable classes in falling order. */
+  /** What is to be done: give the answer, ask the cloud, or say that there is none. */
+  readonly decision: Decision;
+  /** The most probable classes in falling order, those that the model's policy doesn't show left out. */
   readonly classes: RankedClass[];
-  /** The probability of each class. */
+  /** The probability of each class, calibrated where the model is. */
   readonly probabilities: Float32Array;
   /** The model's own output before scoring. */
   readonly logits: Float32Array;
+  /** How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs. */
+  readonly evasion: number;
 }
 
 /** What the model takes. */
@@ -67,6 +79,8 @@ export interface StepInfo {
 /** A classifier: an artifact, loaded. Each has an instance of the runtime, whose memory goes with it. */
 export class Classifier {
   #engine: Engine | undefined;
+  /** Of a model that takes text. */
+  #text: TextInput | undefined;
   readonly #instance: Instance;
   readonly #labels = new Map<string, string[]>();
   /** Why it can't be used any more. */
@@ -99,31 +113,50 @@ export class Classifier {
     instance.catch(() => undefined);
     const pieces = await transfer(await orAborted(Promise.resolve(source), signal), options);
     const started = await orAborted(instance, signal);
-    return guarded(started, () => new Classifier(started, engineOf(started, pieces, memoryLimit)));
+    const classifier = guarded(started, () => new Classifier(started, engineOf(started, pieces, memoryLimit)));
+    const section = classifier.#call((engine) => engine.text());
+    if (section) {
+      const text = await orAborted(newTextInstance(wasm), signal);
+      classifier.#text = guarded(text, () => new TextInput(text, section));
+    }
+    return classifier;
   }
 
   /**
-   * Classifies a picture, or the values of the model's input in the order in which it has them.
+   * Classifies a picture, a text, or the values of the model's input in the order in which it has them.
    *
    * @throws {DunlinError} `picture`, `input`, `memory`, `disposed`
    */
   async classify(input: Picture | Float32Array | string, options: ClassifyOptions = {}): Promise<Classification> {
-    const { locale = "", signal } = options;
+    const { signal } = options;
     this.#throwIfEnded();
     whole("topK", options.topK);
-    const topK = Math.min(options.topK ?? 5, LARGEST);
     signal?.throwIfAborted();
     this.#calls += 1;
     try {
-      if (typeof input === "string") throw new DunlinError("input", "this model takes no text");
+      if (typeof input === "string") {
+        const text = this.#text;
+        if (!text) throw new DunlinError("input", "this model takes no text");
+        const ids = this.#call(() => text.ids(input), text.instance);
+        return this.#call((engine) => {
+          text.give(engine, ids);
+          return this.#classification(engine, options, text.evasion);
+        });
+      }
       if (input instanceof Float32Array) {
-        return this.#call((engine) => this.#named(engine, engine.classifyValues(input, topK), locale));
+        return this.#call((engine) => {
+          engine.classifyValues(input);
+          return this.#classification(engine, options);
+        });
       }
       const { data, width, height, channels } = await orAborted(pixelsOf(input), signal);
-      return this.#call((engine) => this.#named(engine, engine.classifyPixels(data, width, height, channels, topK), locale));
+      return this.#call((engine) => {
+        engine.classifyPixels(data, width, height, channels);
+        return this.#classification(engine, options);
+      });
     } finally {
       this.#calls -= 1;
-      if (this.#calls === 0 && this.#end) this.#engine = undefined;
+      if (this.#calls === 0 && this.#end) this.#drop();
     }
   }
 
@@ -142,7 +175,7 @@ export class Classifier {
   /** Gives the memory back. Calls under way end as they would; later ones throw `disposed`. Twice is fine. */
   dispose(): void {
     this.#end ??= new DunlinError("disposed", "the classifier was disposed of");
-    if (this.#calls === 0) this.#engine = undefined;
+    if (this.#calls === 0) this.#drop();
   }
 
   /** As {@link dispose}. */
@@ -155,22 +188,33 @@ export class Classifier {
   }
 
   /** Calls the engine. After a trap the instance is done for, and with it this classifier. */
-  #call<T>(action: (engine: Engine) => T): T {
+  #call<T>(action: (engine: Engine) => T, instance: Memory = this.#instance): T {
     const engine = this.#engine;
     if (!engine) throw this.#end;
-    return guarded(this.#instance, () => action(engine), (end) => {
+    return guarded(instance, () => action(engine), (end) => {
       this.#end = end;
-      this.#engine = undefined;
+      this.#drop();
     });
   }
 
-  #named(engine: Engine, { probabilities, logits, top }: Scores, locale: string): Classification {
+  #drop(): void {
+    this.#engine = undefined;
+    this.#text = undefined;
+  }
+
+  /** What comes of the input that was classified. */
+  #classification(engine: Engine, { topK, locale = "", cohort, stale = false, fallback = false }: ClassifyOptions, evasion = 0): Classification {
+    const top = topK === undefined ? topK : Math.min(topK, LARGEST);
+    const said = engine.classification(top, cohort, stale, fallback, evasion);
+    const { probabilities, logits, outcome, reason, rule, index, probability, margin, energy } = said;
+    const grounds = { rule, index, probability, margin, ...(energy !== undefined && { energy }), set: [...said.set] };
+    const decision = { outcome, ...(reason && { reason }), ...grounds } as Decision;
     const labels = this.#labelsIn(engine, locale);
-    const classes = Array.from(top, (index) => {
+    const classes = Array.from(said.top, (index) => {
       const [label, probability] = [labels[index], probabilities[index] ?? 0];
       return label ? { index, label, probability } : { index, probability };
     });
-    return { classes, probabilities, logits };
+    return { decision, classes, probabilities, logits, evasion };
   }
 
   #labelsIn(engine: Engine, locale: string): string[] {
@@ -179,6 +223,9 @@ export class Classifier {
     return labels;
   }
 }
+
+/** An instance, as far as it matters when it ends. */
+type Memory = Pick<Instance, "memory">;
 
 /** What the engine's numbers hold; larger ones would wrap. */
 const LARGEST = 0xffffffff;
@@ -195,7 +242,7 @@ function engineOf(instance: Instance, { pieces, length }: Pieces, limit: number 
 }
 
 /** What the action gives; else an error with a code, and `end` is called where the instance is done for. */
-function guarded<T>(instance: Instance, action: () => T, end?: (error: DunlinError) => void): T {
+function guarded<T>(instance: Memory, action: () => T, end?: (error: DunlinError) => void): T {
   try {
     return action();
   } catch (cause) {

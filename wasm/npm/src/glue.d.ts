@@ -1,5 +1,6 @@
 // What `cargo web` makes of wasm-bindgen's script for the crate in ../..; its functions throw `Failure`.
 
+import type { Outcome, Reason, Rule } from "./decision.js";
 import type { DunlinErrorCode } from "./error.js";
 
 export function instantiate(module: WebAssembly.Module): Promise<Instance>;
@@ -20,16 +21,29 @@ export interface ArtifactFile {
 }
 
 export interface Classifier {
-  classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number, top: number): Scores;
-  classifyValues(values: Float32Array, top: number): Scores;
+  classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number): void;
+  classifyValues(values: Float32Array): void;
+  classification(top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification;
+  text(): Uint8Array | undefined;
+  setLength(length: number): void;
+  setIds(input: number, ids: Int32Array, rest: number): void;
+  classifyIds(): void;
   inputs(): { elementType: string; shape: Uint32Array }[];
   explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
   labels(locale: string): string[];
   free(): void;
 }
 
-export interface Scores {
+export interface Classification {
   probabilities: Float32Array;
   logits: Float32Array;
   top: Uint32Array;
+  outcome: Outcome;
+  reason: Reason | undefined;
+  rule: Rule;
+  index: number;
+  probability: number;
+  margin: number;
+  energy: number | undefined;
+  set: Uint32Array;
 }

@@ -2,6 +2,7 @@
 
 export { Classifier } from "./classifier.js";
 export type { Classification, ClassifyOptions, InputInfo, LoadOptions, RankedClass, StepInfo } from "./classifier.js";
+export type { Decision, Grounds, Outcome, Reason, Rule } from "./decision.js";
 export { DunlinError } from "./error.js";
 export type { DunlinErrorCode } from "./error.js";
 export type { Picture, PixelData } from "./picture.js";

@@ -4,6 +4,7 @@ import { bestBuild, type Build, refuseRelaxed } from "./builds.js";
 import { DunlinError } from "./error.js";
 import { type Instance, instantiate } from "./glue.js";
 import { body, messageOf, type ModuleSource, open } from "./source.js";
+import { instantiate as instantiateText, type TextInstance } from "./text-glue.js";
 
 /** Addresses that bundlers find, each of which they copy beside the script. */
 const ADDRESS: Record<Build, () => URL> = {
@@ -14,24 +15,31 @@ const ADDRESS: Record<Build, () => URL> = {
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
+/** An instance of the module for text, from the folder that was given or from beside the script. */
+export async function newTextInstance(source: ModuleSource | undefined): Promise<TextInstance> {
+  const folder = isFolder(source) ? source : undefined;
+  const address = folder === undefined ? new URL("./dunlin_text.wasm", import.meta.url).href : `${folder}dunlin_text.wasm`;
+  return instanceOf(await moduleAt(address), instantiateText);
+}
+
 /** An instance of its own, of the module that fits this host unless another is given. */
 export async function newInstance(source: ModuleSource | undefined): Promise<Instance> {
-  if (source === undefined || (isAddress(source) && String(source).endsWith("/"))) return bestInstance(source);
-  if (source instanceof WebAssembly.Module) return instanceOf(source);
-  return instanceOf(await (isAddress(source) ? moduleAt(String(source)) : compileFrom(source)));
+  if (source === undefined || isFolder(source)) return bestInstance(source);
+  if (source instanceof WebAssembly.Module) return instanceOf(source, instantiate);
+  return instanceOf(await (isAddress(source) ? moduleAt(String(source)) : compileFrom(source)), instantiate);
 }
 
 /** Of the fastest module whose kernels compute rightly here. */
 async function bestInstance(folder: string | URL | undefined): Promise<Instance> {
   const build = bestBuild();
   const address = folder === undefined ? ADDRESS[build]().href : `${folder}dunlin_${build}.wasm`;
-  const instance = await instanceOf(await moduleAt(address));
+  const instance = await instanceOf(await moduleAt(address), instantiate);
   if (build !== "relaxed" || instance.kernelSet() === "wasm_relaxed_simd") return instance;
   refuseRelaxed();
   return bestInstance(folder);
 }
 
-async function instanceOf(module: WebAssembly.Module): Promise<Instance> {
+async function instanceOf<T>(module: WebAssembly.Module, instantiate: (module: WebAssembly.Module) => Promise<T>): Promise<T> {
   try {
     return await instantiate(module);
   } catch (cause) {
@@ -39,6 +47,10 @@ async function instanceOf(module: WebAssembly.Module): Promise<Instance> {
     if (cause instanceof RangeError) throw new DunlinError("memory", `the host has no memory for the runtime: ${messageOf(cause)}`, { cause });
     throw new DunlinError("fetch", `the module isn't the one of this version of the package: ${messageOf(cause)}`, { cause });
   }
+}
+
+function isFolder(source: ModuleSource | undefined): source is string | URL {
+  return source !== undefined && isAddress(source) && String(source).endsWith("/");
 }
 
 function isAddress(source: ModuleSource): source is string | URL {
@@ -88,9 +100,9 @@ function unusable(what: string, cause: unknown): DunlinError {
 }
 
 /** Whether the host has no more memory for the instance: less than a megabyte. */
-export function isExhausted(instance: Instance): boolean {
+export function isExhausted({ memory }: Pick<Instance, "memory">): boolean {
   try {
-    instance.memory.grow(16);
+    memory.grow(16);
     return false;
   } catch {
     return true;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,6 +14,7 @@ import { differences } from "./vectors.mjs";
 
 const { Classifier, DunlinError } = dunlin;
 const MODEL = `${ROOT}models/cifar10/cifar10.dunlin`;
+const TEXT = `${ROOT}mobile/conformance/text.dunlin`;
 const MINIMAL = read("docs/formats/vectors/good_minimal.dunlin");
 const grey = { data: new Uint8Array(32 * 32).fill(128), width: 32, height: 32, format: "gray8" };
 
@@ -26,6 +27,14 @@ const vectorsWith = (options) => differences(dunlin, vectors, read, (path) => RO
 test("error codes are those of every language", () => {
   const [, type] = /DunlinErrorCode =([^;]*);/.exec(readFileSync(`${PACKAGE}dist/error.d.ts`, "utf8"));
   assert.deepEqual(Array.from(type.matchAll(/"(\w+)"/g), (match) => match[1]), vectors.codes);
+});
+
+test("names of decisions are those of every language", () => {
+  const types = readFileSync(`${PACKAGE}dist/decision.d.ts`, "utf8");
+  for (const [type, names] of [["Outcome", vectors.outcomes], ["Reason", vectors.reasons], ["Rule", vectors.rules]]) {
+    const [, union] = new RegExp(`type ${type} =([^;]*);`).exec(types);
+    assert.deepEqual(Array.from(union.matchAll(/"(\w+)"/g), (match) => match[1]), names);
+  }
 });
 
 test("vectors with the module that the package chooses", async () => assert.deepEqual(await vectorsWith({}), []));
@@ -189,6 +198,26 @@ test("a trap ends its classifier and no other", async () => {
   assert.equal(second.explain().length > 0, true);
   first.dispose();
   assert.equal(await code(Classifier.load(MINIMAL, { wasm })), "none");
+});
+
+test("the module for text is loaded for models of text only, and a trap in it ends its classifier", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dunlin-"));
+  const wasm = `${folder}/`;
+  for (const build of ["baseline", "simd", "relaxed"]) copyFileSync(moduleFile(build), `${folder}/dunlin_${build}.wasm`);
+  assert.equal(await code(Classifier.load(MODEL, { wasm })), "none");
+  assert.equal(await code(Classifier.load(TEXT, { wasm })), "fetch");
+  writeFileSync(`${folder}/dunlin_text.wasm`, withTrap(readFileSync(moduleFile("text")), "textpreparer_prepare"));
+  const classifier = await Classifier.load(TEXT, { wasm });
+  const end = await classifier.classify("noon").catch((error) => error);
+  assert.equal(end.code, "internal");
+  await assert.rejects(classifier.classify("noon"), (error) => error === end, "it stays so");
+  rmSync(folder, { recursive: true });
+});
+
+test("texts of any length are classified, as what is read of them", async () => {
+  const classifier = await Classifier.load(TEXT);
+  const [long, longer] = ["noon ".repeat(20_000), "noon ".repeat(10_000_000)];
+  assert.deepEqual((await classifier.classify(longer)).logits, (await classifier.classify(long)).logits);
 });
 
 test("memory that the host hasn't is an error, wherever it ends", async () => {

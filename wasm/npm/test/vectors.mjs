@@ -38,8 +38,8 @@ async function run(Classifier, test, read, locate, options) {
   const classifier = await Classifier.load(source, { ...options, memoryLimit: test.memoryLimit });
   try {
     if (test.dispose) classifier.dispose();
-    const input = test.values ? values(test.values) : await picture(test.picture, read);
-    return await classifier.classify(input, { topK: test.topK, locale: test.locale });
+    const input = test.text ? text(test.text) : test.values ? values(test.values) : await picture(test.picture, read);
+    return await classifier.classify(input, { topK: test.topK, locale: test.locale, ...test.context });
   } finally {
     classifier.dispose();
   }
@@ -62,6 +62,9 @@ function values({ seed, count, hex }) {
   return hex === undefined ? Float32Array.from(made(seed, count), (byte) => (byte - 125) / 128) : floats(hex);
 }
 
+/** Code units as they are, surrogates without their other half too. */
+const text = ({ utf16, times = 1 }) => String.fromCharCode(...utf16).repeat(times);
+
 function floats(hex) {
   const bytes = Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
   return new Float32Array(bytes.buffer);
@@ -81,7 +84,25 @@ export function compare(expected, outcome) {
   }
   const classes = JSON.stringify(outcome.classes.map(({ index, label }) => ({ index, label })));
   if (classes !== JSON.stringify(expected.classes.map(({ index, label }) => ({ index, label })))) return `classes ${classes}`;
-  return outcome.classes.find(({ index, probability }) => !Object.is(probability, outcome.probabilities[index])) && "a class has another probability";
+  if (outcome.evasion !== (expected.evasion ?? 0)) return `evasion ${outcome.evasion}`;
+  return decided(expected, outcome) ?? ofClasses(outcome);
+}
+
+const ofClasses = (outcome) =>
+  outcome.classes.find(({ index, probability }) => !Object.is(probability, outcome.probabilities[index])) && "a class has another probability";
+
+function decided({ decision: expected, within }, { decision, probabilities }) {
+  const { margin, energy, probability, ...named } = decision;
+  const order = ["outcome", "reason", "rule", "index", "set"];
+  const words = (of) => JSON.stringify(order.map((key) => of[key]));
+  if (words(named) !== words(expected) || !Object.is(probability, probabilities[named.index])) return `decision ${words(named)}, not ${words(expected)}`;
+  for (const [found, hex] of [[margin, expected.margin], [energy, expected.energy]]) {
+    if ((found === undefined) !== (hex === undefined)) return `decision has ${found}, not ${hex}`;
+    if (found === undefined) continue;
+    const [wanted] = floats(hex);
+    // Engines of JavaScript may change the bits of what is no number.
+    if (within === undefined ? !Object.is(found, wanted) : Math.abs(found - wanted) > within) return `decision has ${found}, not ${wanted}`;
+  }
 }
 
 function near(found, hex, within) {

@@ -14,17 +14,23 @@ use wasm_bindgen_cli_support::Bindgen;
 /// What can go wrong here is told and ends the program.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A module for the browsers that have these instructions, and its name.
+/// A module for the browsers that have these instructions, its name, and what it is made of.
 struct Build {
     name: &'static str,
+    package: &'static str,
     features: &'static str,
 }
 
+const ENGINE: &str = "dunlin-wasm";
+
 const BUILDS: [Build; 3] = [
-    Build { name: "baseline", features: "-simd128" },
-    Build { name: "simd", features: "+simd128" },
-    Build { name: "relaxed", features: "+simd128,+relaxed-simd" },
+    Build { name: "baseline", package: ENGINE, features: "-simd128" },
+    Build { name: "simd", package: ENGINE, features: "+simd128" },
+    Build { name: "relaxed", package: ENGINE, features: "+simd128,+relaxed-simd" },
 ];
+
+/// Loaded besides for a model that takes text. Nothing in it is faster with other instructions.
+const TEXT: Build = Build { name: "text", package: "dunlin-wasm-text", features: "-simd128" };
 
 /// Names and features stay in the module for what reads it next.
 const STRIP: &str = "profile.dist.strip='debuginfo'";
@@ -55,41 +61,43 @@ fn run() -> Result<()> {
     }
 }
 
-/// Builds all modules, and the glue that all of them have in common. Arguments are for Cargo.
+/// Builds all modules, and the glue that those of the engine have in common. Arguments are for Cargo.
 fn build(arguments: &[&str]) -> Result<()> {
     let package = root().join("wasm/npm");
-    let dist = package.join("dist");
-    fs::create_dir_all(&dist)?;
-    let mut scripts = Vec::new();
-    for build in &BUILDS {
-        let (module, script) = bind(&build.compile(arguments)?)?;
-        let bound = root().join(format!("target/web/{}.wasm", build.name));
-        let file = dist.join(format!("dunlin_{}.wasm", build.name));
-        // Making it smaller takes longest.
-        if !file.exists() || fs::read(&bound).ok().as_ref() != Some(&module) {
-            fs::write(&bound, module)?;
-            optimize(&package, &bound, &file)?;
-        }
-        scripts.push(script);
-    }
+    fs::create_dir_all(package.join("dist"))?;
+    let scripts = BUILDS.iter().map(|build| build.make(&package, arguments)).collect::<Result<Vec<_>>>()?;
     if scripts.iter().any(|script| *script != scripts[0]) {
         return Err("the builds want different scripts: one has a function that another lacks".into());
     }
     fs::write(package.join("src/glue.js"), script::factory(&scripts[0])?)?;
+    fs::write(package.join("src/text-glue.js"), script::factory(&TEXT.make(&package, arguments)?)?)?;
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(root().join(licence), package.join(licence))?;
     }
-    println!("{}", dist.display());
+    println!("{}", package.join("dist").display());
     Ok(())
 }
 
 impl Build {
+    /// Writes the module into the package, and gives the script that goes with it.
+    fn make(&self, package: &Path, arguments: &[&str]) -> Result<String> {
+        let (module, script) = bind(&self.compile(arguments)?)?;
+        let bound = root().join(format!("target/web/{}.wasm", self.name));
+        let file = package.join(format!("dist/dunlin_{}.wasm", self.name));
+        // Making it smaller takes longest.
+        if !file.exists() || fs::read(&bound).ok().as_ref() != Some(&module) {
+            fs::write(&bound, module)?;
+            optimize(package, &bound, &file)?;
+        }
+        Ok(script)
+    }
+
     /// The path of the module as the compiler made it.
     fn compile(&self, arguments: &[&str]) -> Result<PathBuf> {
         let folder = root().join("target/web").join(self.name);
         let flags = [&format!("-Ctarget-feature={}", self.features), WEB_FLAGS[0], WEB_FLAGS[1]].join("\x1f");
         let status = Command::new("cargo")
-            .args(["rustc", "--quiet", "--locked", "--package", "dunlin-wasm", "--profile", "dist"])
+            .args(["rustc", "--quiet", "--locked", "--package", self.package, "--profile", "dist"])
             .args(["--lib", "--crate-type", "cdylib"])
             .args(SMALL.iter().chain([&STRIP]).flat_map(|setting| ["--config", setting]))
             .args(["--target", "wasm32-unknown-unknown", "--target-dir"])
@@ -101,7 +109,7 @@ impl Build {
         if !status.success() {
             return Err(format!("cargo rustc for {} ended with {status}", self.name).into());
         }
-        Ok(folder.join("wasm32-unknown-unknown/dist/dunlin_wasm.wasm"))
+        Ok(folder.join(format!("wasm32-unknown-unknown/dist/{}.wasm", self.package.replace('-', "_"))))
     }
 }
 

@@ -13,19 +13,25 @@ public struct Classification: Sendable, Equatable {
         public let probability: Float
     }
 
-    /// The most probable classes in falling order, equal ones by index.
+    /// What is to be done: give the answer, ask the cloud, or say that there is none.
+    public let decision: Decision
+    /// The most probable classes in falling order, equal ones by index; those that the model's policy doesn't show are left out.
     public let classes: [Class]
-    /// Probability of each class; they add up to 1 unless the model's classes aren't exclusive.
+    /// Probability of each class, calibrated where the model is; they add up to 1 unless the model's classes aren't exclusive.
     public let probabilities: [Float]
     /// The model's own output before scoring, dequantized.
     public let logits: [Float]
+    /// How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs.
+    public let evasion: UInt8
 }
 
 extension Classification {
     init(_ bridged: DunlinBridge.Classification) {
+        decision = Decision(bridged.decision)
         classes = bridged.classes.map { Class(index: Int($0.index), label: $0.label, probability: $0.probability) }
         probabilities = [Float](littleEndian: bridged.probabilities)
         logits = [Float](littleEndian: bridged.logits)
+        evasion = bridged.evasion
     }
 }
 

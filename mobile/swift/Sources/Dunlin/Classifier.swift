@@ -26,6 +26,23 @@ public final class Classifier: Sendable {
         }
     }
 
+    /// What only the app knows of an input, and what a decision follows from beside the model's scores.
+    public struct Context: Sendable, Equatable {
+        /// To which cohort of the model's policy the input belongs, such as a language or a kind of device.
+        public var cohort: String?
+        /// Whether the model is too old to be believed.
+        public var isStale: Bool
+        /// Whether there is a cloud to ask.
+        public var hasFallback: Bool
+
+        /// A context; what isn't said is that of an input like all others, without a cloud to ask.
+        public init(cohort: String? = nil, isStale: Bool = false, hasFallback: Bool = false) {
+            self.cohort = cohort
+            self.isStale = isStale
+            self.hasFallback = hasFallback
+        }
+    }
+
     /// What one of the model's inputs takes.
     public struct Input: Sendable, Equatable {
         /// Dimensions, outermost first.
@@ -91,17 +108,20 @@ public final class Classifier: Sendable {
     ///
     /// - Parameters:
     ///   - pixels: The picture, of any size.
-    ///   - topK: How many of the most probable classes to name.
+    ///   - topK: How many of the most probable classes to name at most; as many as the model's policy says without, or 5.
     ///   - locale: The labels' language; the model's default language where it has no labels in this one.
+    ///   - context: What only the app knows of the input.
     /// - Throws: ``DunlinError`` with the code ``DunlinError/Code/picture`` when the pixels are no picture, ``DunlinError/Code/input``
     ///   when the model takes tensors, ``DunlinError/Code/disposed`` after ``close()``. `CancellationError`.
-    public func classify(_ pixels: Pixels, topK: Int = 5, locale: Locale? = nil) async throws -> Classification {
-        try await classify(topK: topK, locale: locale) { [bridge] topK, locale in
+    public func classify(
+        _ pixels: Pixels, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
+    ) async throws -> Classification {
+        try await classify(topK: topK, locale: locale, context: context) { [bridge] request in
             guard let width = UInt32(exactly: pixels.width), let height = UInt32(exactly: pixels.height) else {
                 throw DunlinError(.picture, "there is no picture of \(pixels.width)x\(pixels.height)")
             }
             let data = try pixels.data.crossing(or: .picture)
-            return try bridge.classifyPixels(data: data, width: width, height: height, format: .init(pixels.format), topK: topK, locale: locale)
+            return try bridge.classifyPixels(data: data, width: width, height: height, format: .init(pixels.format), request: request)
         }
     }
 
@@ -109,13 +129,38 @@ public final class Classifier: Sendable {
     ///
     /// - Parameters:
     ///   - values: As many as the input's shape has.
-    ///   - topK: How many of the most probable classes to name.
+    ///   - topK: How many of the most probable classes to name at most; as many as the model's policy says without, or 5.
     ///   - locale: The labels' language; the model's default language where it has no labels in this one.
+    ///   - context: What only the app knows of the input.
     /// - Throws: ``DunlinError`` with the code ``DunlinError/Code/input`` when the model takes pictures, another number of values, another
     ///   type or several inputs, ``DunlinError/Code/disposed`` after ``close()``. `CancellationError`.
-    public func classify(_ values: [Float], topK: Int = 5, locale: Locale? = nil) async throws -> Classification {
-        try await classify(topK: topK, locale: locale) { [bridge] topK, locale in
-            try bridge.classifyValues(values: values.littleEndian.crossing(or: .input), topK: topK, locale: locale)
+    public func classify(
+        _ values: [Float], topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
+    ) async throws -> Classification {
+        try await classify(topK: topK, locale: locale, context: context) { [bridge] request in
+            try bridge.classifyValues(values: values.littleEndian.crossing(or: .input), request: request)
+        }
+    }
+
+    /// Classifies a text; of one that is longer than the model reads, the beginning. Doesn't block.
+    ///
+    /// A string has no surrogate without its other half: what makes one of UTF-16 puts U+FFFD in its place, as all languages do here.
+    ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - topK: How many of the most probable classes to name at most; as many as the model's policy says without, or 5.
+    ///   - locale: The labels' language; the model's default language where it has no labels in this one.
+    ///   - context: What only the app knows of the input.
+    /// - Throws: ``DunlinError`` with the code ``DunlinError/Code/input`` when the model takes no text, ``DunlinError/Code/disposed`` after
+    ///   ``close()``. `CancellationError`.
+    public func classify(
+        _ text: String, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
+    ) async throws -> Classification {
+        try await classify(topK: topK, locale: locale, context: context) { [bridge] request in
+            guard text.utf8.count <= Int32.max else {
+                throw DunlinError(.input, "\(text.utf8.count) bytes are more than the 2 GiB that can be given at once")
+            }
+            return try bridge.classifyText(text: text, request: request)
         }
     }
 
@@ -140,10 +185,12 @@ public final class Classifier: Sendable {
     }
 
     private func classify(
-        topK: Int, locale: Locale?, call: @escaping @Sendable (UInt32, String?) throws -> DunlinBridge.Classification
+        topK: Int?, locale: Locale?, context: Context, call: @escaping @Sendable (Request) throws -> DunlinBridge.Classification
     ) async throws -> Classification {
-        let (topK, tag) = (UInt32(clamping: topK), locale?.identifier(.bcp47))
-        return try await worker.run { Classification(try call(topK, tag)) }
+        let request = Request(
+            topK: topK.map(UInt32.init(clamping:)), locale: locale?.identifier(.bcp47), cohort: context.cohort, stale: context.isStale,
+            fallback: context.hasFallback)
+        return try await worker.run { Classification(try call(request)) }
     }
 }
 

@@ -55,9 +55,9 @@ extension Classifier {
     ///
     /// - Throws: As for pixels.
     public func classify(
-        _ image: CGImage, orientation: Orientation = .up, topK: Int = 5, locale: Locale? = nil
+        _ image: CGImage, orientation: Orientation = .up, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
     ) async throws -> Classification {
-        try await classify(Pixels(image, orientation: orientation), topK: topK, locale: locale)
+        try await classify(Pixels(image, orientation: orientation), topK: topK, locale: locale, context: context)
     }
 }
 #endif

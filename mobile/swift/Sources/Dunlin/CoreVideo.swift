@@ -69,9 +69,9 @@ extension Classifier {
     ///
     /// - Throws: As for pixels.
     public func classify(
-        _ buffer: CVPixelBuffer, orientation: Orientation = .up, topK: Int = 5, locale: Locale? = nil
+        _ buffer: CVPixelBuffer, orientation: Orientation = .up, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
     ) async throws -> Classification {
-        try await classify(Pixels(buffer, orientation: orientation), topK: topK, locale: locale)
+        try await classify(Pixels(buffer, orientation: orientation), topK: topK, locale: locale, context: context)
     }
 }
 #endif

@@ -43,6 +43,7 @@ import Testing
         let calls: [@Sendable () async throws -> Void] = [
             { _ = try await classifier.classify(Self.picture) },
             { _ = try await classifier.classify([1, 2, 3]) },
+            { _ = try await classifier.classify("text") },
             { _ = try await classifier.labels() },
             { _ = try await classifier.explain() },
             { _ = try await Classifier(contentsOf: cifar10) },
@@ -87,6 +88,7 @@ import Testing
         let calls: [() async throws -> Void] = [
             { _ = try await classifier.classify(Self.picture) },
             { _ = try await classifier.classify([1, 2, 3]) },
+            { _ = try await classifier.classify("text") },
             { _ = try await classifier.labels() },
             { _ = try await classifier.explain() },
         ]

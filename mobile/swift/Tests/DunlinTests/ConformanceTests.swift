@@ -36,15 +36,31 @@ import Testing
         #expect(DunlinError.Code.allCases.map(\.rawValue) == Vectors.all.codes)
     }
 
+    @Test func decisionsHaveTheNamesOfEveryLanguage() {
+        #expect(Decision.Reason.allCases.map(\.rawValue) == Vectors.all.reasons)
+        #expect(Decision.Rule.allCases.map(\.rawValue) == Vectors.all.rules)
+        #expect(["answer", "fallback", "abstain"] == Vectors.all.outcomes)
+    }
+
     private func outcome(of vector: Vectors.Case, load: () async throws -> Classifier) async -> Result<Classification, any Error> {
         do {
             let classifier = try await load()
             if vector.dispose == true { classifier.close() }
             let locale = vector.locale.map(Locale.init(identifier:))
+            let context = Classifier.Context(vector.context)
             if let picture = vector.picture {
-                return .success(try await classifier.classify(picture.pixels(), topK: vector.topK ?? 5, locale: locale))
+                return .success(try await classifier.classify(picture.pixels(), topK: vector.topK, locale: locale, context: context))
             }
-            return .success(try await classifier.classify(#require(vector.values).floats(), topK: vector.topK ?? 5, locale: locale))
+            if let units = vector.text?.units {
+                let text = String(decoding: units, as: UTF16.self)
+                // Foundation's strings may have lone surrogates.
+                let bridged = NSString(characters: units, length: units.count) as String
+                let answer = try await classifier.classify(text, topK: vector.topK, locale: locale, context: context)
+                #expect(try await classifier.classify(bridged, topK: vector.topK, locale: locale, context: context) == answer)
+                return .success(answer)
+            }
+            let values = try #require(vector.values).floats()
+            return .success(try await classifier.classify(values, topK: vector.topK, locale: locale, context: context))
         } catch {
             return .failure(error)
         }
@@ -57,6 +73,10 @@ import Testing
         for entry in found.classes {
             #expect(entry.probability.bitPattern == found.probabilities[entry.index].bitPattern)
         }
+        #expect(found.evasion == expected.evasion ?? 0)
+        let (decided, all) = (found.decision, found.probabilities)
+        #expect(decided.probability.bitPattern == all[decided.index].bitPattern || (decided.probability.isNaN && all[decided.index].isNaN))
+        if let decision = expected.decision { compare(decided, with: decision, within: expected.within) } else { Issue.record("no decision") }
         guard let within = expected.within else {
             #expect(hex(found.probabilities) == expected.probabilities)
             #expect(hex(found.logits) == expected.logits)
@@ -64,6 +84,24 @@ import Testing
         }
         #expect(near(found.probabilities, expected.probabilities, within))
         #expect(near(found.logits, expected.logits, within))
+    }
+
+    private func compare(_ found: Decision, with expected: Vectors.Case.Expected.Decision, within: Float?) {
+        let names =
+            switch found.outcome {
+            case .answer: ["answer"]
+            case .fallback(let reason): ["fallback", reason.rawValue]
+            case .abstain(let reason): ["abstain", reason.rawValue]
+            }
+        #expect(names == [expected.outcome] + (expected.reason.map { [$0] } ?? []))
+        #expect(found.outcome.reason?.rawValue == expected.reason)
+        #expect(found.rule.rawValue == expected.rule && found.index == expected.index && found.set == expected.set)
+        let (numbers, wanted) = ([found.margin, found.energy], [expected.margin, expected.energy])
+        for (number, digits) in zip(numbers, wanted) {
+            let wanted = digits.map { unhex($0)[0] }
+            // Languages may change the bits of what is no number.
+            #expect((number?.isNaN == true && wanted?.isNaN == true) || number == wanted || near(number.map { [$0] } ?? [], digits, within ?? 0))
+        }
     }
 
     private func near(_ found: [Float], _ expected: String?, _ within: Float) -> Bool {

@@ -15,11 +15,22 @@ import Testing
         #expect(answer.classes.count == 5)
     }
 
+    @Test func decides() async throws {
+        let classifier = try await Classifier(contentsOf: repository("models/cifar10/cifar10.dunlin"))
+        let pixels = try turnedPixels()
+        let context = Classifier.Context(cohort: "de", hasFallback: true)
+        switch try await classifier.classify(pixels, context: context).decision.outcome {
+        case .answer: print("sure")
+        case .fallback(let reason): print("ask the cloud:", reason)
+        case .abstain(let reason): print("no answer:", reason)
+        }
+    }
+
     @Test func examplesAreThoseOfTheReadme() throws {
         let readme = try String(contentsOf: repository("mobile/swift/README.md"), encoding: .utf8)
         let here = lines(of: try String(contentsOfFile: #filePath, encoding: .utf8))
         let examples = readme.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
-        #expect(examples.count == 2)
+        #expect(examples.count == 3)
         for line in examples.flatMap(lines) {
             #expect(here.contains(line), "\(line)")
         }

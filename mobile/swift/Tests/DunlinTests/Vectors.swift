@@ -39,13 +39,33 @@ struct Vectors: Decodable {
             let count: Int?
             let hex: String?
         }
+        struct Text: Decodable {
+            let utf16: [UInt16]
+            let times: Int?
+        }
+        struct Context: Decodable {
+            let cohort: String?
+            let stale: Bool?
+            let fallback: Bool?
+        }
         struct Expected: Decodable {
+            struct Decision: Decodable {
+                let outcome: String
+                let reason: String?
+                let rule: String
+                let index: Int
+                let margin: String
+                let energy: String?
+                let set: [Int]
+            }
             struct Class: Decodable {
                 let index: Int
                 let label: String?
             }
             let code: String?
             let within: Float?
+            let decision: Decision?
+            let evasion: UInt8?
             let classes: [Class]?
             let probabilities: String?
             let logits: String?
@@ -57,6 +77,8 @@ struct Vectors: Decodable {
         let change: Change?
         let picture: Picture?
         let values: Values?
+        let text: Text?
+        let context: Context?
         let topK: Int?
         let locale: String?
         let expected: Expected
@@ -64,6 +86,9 @@ struct Vectors: Decodable {
     }
 
     let codes: [String]
+    let outcomes: [String]
+    let reasons: [String]
+    let rules: [String]
     let models: [Model]
     let cases: [Case]
 
@@ -100,6 +125,17 @@ extension Vectors.Case {
         if let keep = change?.keep { bytes = bytes.prefix(keep) }
         if let flip = change?.flip { bytes[flip] ^= 0xff }
         return bytes
+    }
+}
+
+extension Vectors.Case.Text {
+    /// Of the code units, surrogates without their other half too.
+    var units: [UInt16] { (0..<(times ?? 1)).flatMap { _ in utf16 } }
+}
+
+extension Classifier.Context {
+    init(_ context: Vectors.Case.Context?) {
+        self.init(cohort: context?.cohort, isStale: context?.stale ?? false, hasFallback: context?.fallback ?? false)
     }
 }
 

@@ -36,7 +36,7 @@ impl Steps {
         })
     }
 
-    /// What [`Steps::read`] reads.
+    /// What `Steps::read` reads.
     pub fn bits(self) -> u32 {
         let all = [self.ignorables, self.nfkc, self.lower, self.mixed_script, self.leet, self.spacing];
         all.iter().rev().fold(0, |bits, &bit| bits << 1 | u32::from(bit))

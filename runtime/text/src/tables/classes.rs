@@ -161,7 +161,7 @@ fn start(range: u32) -> u32 {
     range & 0x1F_FFFF
 }
 
-/// What [`Classes::parse`] reads: the class words of all code points, from 0 to U+10FFFF.
+/// What `Classes::parse` reads: the class words of all code points, from 0 to U+10FFFF.
 ///
 /// # Panics
 /// For more than 2048 different words, or 65536 ranges: no Unicode table has them.

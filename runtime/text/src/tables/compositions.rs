@@ -81,7 +81,7 @@ pub(crate) fn hangul_parts(c: char) -> Option<impl Iterator<Item = char>> {
     Some(parts.into_iter().take(count).filter_map(char::from_u32))
 }
 
-/// What [`Compositions::parse`] reads, for pairs in rising order; those of Hangul are left out.
+/// What `Compositions::parse` reads, for pairs in rising order; those of Hangul are left out.
 #[cfg(feature = "write")]
 pub fn write_compositions(pairs: &[(char, char, char)]) -> alloc::vec::Vec<u8> {
     use crate::write::bytes_of;

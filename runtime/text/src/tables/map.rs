@@ -115,7 +115,7 @@ impl Mapped<'_> {
 #[cfg(feature = "write")]
 pub type Mapping = (char, alloc::string::String);
 
-/// What [`CharMap::parse`] reads, for characters in rising order.
+/// What `CharMap::parse` reads, for characters in rising order.
 ///
 /// # Panics
 /// For results of more than 63 units, or more than a million units in all: no Unicode table has them.

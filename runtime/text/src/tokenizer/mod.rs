@@ -1,7 +1,7 @@
 //! What makes ids of normalized text.
 //!
-//! Each kind is a file here. This one is the only place that knows them all: [`kinds`], [`Tokenizer::parse`],
-//! [`Tokenizer::tokenize`] and [`Scratch`].
+//! Each kind is a file here. This one is the only place that knows them all: [`kinds`], `Tokenizer::parse`,
+//! `Tokenizer::tokenize` and `Scratch`.
 
 use crate::error::{SpecError, TextError};
 use crate::spec::{PartKind, Parts};

@@ -80,7 +80,7 @@ impl Ngrams<'_> {
         Self::new(min, max, flags & 1 != 0, flags & 2 != 0, log2)
     }
 
-    /// What [`Ngrams::parse`] reads, behind the tokenizer's kind.
+    /// What `Ngrams::parse` reads, behind the tokenizer's kind.
     #[cfg(feature = "write")]
     pub fn words(&self) -> [u32; 5] {
         let flags = u32::from(self.words) | u32::from(self.pairs) << 1;

@@ -49,8 +49,8 @@ async function load(id: number, { source, locale }: Calls["load"]["asked"]): Pro
 
 async function classify({ picture, topK, locale }: Calls["classify"]["asked"]): Promise<Calls["classify"]["answered"]> {
   try {
-    const { classes } = await current().classify(picture, { topK, locale });
-    return classes;
+    const { classes, decision } = await current().classify(picture, { topK, locale });
+    return { classes, decision };
   } finally {
     if (picture instanceof ImageBitmap) picture.close();
   }

@@ -1,6 +1,6 @@
 // Uses of every part of the surface, which are compiled and not run.
 import { Classifier, DunlinError } from "dunlin";
-import type { Classification, ClassifyOptions, DunlinErrorCode, InputInfo, LoadOptions, ModuleSource, Picture, PixelData, Progress, RankedClass, Source, StepInfo } from "dunlin";
+import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, InputInfo, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
 
 const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
 const module: ModuleSource = "/dunlin/";
@@ -10,7 +10,7 @@ const loading: LoadOptions = {
   memoryLimit: 1 << 24,
   wasm: module,
 };
-const asking: ClassifyOptions = { topK: 3, locale: "de", signal: undefined };
+const asking: ClassifyOptions = { topK: 3, locale: "de", cohort: "de", stale: false, fallback: true, signal: undefined };
 const pixels: PixelData = { data: new Uint8Array(3), width: 1, height: 1, format: "rgb8" };
 const code: DunlinErrorCode = new DunlinError("memory", "none left", { cause: 1 }).code;
 
@@ -22,6 +22,11 @@ export async function use(picture: Picture): Promise<Float32Array> {
   await classifier.classify(pixels);
   await classifier.classify(new Float32Array(4));
   const best: RankedClass | undefined = scores.classes[0];
+  const decision: Decision = scores.decision;
+  const [outcome, rule, grounds]: [Outcome, Rule, Grounds] = [decision.outcome, decision.rule, decision];
+  const reason: Reason | undefined = decision.outcome === "answer" ? undefined : decision.reason;
+  const evasion: number = (await classifier.classify("text", { fallback: true })).evasion;
+  console.log(outcome, rule, grounds.set[0], reason, evasion);
   const labels: readonly string[] = classifier.labels("de");
   const kernels: string = classifier.kernelSet;
   console.log(inputs, steps, best?.label?.length, labels, kernels, code, sources);

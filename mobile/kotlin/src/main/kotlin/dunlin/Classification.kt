@@ -6,17 +6,21 @@ import dunlin.bridge.Classification as BridgeClassification
 
 /** What a classifier says of one input. */
 public class Classification(
-    /** The most probable classes, in falling order; equal ones by index. */
+    /** What is to be done: give the answer, ask the cloud, or say that there is none. */
+    public val decision: Decision,
+    /** The most probable classes, in falling order, equal ones by index; those that the model's policy doesn't show are left out. */
     public val classes: List<Class>,
-    /** Probability of each class; they add up to 1 unless the model's classes aren't exclusive. */
+    /** Probability of each class, calibrated where the model is; they add up to 1 unless the model's classes aren't exclusive. */
     public val probabilities: FloatArray,
     /** The model's own output before scoring. */
     public val logits: FloatArray,
+    /** How much a text looks as if it was made to deceive, from 0 to 255; 0 for other inputs. */
+    public val evasion: Int,
 ) {
-    /** The most probable class, `null` if none was asked for. */
+    /** The most probable class, `null` if none was asked for or shown. */
     public val best: Class? get() = classes.firstOrNull()
 
-    override fun toString(): String = "Classification($classes)"
+    override fun toString(): String = "Classification($decision, $classes)"
 
     /** A class with its probability. */
     public data class Class(
@@ -31,9 +35,11 @@ public class Classification(
 
 internal fun BridgeClassification.translated(): Classification =
     Classification(
+        decision.translated(),
         classes.map { Classification.Class(it.index.toInt(), it.label, it.probability) },
         probabilities.toFloats(),
         logits.toFloats(),
+        evasion.toInt(),
     )
 
 private fun ByteArray.toFloats(): FloatArray {

@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger
 import dunlin.bridge.Classifier as Bridge
 import dunlin.bridge.InputInfo as BridgeInput
 import dunlin.bridge.LoadOptions as BridgeOptions
+import dunlin.bridge.Request as BridgeRequest
 import dunlin.bridge.StepInfo as BridgeStep
 
 /**
@@ -46,18 +47,23 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
     private val users = AtomicInteger(1)
 
     /**
-     * Classifies a picture: the [topK] most probable classes, named in [locale] if the model has it, in its default one
-     * otherwise.
+     * Classifies a picture: at most [topK] of the most probable classes (as many as the model's policy says without, or 5), named in
+     * [locale] if the model has it, in its default one otherwise; and decides what is to be done with it, given the [context].
      *
      * @throws DunlinException with [ErrorCode.PICTURE] if the sizes don't fit the bytes, [ErrorCode.INPUT] if the model takes no
      *   pictures
      */
-    public suspend fun classify(pixels: Pixels, topK: Int = 5, locale: Locale? = null): Classification {
-        require(topK >= 0) { "topK is $topK" }
+    public suspend fun classify(
+        pixels: Pixels,
+        topK: Int? = null,
+        locale: Locale? = null,
+        context: Context = Context(),
+    ): Classification {
+        val request = request(topK, locale, context)
         return call {
             pixels.data.lent { data ->
                 val (width, height) = pixels.width.toUInt() to pixels.height.toUInt()
-                bridge.classifyPixels(data, width, height, pixels.format.bridge, topK.toUInt(), locale?.toLanguageTag()).translated()
+                bridge.classifyPixels(data, width, height, pixels.format.bridge, request).translated()
             }
         }
     }
@@ -67,9 +73,30 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
      *
      * @throws DunlinException with [ErrorCode.INPUT] if the model takes something else
      */
-    public suspend fun classify(values: FloatArray, topK: Int = 5, locale: Locale? = null): Classification {
-        require(topK >= 0) { "topK is $topK" }
-        return call { values.lent { bridge.classifyValues(it, topK.toUInt(), locale?.toLanguageTag()).translated() } }
+    public suspend fun classify(
+        values: FloatArray,
+        topK: Int? = null,
+        locale: Locale? = null,
+        context: Context = Context(),
+    ): Classification {
+        val request = request(topK, locale, context)
+        return call { values.lent { bridge.classifyValues(it, request).translated() } }
+    }
+
+    /**
+     * Classifies a text; of one that is longer than the model reads, the beginning. A surrogate without its other half counts as
+     * U+FFFD.
+     *
+     * @throws DunlinException with [ErrorCode.INPUT] if the model takes no text
+     */
+    public suspend fun classify(
+        text: String,
+        topK: Int? = null,
+        locale: Locale? = null,
+        context: Context = Context(),
+    ): Classification {
+        val request = request(topK, locale, context)
+        return call { bridge.classifyText(text.wellFormed(), request).translated() }
     }
 
     /** The classes' names in [locale], in the model's default one if it doesn't have it; empty where the model has no names. */
@@ -110,6 +137,16 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
     private fun <T> unlessClosed(known: T): T = if (closed.get()) throw disposed() else known
 
     private fun disposed() = DunlinException(ErrorCode.DISPOSED, "the classifier was closed before")
+
+    /** What only the app knows of an input, and what a decision follows from beside the model's scores. */
+    public data class Context(
+        /** To which cohort of the model's policy the input belongs, such as a language or a kind of device. */
+        public val cohort: String? = null,
+        /** Whether the model is too old to be believed. */
+        public val stale: Boolean = false,
+        /** Whether there is a cloud to ask. */
+        public val fallback: Boolean = false,
+    )
 
     /** A tensor that a model takes. */
     public data class Input(
@@ -194,6 +231,11 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
             }
         }
     }
+}
+
+private fun request(topK: Int?, locale: Locale?, context: Classifier.Context): BridgeRequest {
+    require(topK == null || topK >= 0) { "topK is $topK" }
+    return BridgeRequest(topK?.toUInt(), locale?.toLanguageTag(), context.cohort?.wellFormed(), context.stale, context.fallback)
 }
 
 private fun BridgeInput.translated() = Classifier.Input(shape.map { it.toInt() }, elementType)

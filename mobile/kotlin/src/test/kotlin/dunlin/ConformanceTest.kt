@@ -27,6 +27,13 @@ class ConformanceTest {
         assertEquals(Vectors.codes, ErrorCode.entries.map { it.id })
     }
 
+    @Test
+    fun `names of decisions are those of all languages`() {
+        assertEquals(Vectors.outcomes, listOf("answer", "fallback", "abstain"))
+        assertEquals(Vectors.reasons, Decision.Reason.entries.map { it.id })
+        assertEquals(Vectors.rules, Decision.Rule.entries.map { it.id })
+    }
+
     @TestFactory
     fun `a decoded picture gives the same bytes`(): List<DynamicTest> {
         val cases = Vectors.cases.filter { it["picture"]?.get("png") != null && it["picture"]["format"].asText() == "rgba8" }
@@ -52,6 +59,29 @@ class ConformanceTest {
             assertEquals(found.probabilities[score.index].toRawBits(), score.probability.toRawBits())
         }
         assertEquals(found.classes.firstOrNull(), found.best)
+        assertEquals(expected["evasion"]?.asInt() ?: 0, found.evasion)
+        assertDecided(expected["decision"], found, within)
+    }
+
+    private fun assertDecided(expected: JsonNode, found: Classification, within: Float?) {
+        val decision = found.decision
+        val reason = expected["reason"]?.let { id -> Decision.Reason.entries.single { it.id == id.asText() } }
+        val outcome =
+            when (expected["outcome"].asText()) {
+                "answer" -> Decision.Outcome.Answer
+                "fallback" -> Decision.Outcome.Fallback(checkNotNull(reason))
+                else -> Decision.Outcome.Abstain(checkNotNull(reason))
+            }
+        assertEquals(outcome, decision.outcome)
+        assertEquals(expected["rule"].asText(), decision.rule.id)
+        assertEquals(expected["index"].asInt(), decision.index)
+        assertEquals(expected["set"].ints(), decision.set)
+        assertEquals(found.probabilities[decision.index], decision.probability)
+        val numbers = listOfNotNull(decision.margin, decision.energy)
+        val wanted = listOf("margin", "energy").mapNotNull { expected[it]?.floats()?.single() }
+        assertEquals(wanted.size, numbers.size)
+        // Languages may change the bits of what is no number.
+        wanted.zip(numbers) { w, n -> if (within == null) assertEquals(w, n) else assertEquals(w, n, within) }
     }
 
     private fun assertSame(expected: FloatArray, found: FloatArray, within: Float?) {

@@ -12,7 +12,7 @@ class ReadmeTest {
     fun `the examples are those of the README`() {
         val readme = root.resolve("mobile/kotlin/README.md").readText()
         val examples = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(readme).toList()
-        assertEquals(2, examples.size)
+        assertEquals(3, examples.size)
         val here = root.resolve("mobile/kotlin/src/test/kotlin/dunlin/ReadmeTest.kt").readLines().map { it.trim() }
         val lines = examples.flatMap { it.groupValues[1].lines() }.map { it.trim() }.filterNot { it.startsWith("import dunlin.") }
         assertEquals(emptyList<String>(), lines.filterNot { it in here })
@@ -29,6 +29,20 @@ class ReadmeTest {
             assertEquals("cat", answer.best?.label)
         }
         check(File("model.dunlin").delete())
+    }
+
+    @Test
+    fun decides() = runBlocking {
+        val pixels = Vectors.case("chelsea_rgba8")["picture"].pixels()
+        Classifier.load(shipped).use { classifier ->
+            val decision = classifier.classify(pixels, context = Classifier.Context(cohort = "de", fallback = true)).decision
+            when (val outcome = decision.outcome) {
+                is Decision.Outcome.Answer -> println("sure")
+                is Decision.Outcome.Fallback -> println("ask the cloud: ${outcome.reason}")
+                is Decision.Outcome.Abstain -> println("no answer: ${outcome.reason}")
+            }
+            assertEquals(Decision.Outcome.Answer, decision.outcome)
+        }
     }
 
     @Test

@@ -18,9 +18,14 @@ val shipped = root.resolve("models/cifar10/cifar10.dunlin")
 object Vectors {
     private val all: JsonNode = ObjectMapper().readTree(root.resolve("mobile/conformance/vectors.json"))
 
-    val codes: List<String> = all["codes"].map { it.asText() }
+    val codes: List<String> = names("codes")
+    val outcomes: List<String> = names("outcomes")
+    val reasons: List<String> = names("reasons")
+    val rules: List<String> = names("rules")
     val models: List<JsonNode> = all["models"].toList()
     val cases: List<JsonNode> = all["cases"].toList()
+
+    private fun names(key: String) = all[key].map { it.asText() }
 
     fun case(name: String): JsonNode = cases.single { it["name"].asText() == name }
 }
@@ -39,10 +44,12 @@ suspend fun load(case: JsonNode): Classifier {
 
 suspend fun JsonNode.classify(classifier: Classifier): Classification {
     if (this["dispose"]?.asBoolean() == true) classifier.close()
-    val topK = this["topK"]?.asInt() ?: 5
+    val topK = this["topK"]?.asInt()
     val locale = this["locale"]?.let { Locale.forLanguageTag(it.asText()) }
-    val picture = this["picture"] ?: return classifier.classify(tensor(), topK, locale)
-    return classifier.classify(picture.pixels(), topK, locale)
+    val context = this["context"].let { Classifier.Context(it?.get("cohort")?.asText(), it.says("stale"), it.says("fallback")) }
+    this["text"]?.let { return classifier.classify(it.text(), topK, locale, context) }
+    val picture = this["picture"] ?: return classifier.classify(tensor(), topK, locale, context)
+    return classifier.classify(picture.pixels(), topK, locale, context)
 }
 
 fun JsonNode.pixels(): Pixels {
@@ -51,6 +58,14 @@ fun JsonNode.pixels(): Pixels {
     val file = this["file"]?.let { root.resolve(it.asText()) }
     val bytes = file?.readBytes() ?: made(this["seed"].asLong(), this["bytes"]?.asInt() ?: (width * height * format.bytes))
     return Pixels(bytes, width, height, format)
+}
+
+private fun JsonNode?.says(key: String) = this?.get(key)?.asBoolean() == true
+
+/** Code units as they are, surrogates without their other half too. */
+fun JsonNode.text(): String {
+    val once = String(CharArray(this["utf16"].size()) { this["utf16"][it].asInt().toChar() })
+    return once.repeat(this["times"]?.asInt() ?: 1)
 }
 
 private fun JsonNode.tensor(): FloatArray {

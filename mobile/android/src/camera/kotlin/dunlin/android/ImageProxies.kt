@@ -13,8 +13,12 @@ import java.util.Locale
  * Classifies what CameraX's `ImageAnalysis` sees, turned upright; see [Classifier.classify]. Close the image yourself. Analyses with
  * `setOutputImageFormat(ImageAnalysis.OUTPUT_IMAGE_FORMAT_RGBA_8888)` leave less to compute here.
  */
-public suspend fun Classifier.classify(image: ImageProxy, topK: Int = 5, locale: Locale? = null): Classification =
-    classify(image.toPixels(), topK, locale)
+public suspend fun Classifier.classify(
+    image: ImageProxy,
+    topK: Int? = null,
+    locale: Locale? = null,
+    context: Classifier.Context = Classifier.Context(),
+): Classification = classify(image.toPixels(), topK, locale, context)
 
 /**
  * The pixels of an image in the format YUV_420_888 or RGBA_8888, upright; copied, so the image can be closed.

@@ -13,8 +13,12 @@ import java.util.Locale
  * Classifies a bitmap; see [Classifier.classify]. It must be upright: [android.graphics.BitmapFactory] doesn't turn pictures as
  * their EXIF data says, `ImageDecoder` does.
  */
-public suspend fun Classifier.classify(bitmap: Bitmap, topK: Int = 5, locale: Locale? = null): Classification =
-    classify(bitmap.toPixels(), topK, locale)
+public suspend fun Classifier.classify(
+    bitmap: Bitmap,
+    topK: Int? = null,
+    locale: Locale? = null,
+    context: Classifier.Context = Classifier.Context(),
+): Classification = classify(bitmap.toPixels(), topK, locale, context)
 
 /**
  * The pixels of a bitmap of any configuration, copied; colours as they were before alpha was multiplied in.

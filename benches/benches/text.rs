@@ -34,11 +34,13 @@ const MESSAGES: [(&str, &str); 3] = [
 ];
 
 fn texts(criterion: &mut Criterion) {
-    let wordpiece = wordpiece();
+    let tokenizers = ["wordpiece", "byte_level", "charsmap"].map(|name| (name, tokenizer(name)));
     let mut group = criterion.benchmark_group("text");
     for (kind, message) in MESSAGES {
         assert!((155..=165).contains(&message.chars().count()), "{kind}: {}", message.chars().count());
-        prepare(&mut group, "wordpiece", &wordpiece, kind, message);
+        for (name, section) in &tokenizers {
+            prepare(&mut group, name, section, kind, message);
+        }
         for name in ["sms_spam", "language_id"] {
             let file = model(name);
             let artifact = Artifact::parse(&file).expect("sound");
@@ -67,11 +69,14 @@ fn texts(criterion: &mut Criterion) {
 
 type Group<'c> = criterion::BenchmarkGroup<'c, criterion::measurement::WallTime>;
 
+/// As a classifier does it, which keeps the section's bytes and no reader of them.
 fn prepare(group: &mut Group<'_>, name: &str, section: &[u8], kind: &str, message: &str) {
-    let spec = Spec::parse(section).expect("sound");
-    let mut preparer = Preparer::new(&spec);
+    let mut preparer = Preparer::new(&Spec::parse(section).expect("sound"));
     group.bench_function(BenchmarkId::new(format!("prepare, {name}"), kind), |bencher| {
-        bencher.iter(|| preparer.prepare(&spec, black_box(message)).map(|prepared| black_box(prepared.last()).len()));
+        bencher.iter(|| {
+            let spec = Spec::reopen(black_box(section)).expect("sound");
+            preparer.prepare(&spec, black_box(message)).map(|prepared| black_box(prepared.last()).len())
+        });
     });
 }
 
@@ -83,12 +88,12 @@ fn model(name: &str) -> AlignedBytes {
     AlignedBytes::from_slice(&fs::read(file(&format!("models/{name}/{name}.dunlin"))).expect("shipped"))
 }
 
-/// BERT's tokenizer with a vocabulary of 8,000 words, and nothing cleaned before it.
-fn wordpiece() -> Vec<u8> {
+/// A tokenizer of the fixtures, with nothing cleaned before it.
+fn tokenizer(name: &str) -> Vec<u8> {
     let archive = File::open(file("conformance/tokenizers/tokenizers.zip")).expect("shipped");
     let mut archive = zip::ZipArchive::new(archive).expect("an archive");
     let mut json = Vec::new();
-    archive.by_name("wordpiece.json").expect("listed").read_to_end(&mut json).expect("sound");
+    archive.by_name(&format!("{name}.json")).expect("listed").read_to_end(&mut json).expect("sound");
     let request = TextRequest {
         cleaning: Steps::default(),
         tokenizer: TokenizerRequest::HuggingFace(HuggingFace::read(&json).expect("supported")),

@@ -174,6 +174,14 @@ def add_options(parser, **defaults):
     add("--threads", type=int, default=1, help="processor cores to use")
 
 
+def report(args, figures, **trained):
+    """Keeps and prints a recipe's figures, with what it learned from and what it wrote."""
+    figures |= trained | {"seed": args.seed, "file_bytes": args.output.stat().st_size}
+    text = json.dumps(figures, indent=2)
+    (args.work / "figures.json").write_text(text + "\n")
+    print(text)
+
+
 def spec_of(path):
     """What the recipe's spec.json says: rows of the table and the most ids."""
     spec = json.loads(path.read_text())

@@ -19,7 +19,6 @@ made on the calibration part; the test part is looked at at the end.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -30,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bags.data import Texts, length_cohort, split, tokens  # noqa: E402
 from bags.figures import accuracy, by, confusions  # noqa: E402
-from bags.model import add_options, check, export, fit, logits_of, run_int8, spec_of  # noqa: E402
+from bags.model import add_options, check, export, fit, logits_of, report, run_int8, spec_of  # noqa: E402
 
 SHARES = {"test": 0.15, "calibration": 0.10, "train": 0.75}
 LENGTHS = (50, 100, 150, 200)
@@ -95,11 +94,7 @@ def main():
     export(model, args.output, "language_id", max_ids)
     figures = {name: measure(args.output, model, bags[name], parts[name]) for name in ("calibration", "test")}
     figures["test"]["per_beginning"] = beginnings(args, parts["test"])
-    figures |= {"train_sentences": len(parts["train"].texts), "seconds": round(seconds), "seed": args.seed,
-                "file_bytes": args.output.stat().st_size}
-    text = json.dumps(figures, indent=2)
-    (args.work / "figures.json").write_text(text + "\n")
-    print(text)
+    report(args, figures, train_sentences=len(parts["train"].texts), seconds=round(seconds))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import subprocess
 import numpy as np
 import torch
 
-from train import HERE, NAMES, Texts, add_options, detection, export, fit, spec_of, tokens, views  # also finds `bags`
+from train import HERE, NAMES, TRAINING, Texts, add_options, detection, export, fit, spec_of, tokens, views  # also finds `bags`
 from bags.attacks import ATTACKS, attacked
 
 BARE = {"ignorables": False, "nfkc": False, "lower": True, "mixed_script": False, "leet": False, "spacing": False}
@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, default=HERE / "sms_spam.dunlin", help="the artifact that is attacked")
     parser.add_argument("--share", type=float, nargs="+", default=[0.5, 1.0], help="of the words that are changed")
     parser.add_argument("--draw", type=int, default=5, help="seed of the attacks")
-    add_options(parser, epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.0)
+    add_options(parser, **TRAINING)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     work, test = args.work / "attacks", read(args.work / "test.tsv")

@@ -17,7 +17,7 @@ import random
 import numpy as np
 import torch
 
-from train import HERE, add_options, export, fit, load, run_int8, spec_of, tokens, views  # also finds the folder `bags`
+from train import HERE, TRAINING, add_options, export, fit, load, run_int8, spec_of, tokens, views  # also finds the folder `bags`
 from bags.data import Bags, near_duplicates
 from bags.outside import noise
 
@@ -44,7 +44,7 @@ def main():
     parser.add_argument("--outside", action="append", default=[], metavar="NAME=FILE.txt", help="texts of another kind")
     parser.add_argument("--noise", type=int, default=0, help="how many random texts of each kind")
     parser.add_argument("--folds", type=int, default=5, help="models to train")
-    add_options(parser, epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.0)
+    add_options(parser, **TRAINING)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,6 @@ made on the calibration part; the test part is looked at at the end.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -32,11 +31,12 @@ sys.path.insert(0, str(HERE.parent))
 
 from bags.data import Bags, Texts, length_cohort, split, tokens  # noqa: E402
 from bags.figures import accuracy, by, detection  # noqa: E402
-from bags.model import add_options, check, export, fit, logits_of, run_int8, spec_of  # noqa: E402
+from bags.model import add_options, check, export, fit, logits_of, report, run_int8, spec_of  # noqa: E402
 
 NAMES = ["ham", "spam"]
 SHARES = {"test": 0.20, "calibration": 0.20, "train": 0.60}
 LENGTHS = (40, 80, 120, 160)
+TRAINING = dict(epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.0)
 
 
 def load(path):
@@ -75,7 +75,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True, help="the file SMSSpamCollection")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for the parts and the figures")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="the .onnx file to write")
-    add_options(parser, epochs=30, batch=64, lr=0.02, keep=0.7, crop=0.2, smoothing=0.0)
+    add_options(parser, **TRAINING)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
@@ -89,11 +89,7 @@ def main():
     model, seconds = fit(*views(*bags["train"], parts["train"].labels), buckets, 2, 2, args)
     export(model, args.output, "sms_spam", max_ids)
     figures = {name: measure(args.output, model, bags[name], parts[name]) for name in ("calibration", "test")}
-    figures |= {"train_messages": len(parts["train"].texts), "seconds": round(seconds), "seed": args.seed,
-                "file_bytes": args.output.stat().st_size}
-    text = json.dumps(figures, indent=2)
-    (args.work / "figures.json").write_text(text + "\n")
-    print(text)
+    report(args, figures, train_messages=len(parts["train"].texts), seconds=round(seconds))
 
 
 if __name__ == "__main__":

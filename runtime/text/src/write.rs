@@ -48,3 +48,10 @@ impl SectionWriter {
 pub fn bytes_of(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
+
+/// Halves of words as they lie in a section, with zeros up to a whole word.
+pub fn halves_of(halves: &[u16]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}

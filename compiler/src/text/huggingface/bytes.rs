@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dunlin_text::tables::{write_classes, write_map};
 use dunlin_text::tokenizer::pieces::MAX_KEY;
+use dunlin_text::write::{bytes_of, halves_of};
 use yada::builder::DoubleArrayBuilder;
 
 use super::unicode::Set;
@@ -19,7 +20,7 @@ impl Bytes {
     }
 
     pub(super) fn words(&mut self, words: &[u32]) -> &mut Self {
-        self.0.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        self.0.extend(bytes_of(words));
         self
     }
 
@@ -41,7 +42,8 @@ impl Bytes {
     }
 
     pub(super) fn halves(&mut self, halves: &[u16]) -> &mut Self {
-        self.raw(&halves.iter().flat_map(|half| half.to_le_bytes()).collect::<Vec<u8>>())
+        self.0.extend(halves_of(halves));
+        self
     }
 
     /// A double array of strings and their numbers; `None` when a string is empty, or too long to be looked for.

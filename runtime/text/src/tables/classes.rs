@@ -189,7 +189,6 @@ pub fn write_classes(class_of: impl Fn(u32) -> u32) -> alloc::vec::Vec<u8> {
     let mut bytes = crate::write::bytes_of(&[classes.len() as u32, ranges.len() as u32, pages.len() as u32]);
     bytes.extend(crate::write::bytes_of(&classes));
     bytes.extend(crate::write::bytes_of(&ranges));
-    bytes.extend(pages.iter().flat_map(|page| page.to_le_bytes()));
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.extend(crate::write::halves_of(&pages));
     bytes
 }

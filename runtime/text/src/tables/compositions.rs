@@ -84,14 +84,13 @@ pub(crate) fn hangul_parts(c: char) -> Option<impl Iterator<Item = char>> {
 /// What `Compositions::parse` reads, for pairs in rising order; those of Hangul are left out.
 #[cfg(feature = "write")]
 pub fn write_compositions(pairs: &[(char, char, char)]) -> alloc::vec::Vec<u8> {
-    use crate::write::bytes_of;
+    use crate::write::{bytes_of, halves_of};
     let all = pairs.iter().map(|&(a, b, c)| [a, b, c].map(u32::from));
     let (basic, beyond): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) =
         all.partition(|&[a, b, _]| a < 0x1_0000 && b < 0x1_0000);
     let mut bytes = bytes_of(&[basic.len() as u32, beyond.len() as u32]);
     bytes.extend(bytes_of(&basic.iter().map(|[a, b, _]| a << 16 | b).collect::<alloc::vec::Vec<_>>()));
-    bytes.extend(basic.iter().flat_map(|&[_, _, c]| (c as u16).to_le_bytes()));
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.extend(halves_of(&basic.iter().map(|&[_, _, c]| c as u16).collect::<alloc::vec::Vec<_>>()));
     bytes.extend(bytes_of(beyond.as_flattened()));
     bytes
 }

@@ -142,8 +142,7 @@ pub fn write_map(mappings: &[Mapping]) -> alloc::vec::Vec<u8> {
     let mut bytes = crate::write::bytes_of(&[runs.len() as u32, units.len() as u32]);
     bytes.extend(crate::write::bytes_of(&runs));
     bytes.extend(crate::write::bytes_of(&results));
-    bytes.extend(units.iter().flat_map(|unit: &u16| unit.to_le_bytes()));
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.extend(crate::write::halves_of(&units));
     bytes
 }
 

@@ -34,15 +34,15 @@ pub(super) fn form<'a>(reader: &mut Reader<'a>) -> Result<Form<'a>, SpecError> {
 /// The length of a table, and its bytes.
 fn part<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, SpecError> {
     let len = reader.word()? as usize;
-    Ok(Reader::new(reader.bytes(len)?))
+    Ok(Reader::of(reader.bytes(len)?, reader.known))
 }
 
 /// Strings for short strings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a> {
     trie: Trie<'a>,
-    /// All strings, a zero behind each.
-    strings: &'a str,
+    /// All strings, a zero behind each: UTF-8.
+    strings: &'a [u8],
 }
 
 impl<'a> Strings<'a> {
@@ -50,14 +50,17 @@ impl<'a> Strings<'a> {
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, SpecError> {
         let trie = Trie::parse(reader)?;
         let len = reader.word()? as usize;
-        let strings = text(reader.bytes(len)?)?;
+        let strings = reader.bytes(len)?;
+        if !reader.known {
+            text(strings)?;
+        }
         Ok(Self { trie, strings })
     }
 
     /// What stands for `text`, or else for the shortest of its beginnings that something stands for.
     pub(super) fn get(&self, text: &str) -> Option<&'a str> {
         let rest = self.strings.get(self.trie.shortest(text.as_bytes())? as usize..)?;
-        Some(rest.split_once('\0').map_or(rest, |(string, _)| string))
+        core::str::from_utf8(rest.split(|&byte| byte == 0).next()?).ok()
     }
 }
 

@@ -48,14 +48,17 @@ pub struct Rollout {
     pub held: bool,
 }
 
-/// What a release must show on a device, beside the model that it follows, before it is kept.
+/// What a release must show on a device, beside the model that it follows, before it is kept. Signed JSON has no fractions, so that
+/// shares are written as whole thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Canary {
     /// For how many inputs both models are asked, 1 to 10,000.
     pub inputs: u32,
     /// The least share of inputs for which both find the same class, 0 to 1.
+    #[serde(with = "thousandths")]
     pub agreement: f64,
     /// The largest share of inputs that it doesn't answer itself, 0 to 1.
+    #[serde(with = "thousandths")]
     pub fallback: f64,
     /// The most milliseconds that 95 of 100 inputs may take, from 1.
     pub latency_ms: u32,
@@ -244,6 +247,19 @@ impl From<Release> for Wire {
     }
 }
 
+/// Shares as whole thousandths.
+mod thousandths {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(libm::round(share * 1000.0) as u16)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u16::deserialize(deserializer).map(|thousandths| f64::from(thousandths) / 1000.0)
+    }
+}
+
 const FORMAT: u32 = 1;
 const MOST_COHORTS: usize = 64;
 const MOST_PATCHES: usize = 32;
@@ -256,7 +272,7 @@ mod tests {
 
     const FULL: &str = r#"{"dunlin":1,"model":"sms_spam","version":3,"runtime":1,
         "rollout":{"salt":"00112233445566778899aabbccddeeff","permille":50,"cohorts":["de"]},
-        "canary":{"inputs":50,"agreement":0.8,"fallback":0.5,"latency_ms":200},
+        "canary":{"inputs":50,"agreement":800,"fallback":500,"latency_ms":200},
         "patches":[{"from":"1111111111111111111111111111111111111111111111111111111111111111","path":"sms_spam/2-3.patch","length":9,
             "sha256":"2222222222222222222222222222222222222222222222222222222222222222"}],
         "notes":"new","later":true}"#;
@@ -290,8 +306,9 @@ mod tests {
             (r#"["de"]"#, r#"["DE"]"#, ReleaseError::Field("rollout")),
             (r#""inputs":50"#, r#""inputs":0"#, ReleaseError::Field("canary")),
             (r#""inputs":50"#, r#""inputs":10001"#, ReleaseError::Field("canary")),
-            (r#""agreement":0.8"#, r#""agreement":1.1"#, ReleaseError::Field("canary")),
-            (r#""fallback":0.5"#, r#""fallback":-0.5"#, ReleaseError::Field("canary")),
+            (r#""agreement":800"#, r#""agreement":1100"#, ReleaseError::Field("canary")),
+            (r#""agreement":800"#, r#""agreement":0.8"#, ReleaseError::Json),
+            (r#""fallback":500"#, r#""fallback":-500"#, ReleaseError::Json),
             (r#""latency_ms":200"#, r#""latency_ms":0"#, ReleaseError::Field("canary")),
             ("sms_spam/2-3.patch", "sms_spam/../../x", ReleaseError::Field("patches")),
             ("sms_spam/2-3.patch", "/x", ReleaseError::Field("patches")),

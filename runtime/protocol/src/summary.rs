@@ -15,7 +15,7 @@ mod schema;
 pub use baseline::{Baseline, Group};
 pub use cohort::{Allowed, Cohort, OTHER};
 pub use error::SummaryError;
-pub use identity::{ModelHash, Uuid};
+pub use identity::Uuid;
 pub use metric::{Agreement, Metric, Reason, Rollback};
 pub use response::{Estimate, Response};
 pub use schema::{Input, Observation, Schema};
@@ -26,13 +26,14 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::hex::{self, Hash};
 use pairs::Pairs;
 
 /// The bins of one device, model, day and cohort, each after randomized response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     id: Uuid,
-    model: ModelHash,
+    model: Hash,
     day: u32,
     cohort: Cohort,
     epsilon: f64,
@@ -61,7 +62,7 @@ impl Summary {
     /// [`SummaryError::Day`], [`SummaryError::Epsilon`], [`SummaryError::Empty`].
     pub fn new(
         id: Uuid,
-        model: ModelHash,
+        model: Hash,
         day: u32,
         cohort: Cohort,
         epsilon: f64,
@@ -93,7 +94,7 @@ impl Summary {
             return Err(SummaryError::Version);
         }
         let id = Uuid::parse(&wire.id).ok_or(SummaryError::Id)?;
-        let model = ModelHash::parse(&wire.model).ok_or(SummaryError::Model)?;
+        let model = Hash::parse(&wire.model).ok_or(SummaryError::Model)?;
         let cohort = Cohort::new(wire.cohort.0)?;
         let bin = |(name, bin): (String, u8)| Ok((Metric::named(&name).ok_or(SummaryError::Metric)?, bin));
         let bins = wire.bins.0.into_iter().map(bin).collect::<Result<_, _>>()?;
@@ -105,7 +106,7 @@ impl Summary {
         let wire = Wire {
             version: Self::VERSION,
             id: self.id.text(),
-            model: self.model.text(),
+            model: hex::encode(&self.model.0),
             day: self.day,
             cohort: Pairs(self.cohort.pairs().map(|(key, value)| (key.into(), value.into())).collect()),
             epsilon: self.epsilon,
@@ -134,7 +135,7 @@ impl Summary {
     }
 
     /// Of which model.
-    pub fn model(&self) -> ModelHash {
+    pub fn model(&self) -> Hash {
         self.model
     }
 

@@ -18,7 +18,7 @@ fn schema() -> Schema {
 fn summary() -> Summary {
     let bins = BTreeMap::from([(Metric::Class, 1), (Metric::Confidence, 7)]);
     let id = Uuid::random([0xab; 16]);
-    Summary::new(id, ModelHash([0x5c; 32]), 20_783, cohort(&[("locale", "de")]), 2.0, bins).expect("sound")
+    Summary::new(id, Hash([0x5c; 32]), 20_783, cohort(&[("locale", "de")]), 2.0, bins).expect("sound")
 }
 
 fn observation() -> Observation {
@@ -106,7 +106,7 @@ fn refuses_summaries_that_are_wrong() {
 fn refuses_metrics_and_bins_that_a_model_lacks() {
     let with = |metric, bin| {
         let bins = BTreeMap::from([(metric, bin)]);
-        let summary = Summary::new(Uuid::random([0; 16]), ModelHash([0; 32]), 1, Cohort::default(), 1.0, bins);
+        let summary = Summary::new(Uuid::random([0; 16]), Hash([0; 32]), 1, Cohort::default(), 1.0, bins);
         summary.expect("sound").fits(&schema())
     };
     assert_eq!(with(Metric::Class, 1), Ok(()));

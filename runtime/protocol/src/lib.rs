@@ -7,5 +7,6 @@
 extern crate alloc;
 
 pub mod hex;
+pub mod oip;
 pub mod release;
 pub mod summary;

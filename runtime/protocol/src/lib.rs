@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod divergence;
 pub mod hex;
 pub mod oip;
 pub mod release;

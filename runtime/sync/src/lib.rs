@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod chance;
+pub mod drift;
 mod effect;
 mod machine;
 

@@ -8,3 +8,4 @@ extern crate alloc;
 
 pub mod hex;
 pub mod release;
+pub mod tuf;

@@ -11,3 +11,4 @@ pub mod hex;
 pub mod oip;
 pub mod release;
 pub mod summary;
+pub mod tuf;

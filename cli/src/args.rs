@@ -3,6 +3,8 @@
 use dunlin_compiler::ptq::Range;
 mod decision;
 mod fleet;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
 pub use fleet::{TufAction, TufClientArgs};
+#[cfg(feature = "server")]
+pub use serve::ServeArgs;
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -138,6 +142,9 @@ pub enum Command {
     Calibrate(Box<CalibrateArgs>),
     /// Measures time and memory
     Bench(BenchArgs),
+    /// Serves a fleet: models, summaries, answers, reviews
+    #[cfg(feature = "server")]
+    Serve(Box<ServeArgs>),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
     /// The client of The Update Framework as its conformance suite calls it

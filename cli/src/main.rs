@@ -47,6 +47,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Eval(args) => commands::eval::run(args, out),
         Command::Calibrate(args) => commands::calibrate::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => commands::serve::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
         Command::TufClient(args) => commands::tuf_client::run(args),
     }

@@ -9,5 +9,7 @@ pub mod eval;
 pub mod inspect;
 mod kernels;
 pub mod run;
+#[cfg(feature = "server")]
+pub mod serve;
 pub mod tokens;
 pub mod tuf_client;

@@ -120,8 +120,11 @@ impl Value {
 
     /// A field that is a list of texts.
     pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, Fault> {
-        let text = |value: &Value| value.as_text().map(String::from).ok_or(Fault::Field(name));
-        self.list(name)?.iter().map(text).collect()
+        let mut texts = Vec::new();
+        for value in self.list(name)? {
+            texts.push(value.as_text().ok_or(Fault::Field(name))?.into());
+        }
+        Ok(texts)
     }
 
     /// The text, if it is one.

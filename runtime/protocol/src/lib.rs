@@ -7,4 +7,5 @@
 extern crate alloc;
 
 pub mod hex;
+pub mod patch;
 pub mod release;

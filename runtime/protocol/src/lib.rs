@@ -7,5 +7,6 @@
 extern crate alloc;
 
 pub mod hex;
+pub mod patch;
 pub mod release;
 pub mod tuf;

@@ -298,13 +298,13 @@ pub struct Target {
     /// Its length in bytes.
     pub length: u64,
     hashes: Hashes,
-    /// What the publisher says of it, as canonical JSON.
+    /// What the publisher says of it, as JSON.
     pub custom: Option<Vec<u8>>,
 }
 
 impl Target {
     fn parse(target: &Value) -> Result<Self, Fault> {
-        let custom = target.optional("custom")?.map(Value::canonical);
+        let custom = target.optional("custom")?.map(Value::json);
         Ok(Self { length: target.number("length")?, hashes: Hashes::parse(target)?, custom })
     }
 

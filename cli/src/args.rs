@@ -14,7 +14,7 @@ use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
 pub use fleet::{TufAction, TufClientArgs};
 #[cfg(feature = "server")]
-pub use serve::ServeArgs;
+pub use serve::{LogArg, ServeArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:

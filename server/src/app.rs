@@ -44,6 +44,8 @@ pub struct App {
     pub segments: Segments,
     /// What answers questions.
     pub models: Models,
+    /// When it was last looked for drift, in milliseconds since the epoch; 0 for never.
+    pub looked: AtomicU64,
     /// When it was last looked for what is to be forgotten, in milliseconds since the epoch; 0 for never.
     pub forgotten: AtomicU64,
 }
@@ -127,6 +129,7 @@ impl Server {
             baselines: Baselines::open(&store).await.map_err(content)?,
             segments: Segments::open(&config).map_err(StartError::Segments)?,
             models: Models::open(&config).map_err(StartError::Models)?,
+            looked: AtomicU64::new(0),
             forgotten: AtomicU64::new(0),
             keyring,
             store,
@@ -191,6 +194,7 @@ impl App {
     /// What is done between requests.
     async fn tend(self: &Arc<Self>) -> Result<(), Fault> {
         self.segments.rotate(self).await?;
+        crate::detect::detect(self).await?;
         crate::retention::forget(self).await
     }
 }

@@ -7,7 +7,6 @@ use axum::response::Response;
 use dunlin_protocol::summary::{Metric, Response as Randomized, Schema};
 use rusqlite::{Connection, params};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -147,14 +146,18 @@ pub async fn alerts(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     let days = Asked::of(&call)?;
     let since = (app.config.clock.now().day() + 1).saturating_sub(days);
     let alerts = app.store.read(move |connection| {
-        let mut rows = connection.prepare("SELECT body FROM alerts WHERE day >= ? ORDER BY day DESC, number DESC")?;
-        let rows = rows.query_map([since], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        let raw = rows.into_iter().map(RawValue::from_string).collect::<Result<Vec<_>, _>>();
-        raw.map_err(|error| Fault::internal("an alert in the database", error))
+        let mut rows = connection
+            .prepare("SELECT model, raised, body FROM alerts WHERE day >= ? ORDER BY day DESC, number DESC")?;
+        let mut rows = rows.query([since])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let body = serde_json::from_str(&row.get::<_, String>(2)?);
+            let mut alert: Value = body.map_err(|error| Fault::internal("an alert in the database", error))?;
+            alert["model"] = json!(crate::hex::of(&row.get::<_, [u8; 32]>(0)?));
+            alert["raised"] = json!(row.get::<_, i64>(1)?);
+            alerts.push(alert);
+        }
+        Ok(alerts)
     });
-    #[derive(serde::Serialize)]
-    struct Alerts {
-        alerts: Vec<Box<RawValue>>,
-    }
-    json_answer(StatusCode::OK, &Alerts { alerts: alerts.await? })
+    json_answer(StatusCode::OK, &json!({ "alerts": alerts.await? }))
 }

@@ -6,6 +6,7 @@
 mod app;
 mod clock;
 mod config;
+mod detect;
 mod endpoints;
 mod fault;
 mod fleet;

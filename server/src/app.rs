@@ -173,7 +173,7 @@ impl Server {
             crate::log::trouble("stopping", "what is done between requests panicked");
         }
         self.app.models.close();
-        self.app.store.clone().close().await;
+        self.app.store.close().await;
         crate::log::event("stopped", json!({}));
     }
 }

@@ -56,6 +56,9 @@ pub struct ServeArgs {
     /// A folder for segments of summaries [default: segments in the data folder]
     #[arg(long, value_name = "DIR|file://DIR")]
     pub segments: Option<String>,
+    /// Summaries of one segment; a smaller one is written after an hour
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub segment_rows: u32,
     /// A model that answers questions: an ONNX file, or another server of the Open Inference Protocol; may be repeated
     #[arg(long, value_name = "NAME=MODEL.onnx|NAME=URL", value_parser = cloud, action = ArgAction::Append)]
     pub cloud: Vec<Cloud>,

@@ -34,6 +34,7 @@ fn config(args: &ServeArgs) -> Result<Config, CliError> {
         rate: args.rate,
         retain_days: args.retain,
         segments: args.segments.clone(),
+        segment_rows: args.segment_rows as usize,
         cloud: args.cloud.clone(),
         deadline: args.deadline,
         root: args.root.as_ref().map(read).transpose()?,

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body as HttpBody;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
+use http_body_util::{BodyExt, Limited};
 
 use crate::app::App;
 use crate::fault::{CODE_HEADER, Code, Fault};
@@ -21,6 +22,7 @@ use crate::fault::{CODE_HEADER, Code, Fault};
 use super::access::{Caller, Role};
 use super::call::Call;
 use super::cors;
+use super::gate::Pass;
 use super::rate::Client;
 
 /// Something the server does.
@@ -133,10 +135,26 @@ pub fn router(app: &Arc<App>, endpoints: &'static [Endpoint]) -> Router {
         let route = routes.remove(endpoint.path).unwrap_or_default();
         routes.insert(endpoint.path, route.merge(on(filter, answer)));
     }
-    let wrong_method =
-        || async { bare(Fault::new(Code::MethodNotAllowed, "this path takes other methods; Allow names them")) };
     let routes = routes.into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    routes.method_not_allowed_fallback(wrong_method).fallback(async || bare(Fault::not_found("path")))
+    routes.method_not_allowed_fallback(wrong_method).fallback(no_path)
+}
+
+async fn wrong_method(request: Request) -> Response {
+    drain(request.into_body()).await;
+    bare(Fault::new(Code::MethodNotAllowed, "this path takes other methods; Allow names them"))
+}
+
+async fn no_path(request: Request) -> Response {
+    drain(request.into_body()).await;
+    bare(Fault::not_found("path"))
+}
+
+/// Reads a body that nobody wants, if it is short: the connection could take no other request before.
+async fn drain(body: HttpBody) {
+    const SHORT: usize = 64 << 10;
+    const SOON: Duration = Duration::from_secs(1);
+    // What is longer, or comes later, closes the connection.
+    let _ = tokio::time::timeout(SOON, Limited::new(body, SHORT).collect()).await;
 }
 
 /// An error that belongs to no endpoint.
@@ -148,9 +166,20 @@ fn bare(fault: Fault) -> Response {
 
 async fn answer(app: Arc<App>, endpoint: &'static Endpoint, peer: SocketAddr, request: Request) -> Response {
     let begun = Instant::now();
-    let (parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let method = parts.method.clone();
-    let done = admit(&app, endpoint, peer, parts, body).await;
+    let admitted = admit(&app, endpoint, peer, &mut parts).await;
+    if admitted.is_err() || endpoint.takes == Body::Nothing {
+        drain(std::mem::take(&mut body)).await;
+    }
+    let done = match admitted {
+        Ok((pass, caller, params)) => {
+            let done = (endpoint.handler)(Arc::clone(&app), Call::new(caller, params, parts, body)).await;
+            drop(pass);
+            done
+        }
+        Err(fault) => Err(fault),
+    };
     let mut response = done.unwrap_or_else(|fault| match endpoint.style {
         Style::Ours => fault.into_response(),
         Style::Oip => fault.into_oip(),
@@ -163,14 +192,14 @@ async fn answer(app: Arc<App>, endpoint: &'static Endpoint, peer: SocketAddr, re
     response
 }
 
+/// Who sends it, if they may, and what the path says.
 async fn admit(
-    app: &Arc<App>,
-    endpoint: &'static Endpoint,
+    app: &App,
+    endpoint: &Endpoint,
     peer: SocketAddr,
-    mut parts: Parts,
-    body: HttpBody,
-) -> Result<Response, Fault> {
-    let _pass = app.gate.enter(endpoint.class)?;
+    parts: &mut Parts,
+) -> Result<(Pass, Caller, BTreeMap<String, String>), Fault> {
+    let pass = app.gate.enter(endpoint.class)?;
     let client = Client::at(address(app, peer, &parts.headers).ip());
     let caller = match caller(app, endpoint, &parts.headers).await {
         Ok(caller) => caller,
@@ -185,10 +214,9 @@ async fn admit(
         let client = if person { Client::Name(caller.name.clone()) } else { client };
         app.rates.take(client, app.config.clock.now())?;
     }
-    let params = RawPathParams::from_request_parts(&mut parts, &()).await;
+    let params = RawPathParams::from_request_parts(parts, &()).await;
     let params = params.map_err(|_| Fault::bad("the path isn't UTF-8"))?;
-    let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    (endpoint.handler)(Arc::clone(app), Call::new(caller, params, parts, body)).await
+    Ok((pass, caller, params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
 }
 
 async fn caller(app: &App, endpoint: &Endpoint, headers: &HeaderMap) -> Result<Caller, Fault> {

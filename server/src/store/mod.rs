@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Waits until what is queued is done, and closes the file.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.queue.close().await;
     }
 }

@@ -43,7 +43,8 @@ type Tell = Box<dyn FnOnce(Result<(), Fault>)>;
 /// The way to the thread that writes.
 #[derive(Clone)]
 pub(super) struct Queue {
-    jobs: mpsc::Sender<Job>,
+    /// None once the queue is closed.
+    jobs: Arc<Mutex<Option<mpsc::Sender<Job>>>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -51,7 +52,7 @@ impl Queue {
     pub(super) fn start(connection: Connection) -> Self {
         let (jobs, waiting) = mpsc::channel(PLACES);
         let thread = std::thread::spawn(move || write(connection, waiting));
-        Self { jobs, thread: Arc::new(Mutex::new(Some(thread))) }
+        Self { jobs: Arc::new(Mutex::new(Some(jobs))), thread: Arc::new(Mutex::new(Some(thread))) }
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -59,7 +60,9 @@ impl Queue {
         urgency: Urgency,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        if self.jobs.capacity() < urgency.reserve() {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = jobs.ok_or_else(|| Fault::new(Code::Stopping, "the server stops").after(5))?;
+        if jobs.capacity() < urgency.reserve() {
             return Err(overloaded());
         }
         let (answer, answered) = oneshot::channel();
@@ -70,14 +73,15 @@ impl Queue {
                 let _ = answer.send(committed.and(done));
             })
         });
-        self.jobs.try_send(job).map_err(|_| overloaded())?;
+        jobs.try_send(job).map_err(|_| overloaded())?;
+        drop(jobs);
         answered.await.unwrap_or_else(|_| Err(Fault::internal("the database", "its thread has ended")))
     }
 
-    /// Waits until all is written; `run` must not be called after.
-    pub(super) async fn close(self) {
+    /// Takes no more, and waits until all is written.
+    pub(super) async fn close(&self) {
+        *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(self.jobs);
         if let Some(thread) = thread {
             let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
             if !matches!(joined, Ok(true)) {

@@ -29,6 +29,8 @@ struct Publication {
 
 /// What a publication comes to.
 struct Checked {
+    /// The names of files that devices fetch.
+    used: BTreeSet<String>,
     trusted: BTreeMap<String, Vec<u8>>,
     targets: Vec<Listed>,
 }
@@ -110,9 +112,12 @@ fn check(
     follow(beginning.clone(), now, &fetched, &mut used)?;
     let before = if before.is_empty() { beginning } else { before };
     let (updater, trusted) = follow(before, now, &fetched, &mut used)?;
-    if let Some(name) = metadata.keys().find(|name| !used.contains(*name) && *name != "1.root.json") {
+    // Roots from before the operator's are of no use, and do no harm.
+    let is_root = |name: &str| name.ends_with(".root.json");
+    if let Some(name) = metadata.keys().find(|name| !used.contains(*name) && !is_root(name)) {
         return Err(wrong(format!("{} is fetched by no device; leave it out", plain(name))));
     }
+    used.insert("1.root.json".to_owned());
     let targets = updater.targets().map(|(path, target)| {
         let fault = |what: &str| wrong(format!("a target {what}"));
         let sha256 = *target.sha256().ok_or_else(|| fault("has no SHA-256"))?;
@@ -127,7 +132,7 @@ fn check(
         Ok(Listed { address, path: path.to_owned(), sha256, length: target.length, custom })
     });
     let targets = targets.collect::<Result<_, Fault>>()?;
-    Ok(Checked { trusted, targets })
+    Ok(Checked { used, trusted, targets })
 }
 
 /// The root that all devices begin with: the operator's, or that of the first publication.
@@ -188,7 +193,7 @@ fn write(
     publisher: &str,
     now: Millis,
 ) -> Result<Shown, Fault> {
-    for (name, text) in metadata {
+    for (name, text) in metadata.iter().filter(|(name, _)| checked.used.contains(*name)) {
         connection.execute("INSERT OR REPLACE INTO metadata VALUES (?, ?)", params![name, text.as_bytes()])?;
     }
     for (name, bytes) in &checked.trusted {

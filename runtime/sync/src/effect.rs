@@ -63,6 +63,8 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
 }
 
 /// A server's answer, whatever its status.

@@ -1,7 +1,11 @@
 //! What Dunlin asks of an operating system: an artifact's bytes, where possible mapped and not read; and HTTP, behind a feature.
 
+#[cfg(feature = "client")]
+mod disk;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "client")]
+mod store;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,8 +14,12 @@ use std::path::Path;
 use dunlin_engine::AlignedBytes;
 use mmap_io::{MemoryMappedFile, MmapIoError};
 
+#[cfg(feature = "client")]
+pub use disk::{Disk, Folder};
 #[cfg(feature = "http")]
 pub use http::Http;
+#[cfg(feature = "client")]
+pub use store::Store;
 
 /// An artifact's bytes at the alignment that the engine asks for.
 ///

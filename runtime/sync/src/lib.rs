@@ -8,9 +8,15 @@
 extern crate alloc;
 
 mod chance;
+mod client;
 mod effect;
 mod machine;
+mod update;
 
 pub use chance::Chance;
-pub use effect::{Commit, Effect, Failure, Ids, Method, Request, Response, StoreFailure, Stored, Time};
+pub use client::Client;
+pub use effect::{Commit, Effect, Failure, Ids, Method, Read, Request, Response, StoreFailure, Stored, Time};
 pub use machine::{Lanes, Machine};
+pub use update::{
+    Activation, Conditions, Config, Event, Fault, Floor, Observation, Place, Reason, Slot, Trial, Update, When,
+};

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::model::ModelFile;
+
 /// Files in one folder, by their names.
 ///
 /// What was written may be lost, or be there in part, until the file is synced; which names there are, until the names are.
@@ -19,6 +21,12 @@ pub trait Disk {
     /// # Errors
     /// What the system says.
     fn read(&mut self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// A file's bytes as a model, where possible mapped.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn model(&mut self, name: &str) -> io::Result<ModelFile>;
 
     /// Makes a file empty, whether or not it is there.
     ///
@@ -113,6 +121,10 @@ impl Disk for Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             bytes => bytes.map(Some),
         }
+    }
+
+    fn model(&mut self, name: &str) -> io::Result<ModelFile> {
+        ModelFile::open(&self.path(name))
     }
 
     fn create(&mut self, name: &str) -> io::Result<()> {

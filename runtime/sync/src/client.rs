@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::chance::Chance;
 use crate::effect::{Effect, Failure, Response, StoreFailure, Stored, Time};
 use crate::machine::{Lanes, Machine};
-use crate::update::{Conditions, Config, Observation, Place, Reason, Update};
+use crate::update::{Conditions, Config, Installed, Observation, Place, Reason, Update};
 
 /// What a device does between its answers.
 ///
@@ -53,7 +53,7 @@ impl Client {
         self.update.handle_read(now, Lanes::<MACHINES>::inward(id).1, bytes);
     }
 
-    /// The device's connection and power have changed. At first both are good.
+    /// The device's connection and power, or that they have changed. Until they are known, the worst is assumed.
     pub fn handle_conditions(&mut self, now: Time, conditions: Conditions) {
         self.update.handle_conditions(now, conditions);
     }
@@ -78,14 +78,14 @@ impl Client {
         self.update.handle_broken(now, place);
     }
 
-    /// Where the model is that answers when the program starts, and whenever none is on trial.
-    pub const fn serving(&self) -> Place {
+    /// The model that answers when the program starts, and whenever none is on trial.
+    pub fn serving(&self) -> Installed {
         self.update.serving()
     }
 
-    /// The version of the model at a place.
-    pub fn version(&self, place: Place) -> u32 {
-        self.update.version(place)
+    /// Until when what was last seen of the repository counts; `None` before anything was.
+    pub const fn expires(&self) -> Option<Time> {
+        self.update.expires()
     }
 
     /// Whether what was last seen of the repository counts no longer: no update can be had, and the model answers on.

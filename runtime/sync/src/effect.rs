@@ -31,7 +31,6 @@ impl Time {
 
 /// What the host is to do. Effects are performed in the order in which they were polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Effect {
     /// Send a request; its answer comes back with the request's number. Requests may be under way side by side.
     Send(Request),

@@ -18,5 +18,6 @@ pub use client::Client;
 pub use effect::{Commit, Effect, Failure, Ids, Method, Read, Request, Response, StoreFailure, Stored, Time};
 pub use machine::{Lanes, Machine};
 pub use update::{
-    Activation, Conditions, Config, Event, Fault, Floor, Observation, Place, Reason, Slot, Trial, Update, When,
+    Activation, Conditions, Config, Event, Fault, Floor, Installed, Observation, Place, Reason, Slot, Trial, Update,
+    When,
 };

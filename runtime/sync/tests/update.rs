@@ -5,7 +5,7 @@ mod common;
 use common::repository::Repository;
 use common::world::{DAY, Ended, HOUR, LATE, MINUTE, Network, SLOT_A, SLOT_B, START, World, model};
 use dunlin_protocol::{patch, tuf};
-use dunlin_sync::{Conditions, Event, Failure, Fault, Floor, Place, Reason, StoreFailure, When};
+use dunlin_sync::{Conditions, Event, Failure, Fault, Floor, Installed, Place, Reason, StoreFailure, When};
 use serde_json::{Value, json};
 
 fn canary() -> Value {
@@ -36,15 +36,16 @@ fn a_release_is_found_fetched_tried_and_kept() {
     let events =
         [Event::Found { version: 3 }, Event::Downloaded { version: 3, bytes }, Event::Activated { version: 3 }];
     assert_eq!(world.take_events(), events);
-    assert_eq!((world.active.place, world.active.shadow), (SLOT_A, Some(Place::Factory)));
-    assert_eq!(world.client().serving(), Place::Factory, "until it has shown itself");
+    assert_eq!(world.active.first, Installed { place: SLOT_A, version: 3 });
+    assert_eq!(world.active.shadow, Some(Installed { place: Place::Factory, version: 1 }));
+    assert_eq!(world.client().serving().place, Place::Factory, "until it has shown itself");
     world.classify(19);
     assert_eq!(world.take_events(), []);
     world.classify(1);
     assert_eq!(world.take_events(), [Event::Kept { version: 3 }]);
-    assert_eq!((world.active.place, world.active.shadow), (SLOT_A, None));
+    assert_eq!((world.active.first.place, world.active.shadow), (SLOT_A, None));
     world.start();
-    assert_eq!((world.client().serving(), world.answering()), (SLOT_A, 3));
+    assert_eq!((world.client().serving().place, world.answering()), (SLOT_A, 3));
     // The next one goes to the other slot, and without a canary it is kept once it was started.
     world.repository.add(4, &model(4, ""), json!({}));
     world.repository.publish(LATE);
@@ -57,7 +58,7 @@ fn a_release_is_found_fetched_tried_and_kept() {
         Event::Kept { version: 4 },
     ];
     assert_eq!(world.take_events(), events);
-    assert_eq!((world.client().serving(), world.answering()), (SLOT_B, 4));
+    assert_eq!((world.client().serving().place, world.answering()), (SLOT_B, 4));
 }
 
 #[test]
@@ -424,7 +425,7 @@ fn an_app_that_ships_a_newer_model_answers_with_that() {
         world.config.factory = factory;
         world.start();
         world.pass(3 * DAY);
-        assert_eq!(world.active.place == Place::Factory, shipped, "{factory}");
+        assert_eq!(world.active.first.place == Place::Factory, shipped, "{factory}");
         assert_eq!(world.answering(), factory.max(3));
     }
 }
@@ -509,12 +510,12 @@ fn a_model_that_can_no_longer_be_loaded_is_replaced_at_once() {
     let now = world.now;
     world.client().handle_broken(now, Place::Factory);
     world.client().handle_broken(now, SLOT_A);
-    assert_eq!(world.client().serving(), SLOT_B, "what doesn't answer isn't missed");
+    assert_eq!(world.client().serving().place, SLOT_B, "what doesn't answer isn't missed");
     world.client().handle_broken(now, SLOT_B);
-    assert_eq!(world.client().serving(), SLOT_A);
+    assert_eq!(world.client().serving().place, SLOT_A);
     world.client().handle_broken(now, SLOT_A);
     world.pass(0);
-    assert_eq!((world.client().serving(), world.answering()), (Place::Factory, 1));
+    assert_eq!((world.client().serving().place, world.answering()), (Place::Factory, 1));
     assert_eq!(world.take_events(), [rolled_back(3, 2, Reason::Load), rolled_back(2, 1, Reason::Load)]);
 }
 
@@ -529,7 +530,7 @@ fn a_state_that_cannot_be_read_is_begun_anew() {
         }
         world.store.insert("state".into(), state);
         world.start();
-        assert_eq!(world.client().serving(), Place::Factory);
+        assert_eq!(world.client().serving().place, Place::Factory);
         world.pass(3 * DAY);
         assert_eq!(world.answering(), 2);
     }

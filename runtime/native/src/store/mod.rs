@@ -15,6 +15,7 @@ use dunlin_sync::{StoreFailure, Stored};
 use sha2::{Digest as _, Sha256};
 
 use crate::disk::{Disk, Folder};
+use crate::model::ModelFile;
 use journal::{Change, End, MAGIC, Value, Values};
 
 /// A store.
@@ -92,6 +93,18 @@ impl<D: Disk> Store<D> {
                 Some(bytes) => Ok(Some(bytes)),
                 None => Err(ErrorKind::NotFound.into()),
             },
+        }
+    }
+
+    /// A value as a model, where possible mapped.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and [`ErrorKind::NotFound`] where there is none.
+    pub fn model(&mut self, key: &str) -> io::Result<ModelFile> {
+        match self.values.get(key) {
+            None => Err(ErrorKind::NotFound.into()),
+            Some(Value::Inline(bytes)) => ModelFile::held(bytes),
+            Some(Value::File(hash, _)) => self.disk.model(&hash.to_string()),
         }
     }
 

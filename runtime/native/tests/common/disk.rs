@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dunlin_native::Disk;
+use dunlin_native::{Disk, ModelFile};
 
 /// How far the operation comes at which the disk stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,11 @@ impl Disk for Disks {
 
     fn read(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
         Ok(self.with(|state| state.file(name).ok().map(|file| file.written.clone())))
+    }
+
+    fn model(&mut self, name: &str) -> io::Result<ModelFile> {
+        let bytes = self.read(name)?.ok_or(ErrorKind::NotFound)?;
+        ModelFile::held(&bytes)
     }
 
     fn create(&mut self, name: &str) -> io::Result<()> {

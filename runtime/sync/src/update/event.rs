@@ -12,18 +12,29 @@ use crate::effect::{Failure, StoreFailure};
 pub struct Trial {
     /// Where the model is.
     pub slot: Slot,
+    /// Its version.
+    pub version: u32,
     /// The most milliseconds that a golden input may take, if that is bounded.
     pub latency_ms: Option<u32>,
+}
+
+/// A model that the device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Where it is.
+    pub place: Place,
+    /// Its version.
+    pub version: u32,
 }
 
 /// Which model answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// Where the model is that answers.
-    pub place: Place,
+    /// The model that answers.
+    pub first: Installed,
     /// The model to ask beside it, of whose answers nothing is shown: each pair of answers is an
     /// [`Observation`](super::Observation).
-    pub shadow: Option<Place>,
+    pub shadow: Option<Installed>,
 }
 
 /// What an app is told.

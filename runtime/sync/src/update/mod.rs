@@ -23,7 +23,7 @@ mod trial;
 
 pub use canary::Observation;
 pub use config::{Conditions, Config, Floor, When};
-pub use event::{Activation, Event, Fault, Trial};
+pub use event::{Activation, Event, Fault, Installed, Trial};
 pub use state::{Place, Reason, Slot};
 
 use alloc::boxed::Box;
@@ -112,7 +112,7 @@ impl Update {
         let mut update = Self {
             config,
             chance,
-            conditions: Conditions::default(),
+            conditions: Conditions { metered: true, charging: false },
             state,
             metadata,
             task: Task::Idle,
@@ -132,14 +132,19 @@ impl Update {
         update
     }
 
-    /// Where the model is that answers when the program starts, and whenever none is on trial.
-    pub const fn serving(&self) -> Place {
-        self.state.serving
+    /// The model that answers when the program starts, and whenever none is on trial.
+    pub fn serving(&self) -> Installed {
+        self.installed(self.state.serving)
     }
 
-    /// The version of the model at a place.
-    pub fn version(&self, place: Place) -> u32 {
-        self.state.version_at(place, &self.config)
+    /// The model at a place.
+    pub fn installed(&self, place: Place) -> Installed {
+        Installed { place, version: self.state.version_at(place, &self.config) }
+    }
+
+    /// Until when what was last seen of the repository counts; `None` before anything was.
+    pub const fn expires(&self) -> Option<Time> {
+        self.state.expires
     }
 
     /// Whether what was last seen of the repository counts no longer.
@@ -147,7 +152,7 @@ impl Update {
         self.state.expires.is_some_and(|expires| now >= expires)
     }
 
-    /// The device's connection and power have changed.
+    /// The device's connection and power, or that they have changed. Until they are known, the worst is assumed.
     pub fn handle_conditions(&mut self, now: Time, conditions: Conditions) {
         self.conditions = conditions;
         self.advance(now);

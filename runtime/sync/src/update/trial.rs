@@ -54,10 +54,11 @@ impl Update {
             return self.roll_back(next, reason, |_| true, now);
         }
         next.started();
-        let place = Place::Slot(trying.slot);
-        let version = self.version(place);
         let kept = next.trying.is_none();
-        let mut then = vec![Effect::Activate(Activation { place, shadow: (!kept).then_some(next.serving) })];
+        let first = self.installed(Place::Slot(trying.slot));
+        let version = first.version;
+        let shadow = (!kept).then(|| self.installed(next.serving));
+        let mut then = vec![Effect::Activate(Activation { first, shadow })];
         if trying.ends == 0 {
             then.push(Effect::Notify(Event::Activated { version }));
         }
@@ -79,8 +80,9 @@ impl Update {
             None => self.stage(next, Vec::new(), Vec::new()),
             Some(Ok(())) => {
                 next.keep();
-                let activation = Activation { place, shadow: None };
-                let kept = Event::Kept { version: self.version(place) };
+                let first = self.installed(place);
+                let activation = Activation { first, shadow: None };
+                let kept = Event::Kept { version: first.version };
                 self.stage(next, Vec::new(), vec![Effect::Activate(activation), Effect::Notify(kept)]);
             }
             Some(Err(reason)) => self.roll_back(next, reason, |_| true, now),
@@ -103,20 +105,20 @@ impl Update {
     /// Goes back, at once and whether or not that can be made durable.
     pub(super) fn roll_back(&mut self, mut next: State, reason: Reason, may: impl Fn(&Held) -> bool, now: Time) {
         let Some((slot, held)) = next.roll_back(reason, may, &self.config, now) else { return };
-        let place = next.serving;
-        let to = next.version_at(place, &self.config);
         self.testing = false;
         self.state = next.clone();
-        self.effects.push_back(Effect::Activate(Activation { place, shadow: None }));
-        let told = Event::RolledBack { version: held.version, to, reason };
+        let first = self.installed(next.serving);
+        self.effects.push_back(Effect::Activate(Activation { first, shadow: None }));
+        let told = Event::RolledBack { version: held.version, to: first.version, reason };
         self.stage(next, vec![(slot.key().into(), None)], vec![Effect::Notify(told)]);
     }
 }
 
 fn trial(state: &State) -> Option<Effect> {
     let trying = state.trying.as_ref()?;
+    let version = state.held(Place::Slot(trying.slot))?.version;
     let latency_ms = trying.canary.map(|canary| canary.latency_ms);
-    Some(Effect::Trial(Trial { slot: trying.slot, latency_ms }))
+    Some(Effect::Trial(Trial { slot: trying.slot, version, latency_ms }))
 }
 
 /// How often a program may end without an input having been counted before the model is thought to have ended it.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use dunlin_sync::{
-    Activation, Client, Conditions, Config, Effect, Event, Failure, Floor, Observation, Place, Reason, Request,
-    Response, Slot, StoreFailure, Stored, Time, When,
+    Activation, Client, Conditions, Config, Effect, Event, Failure, Floor, Installed, Observation, Place, Reason,
+    Request, Response, Slot, StoreFailure, Stored, Time, When,
 };
 
 use super::repository::{Repository, sha256};
@@ -71,7 +71,7 @@ impl World {
             interval: DAY,
             when: When::default(),
         };
-        let active = Activation { place: Place::Factory, shadow: None };
+        let active = Activation { first: Installed { place: Place::Factory, version: 1 }, shadow: None };
         let mut world = Self {
             now: START,
             config,
@@ -100,7 +100,7 @@ impl World {
         let stored = self.store.iter().filter(|(key, _)| !key.starts_with("slot/"));
         let stored = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
         let mut client = Client::restore(self.config.clone(), &stored, [7; 32], self.now);
-        self.active = Activation { place: client.serving(), shadow: None };
+        self.active = Activation { first: client.serving(), shadow: None };
         self.wake = None;
         client.handle_conditions(self.now, self.conditions);
         self.client = Some(client);
@@ -207,7 +207,6 @@ impl World {
             Effect::Activate(activation) => self.active = activation,
             Effect::Notify(event) => self.events.push(event),
             Effect::Wake(time) => self.wake = Some(time),
-            other => panic!("unknown: {other:?}"),
         }
         Ok(())
     }
@@ -246,7 +245,7 @@ impl World {
 
     /// The app classifies an input; if there is a shadow, both models do.
     pub fn classify_one(&mut self) -> Result<(), Ended> {
-        let text = String::from_utf8_lossy(self.bytes_at(self.active.place).expect("a model")).into_owned();
+        let text = String::from_utf8_lossy(self.bytes_at(self.active.first.place).expect("a model")).into_owned();
         if text.contains("dies!") {
             return self.end(Ended::Crash);
         }
@@ -271,8 +270,10 @@ impl World {
 
     /// The version that answers.
     pub fn answering(&self) -> u32 {
-        let text = String::from_utf8_lossy(self.bytes_at(self.active.place).expect("a model")).into_owned();
-        text[1..].split(' ').next().and_then(|version| version.parse().ok()).expect("a version")
+        let text = String::from_utf8_lossy(self.bytes_at(self.active.first.place).expect("a model")).into_owned();
+        let version = text[1..].split(' ').next().and_then(|version| version.parse().ok()).expect("a version");
+        assert_eq!(version, self.active.first.version);
+        version
     }
 
     pub fn take_events(&mut self) -> VecDeque<Event> {
@@ -299,7 +300,7 @@ impl World {
         if let Some(slot @ ("a" | "b")) = state["serving"].as_str() {
             whole(slot);
         }
-        assert!(self.bytes_at(self.active.place).is_some(), "what answers is there");
+        assert!(self.bytes_at(self.active.first.place).is_some(), "what answers is there");
     }
 }
 

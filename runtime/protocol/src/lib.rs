@@ -6,7 +6,9 @@
 
 extern crate alloc;
 
+pub mod divergence;
 pub mod hex;
 pub mod patch;
 pub mod release;
+pub mod summary;
 pub mod tuf;

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod chance;
 mod client;
+pub mod drift;
 mod effect;
 mod machine;
 mod update;

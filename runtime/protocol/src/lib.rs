@@ -6,4 +6,6 @@
 
 extern crate alloc;
 
+pub mod hex;
 pub mod oip;
+pub mod release;

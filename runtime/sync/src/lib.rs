@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod chance;
 mod effect;
+pub mod fallback;
 mod machine;
 
 pub use chance::Chance;

@@ -148,7 +148,7 @@ fn a_wish_to_be_left_alone_is_honoured_up_to_an_hour() {
         let first = world.ask(question(true), 30_000);
         world.pass(100);
         // Who waits isn't kept waiting for what can't be in time.
-        assert_eq!(local(&world, first).1, true);
+        assert!(local(&world, first).1);
         let second = world.ask(question(true), 30_000);
         assert_eq!(local(&world, second), (Why::Resting, true));
         world.pass(2 * HOUR);

@@ -2,6 +2,7 @@
 
 use dunlin_compiler::ptq::Range;
 mod decision;
+mod fleet;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
+pub use fleet::{TufAction, TufClientArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -138,6 +140,9 @@ pub enum Command {
     Bench(BenchArgs),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
+    /// The client of The Update Framework as its conformance suite calls it
+    #[command(hide = true)]
+    TufClient(TufClientArgs),
 }
 
 /// Of `dunlin classify`.

@@ -11,6 +11,7 @@ use dunlin_engine::ModelError;
 use dunlin_engine::artifact::ArtifactError;
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::error::RunError;
+use dunlin_protocol::tuf;
 
 use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
@@ -110,6 +111,8 @@ pub enum CliError {
     },
     /// The system gives no second thread.
     Thread(io::Error),
+    /// A repository's metadata or a target isn't trusted.
+    Untrusted(tuf::Error),
     /// The model can't run on an input.
     Run {
         /// The input.
@@ -230,6 +233,7 @@ impl fmt::Display for CliError {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }
             Self::Thread(source) => write!(f, "the system gives no second thread: {source}; leave out --threads"),
+            Self::Untrusted(source) => source.fmt(f),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(
                     f,
@@ -260,6 +264,7 @@ impl std::error::Error for CliError {
             Self::Picture { source, .. } => Some(source),
             Self::Npz { source, .. } => Some(source),
             Self::Run { source, .. } => Some(source),
+            Self::Untrusted(source) => Some(source),
             Self::Model { source, .. } => Some(source),
             Self::Compile { source, .. } => Some(source),
             _ => None,

@@ -48,5 +48,6 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Calibrate(args) => commands::calibrate::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
+        Command::TufClient(args) => commands::tuf_client::run(args),
     }
 }

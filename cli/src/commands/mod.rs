@@ -10,3 +10,4 @@ pub mod inspect;
 mod kernels;
 pub mod run;
 pub mod tokens;
+pub mod tuf_client;

@@ -8,4 +8,6 @@ extern crate alloc;
 
 pub mod hex;
 pub mod oip;
+pub mod patch;
 pub mod release;
+pub mod tuf;

@@ -8,10 +8,17 @@
 extern crate alloc;
 
 mod chance;
+mod client;
 mod effect;
 pub mod fallback;
 mod machine;
+mod update;
 
 pub use chance::Chance;
-pub use effect::{Commit, Effect, Failure, Ids, Method, Request, Response, StoreFailure, Stored, Time};
+pub use client::Client;
+pub use effect::{Commit, Effect, Failure, Ids, Method, Read, Request, Response, StoreFailure, Stored, Time};
 pub use machine::{Lanes, Machine};
+pub use update::{
+    Activation, Conditions, Config, Event, Fault, Floor, Installed, Observation, Place, Reason, Slot, Trial, Update,
+    When,
+};

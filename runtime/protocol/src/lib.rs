@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod divergence;
 pub mod hex;
+pub mod oip;
 pub mod patch;
 pub mod release;
 pub mod summary;

@@ -11,6 +11,7 @@ mod chance;
 mod client;
 pub mod drift;
 mod effect;
+pub mod fallback;
 mod machine;
 mod update;
 

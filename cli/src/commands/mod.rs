@@ -8,8 +8,12 @@ pub mod completions;
 pub mod eval;
 pub mod inspect;
 mod kernels;
+pub mod keys;
+pub mod publish;
+pub mod rollout;
 pub mod run;
 #[cfg(feature = "server")]
 pub mod serve;
+pub mod status;
 pub mod tokens;
 pub mod tuf_client;

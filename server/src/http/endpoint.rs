@@ -174,9 +174,13 @@ async fn answer(app: Arc<App>, endpoint: &'static Endpoint, peer: SocketAddr, re
     }
     let done = match admitted {
         Ok((pass, caller, params)) => {
-            let done = (endpoint.handler)(Arc::clone(&app), Call::new(caller, params, parts, body)).await;
-            drop(pass);
-            done
+            let answering = (endpoint.handler)(Arc::clone(&app), Call::new(caller, params, parts, body));
+            // What was begun is finished, also for a client that goes away meanwhile.
+            let done = tokio::spawn(async move {
+                let _pass = pass;
+                answering.await
+            });
+            done.await.unwrap_or_else(|error| Err(Fault::internal(endpoint.name, error)))
         }
         Err(fault) => Err(fault),
     };

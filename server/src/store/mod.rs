@@ -26,7 +26,7 @@ pub struct Store {
 
 struct Readers {
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 const READERS: usize = 4;
@@ -69,8 +69,10 @@ impl Store {
             reader.busy_timeout(schema::BUSY)?;
             Ok(reader)
         });
-        let readers =
-            Readers { idle: Mutex::new(idle.collect::<Result<_, OpenError>>()?), permits: Semaphore::new(READERS) };
+        let readers = Readers {
+            idle: Mutex::new(idle.collect::<Result<_, OpenError>>()?),
+            permits: Arc::new(Semaphore::new(READERS)),
+        };
         Ok(Self { queue: queue::Queue::start(writer), readers: Arc::new(readers) })
     }
 
@@ -94,19 +96,18 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
+        let permit = Arc::clone(&self.readers.permits).acquire_owned().await;
+        let permit = permit.map_err(|closed| Fault::internal("a reader of the database", closed))?;
         let readers = Arc::clone(&self.readers);
-        let permit =
-            readers.permits.acquire().await.map_err(|closed| Fault::internal("a reader of the database", closed))?;
-        let shared = Arc::clone(&self.readers);
         let read = tokio::task::spawn_blocking(move || {
-            let idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let reader = idle.expect("as many connections as permits");
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| snapshot(&reader, work)));
-            shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            drop(permit);
             done.unwrap_or_else(|_| Err(Fault::internal("a read of the database", "it panicked")))
         });
         let read = read.await.map_err(|error| Fault::internal("a read of the database", error));
-        drop(permit);
         read?
     }
 

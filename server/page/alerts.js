@@ -60,6 +60,6 @@ function seen({ labels, expected, seen: now }) {
 const ACTIONS = {
   alert: ["look", "See which bins changed and since when: what users send may be new, or the app may prepare it otherwise. Label some of it in Review."],
   raise_fallback: ["raise fallback", "Let devices ask the cloud more often: calibrate with recent labels, which raises the threshold, and publish the model with it."],
-  hold: ["hold the rollout", "Give this version to nobody else until it is known what happens: 'dunlin hold' signs that."],
+  hold: ["hold the rollout", "Give this version to nobody else until it is known what happens: 'dunlin hold' says so to devices."],
   roll_back: ["roll back", "Go back to the version before: 'dunlin rollback' withdraws this one, and devices return by themselves."],
 };

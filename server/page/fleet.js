@@ -119,7 +119,7 @@ function metadata({ roles }, now) {
   };
   const rows = roles.map(({ name, version, expires }) => [el("code", {}, plain(name)), count(version), plain(expires.slice(0, 10)), left(expires)]);
   return section("Signed metadata",
-    el("p", { class: "dim" }, "What expires stops updates: devices keep the model that they have, and call it stale. Publishing, promoting and holding sign anew."),
+    el("p", { class: "dim" }, "What expires stops updates: devices keep the model that they have, and call it stale. 'dunlin refresh' signs anew, daily from a timer."),
     table("Signed metadata", [["Role"], ["Version", "n"], ["Expires"], ["That is"]], rows));
 }
 
@@ -131,6 +131,6 @@ function publications({ publications: list }, now) {
 function nothing() {
   return empty("Nothing is published yet",
     el("p", {}, "On the machine that holds the keys, make these once, then publish a model. The server's first start printed the publisher's token."),
-    command("dunlin keys init\ndunlin publish model.dunlin --rollout 5%"),
+    command(`dunlin keys init --dir keys/\ndunlin publish model.dunlin --repository repository/ --keys keys/ \\\n    --model NAME --rollout 5% --server ${location.origin} --token "$TOKEN"`),
     el("p", { class: "dim" }, "This page shows it within half a minute."));
 }

@@ -57,7 +57,7 @@ export function cohortChoice(cohorts, chosen, changed) {
 export function noBaseline(what) {
   return empty(`${what} needs a baseline`,
     el("p", {}, "No model in the repository has one yet. It says what a model's answers look like where all is well: calibration writes it into the artifact, and publishing brings it here."),
-    command("dunlin calibrate model.dunlin --data samples.csv\ndunlin publish model.dunlin"));
+    command("dunlin calibrate model.dunlin --data samples.csv\ndunlin publish model.dunlin --repository repository/ --keys keys/ --model NAME --rollout 5%"));
 }
 
 /** What to wait for where no device has told of anything. */

@@ -1,9 +1,9 @@
 // A made-up fleet: what its devices tell goes through randomized response and the real endpoints. The same in each run, but for the day.
 
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Publisher, sha256 } from "./publisher.mjs";
-import { REPOSITORY, client } from "./server.mjs";
+import { REPOSITORY, client, dunlin } from "./server.mjs";
 
 /** What a day's summary reveals, all metrics together: the most that there may be, so that a small fleet says something. */
 const EPSILON = 10;
@@ -74,23 +74,26 @@ function baseline() {
 
 export const today = () => Math.floor(Date.now() / 86_400_000);
 
-/** Files that stand for artifacts: the server never looks into one. */
-const FILES = [1, 2, 3].map((version) => Buffer.from(`artifact ${version}`.repeat(20_000)));
+/** What is published as versions 1 to 4 of a model: the server never looks into an artifact. */
+const VERSIONS = ["models/cifar10/cifar10", "models/sms_spam/sms_spam", "docs/formats/vectors/good_bag", "models/language_id/language_id"].map((name) => join(REPOSITORY, `${name}.dunlin`));
 
-export const MODELS = FILES.map(sha256);
+/** Their digests. */
+export const MODELS = VERSIONS.map((path) => createHash("sha256").update(readFileSync(path)).digest("hex"));
 
-/** Publishes three versions, of which the first is taken back and the last is held, with their baselines. */
-export async function publish(server, tokens) {
+/** Publishes four versions as their publisher does: the second is everyone's, the third is taken back and the fourth held. With baselines. */
+export async function publish(server, tokens, place) {
+  const [keys, repository] = [join(place, "keys"), join(place, "repository")];
+  dunlin("keys", "init", "--dir", keys);
+  const run = (...words) => dunlin(...words, "--repository", repository, "--keys", keys, "--server", server.address, "--token", tokens.publisher);
+  const release = (version, rollout, ...more) => run("publish", VERSIONS[version - 1], "--model", "sms_spam", "--rollout", rollout, ...more);
+  release(1, "100%");
+  release(2, "25%", "--notes", "Shorter texts, 4 kB less");
+  run("promote", "sms_spam", "--rollout", "100%");
+  release(3, "5%");
+  run("rollback", "sms_spam", "--reason", "too many false alarms");
+  release(4, "5%", "--cohort", "de", "--notes", "Held: <b>waits</b> for labels of Monday's messages");
+  run("hold", "sms_spam");
   const publisher = client(server.address, tokens.publisher);
-  const tuf = new Publisher(publisher);
-  const release = (version, permille, { rollout, ...more } = {}) => ({
-    file: FILES[version - 1],
-    release: { model: "sms_spam", version, rollout: { salt: "00112233445566778899aabbccddeeff", permille, ...rollout }, ...more },
-  });
-  await tuf.publish([release(1, 1000)]);
-  await tuf.publish([release(1, 1000), release(2, 250)]);
-  const third = release(3, 50, { rollout: { held: true, cohorts: ["de"] }, notes: "Held: <b>waits</b> for labels of Monday's messages" });
-  await tuf.publish([release(2, 1000, { notes: "Shorter texts, 4 kB less" }), third], { timestamp: 3.5 });
   for (const model of MODELS) await publisher.putJson(`v1/models/${model}/baseline`, baseline());
 }
 

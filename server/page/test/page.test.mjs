@@ -101,7 +101,7 @@ describe("files", () => {
 
 describe("a fleet", () => {
   before(async () => {
-    await publish(server, server.tokens);
+    await publish(server, server.tokens, data);
     await summaries(server, server.tokens);
     await Promise.all(TEXTS.map((words, number) => ask(server, server.tokens, "messages", text(words), number)));
     await ask(server, server.tokens, "pictures", picture(), 100, { dunlin_reason: "out_of_distribution" });
@@ -112,11 +112,11 @@ describe("a fleet", () => {
     as(server.tokens.publisher, "", async (page) => {
       await ready(page, "Fleet");
       const rows = (await page.locator("section", { hasText: "Devices a day" }).locator("table").first().locator("tbody tr").allInnerTexts()).map((row) => row.split("\t"));
-      assert.deepEqual(rows.map(([version, state]) => [version, state]), [["3", "held"], ["2", "released"], ["1", "withdrawn"]]);
+      assert.deepEqual(rows.map(([version, state]) => [version, state]), [["4", "held"], ["3", "withdrawn"], ["2", "released"], ["1", "released"]]);
       assert.equal(rows[0].at(-1), "Held: <b>waits</b> for labels of Monday's messages");
       assert.equal(await page.locator("main b").count(), 0);
-      assert.match(rows[1][3], /^\d,?\d{3} on |^\d{3} on /);
-      assert.equal(await page.locator(".tiles .warn .value").innerText(), "3 days");
+      assert.match(rows[2][3], /^\d,?\d{3} on |^\d{3} on /);
+      assert.match(await page.locator(".tiles div", { hasText: "left to" }).innerText(), /(29|30) days/);
       assert.equal(await page.locator("svg[role=img]").count(), 1);
       assert.deepEqual(await page.locator("section", { hasText: "Signed metadata" }).locator("tbody th").allInnerTexts(), ["root", "snapshot", "targets", "timestamp"]);
       await page.locator("summary", { hasText: "Numbers" }).click();
@@ -124,6 +124,19 @@ describe("a fleet", () => {
       await accessible(page, "fleet");
       await shoot(page, "fleet");
     }));
+
+  test("whose signatures expire is told in time", () =>
+    as(server.tokens.publisher, "", async (page) => {
+      await page.locator(".tiles .warn .value", { hasText: "3 days" }).waitFor();
+      assert.deepEqual(await page.locator("section", { hasText: "Signed metadata" }).locator(".badge").allInnerTexts(), ["in 3 days"]);
+      await page.clock.setFixedTime(Date.now() + 4 * 86_400_000);
+      await page.reload();
+      await page.locator(".tiles .bad .value", { hasText: "expired" }).waitFor();
+    }, { prepare: (page) => page.route("**/v1/repository", async (route) => {
+      const state = await (await route.fetch()).json();
+      state.roles.find(({ name }) => name === "timestamp").expires = new Date(Date.now() + 3.5 * 86_400_000).toISOString();
+      await route.fulfill({ json: state });
+    }) }));
 
   test("whose answers change is found out, and each window can be looked at", () =>
     as(server.tokens.reviewer, `#/drift/${MODELS[1]}/class?cohort=locale:de`, async (page) => {
@@ -154,7 +167,7 @@ describe("a fleet", () => {
     as(server.tokens.reviewer, "#/answers", async (page) => {
       await ready(page, "Answers");
       assert.equal(await page.locator("#model option:checked").innerText(), "sms_spam 2");
-      assert.deepEqual((await page.locator("#model option").allInnerTexts()).sort(), ["sms_spam 1 (withdrawn)", "sms_spam 2", "sms_spam 3"]);
+      assert.deepEqual((await page.locator("#model option").allInnerTexts()).sort(), ["sms_spam 1", "sms_spam 2", "sms_spam 3 (withdrawn)", "sms_spam 4"]);
     }));
 
   test("raises alerts that say what was seen, how much, and what to do", async () => {
@@ -170,8 +183,8 @@ describe("a fleet", () => {
       const first = page.locator(".alert", { hasText: "class of locale de" }).first();
       assert.match(await first.innerText(), new RegExp(`sms_spam 2: class of locale de\\s+${day(today() - 1)}, raised .*\\s+\\d\\d\\.\\d % of answers moved to other bins, in the last of 4 suspect windows in a row\\. Most changed: class 0 .* → .*\\s+Before that: .* % on ${day(today() - 2)}, .* on ${day(today() - 3)}\\.`));
       assert.equal(await page.locator(".alert", { hasText: "class of locale de" }).count(), 1, "days in a row are one");
-      // Version 1 is withdrawn: there is none to go back to.
-      assert.equal(await first.locator(".badge").innerText(), "raise fallback");
+      // Version 1 is there to go back to.
+      assert.equal(await first.locator(".badge").innerText(), "roll back");
       await accessible(page, "alerts");
       await shoot(page, "alerts");
       await first.locator("text=The window beside its baseline").click();

@@ -12,7 +12,7 @@ const data = folder();
 clouds(data);
 const [browser, server] = await Promise.all([launch(), start(data)]);
 try {
-  await publish(server, server.tokens);
+  await publish(server, server.tokens, data);
   await summaries(server, server.tokens, SCALE);
   await opened(browser, server, server.tokens.reviewer, `#/drift/${MODELS[1]}/class?cohort=locale:de`, async (page) => {
     await ready(page, "Drift");

@@ -45,12 +45,15 @@ export async function start(data, options = []) {
   return { address, tokens, stop, troubles: () => wrong };
 }
 
-/** A token by the command, as an operator makes one. */
-export function newToken(data, role, name) {
-  const made = spawnSync(DUNLIN, ["serve", "--data", data, "--new-token", role, "--name", name], { encoding: "utf8" });
-  if (made.status !== 0) throw new Error(made.stderr);
-  return made.stdout.trim();
+/** What the command says. */
+export function dunlin(...words) {
+  const ended = spawnSync(DUNLIN, words, { encoding: "utf8" });
+  if (ended.status !== 0) throw new Error(`dunlin ${words[0]}: ${ended.stderr}`);
+  return ended.stdout.trim();
 }
+
+/** A token, as an operator makes one. */
+export const newToken = (data, role, name) => dunlin("serve", "--data", data, "--new-token", role, "--name", name);
 
 /** Requests with one token. */
 export function client(address, token) {

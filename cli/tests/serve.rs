@@ -312,7 +312,7 @@ fn each_once(data: &Path, all: u64) {
         |body: String| serde_json::from_str::<Value>(&body).expect("JSON")["id"].as_str().expect("an id").to_owned();
     ids.extend(pending.query_map([], |row| row.get(0)).expect("rows").map(|row| id(row.expect("a body"))));
     let distinct: BTreeSet<&String> = ids.iter().collect();
-    assert!(!names.is_empty());
+    assert!(!names.is_empty(), "no segment");
     assert_eq!((ids.len() as u64, distinct.len() as u64), (all, all));
 }
 

@@ -105,7 +105,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 /// How often the server looks for what is to be done between requests.
-const TEND: Duration = Duration::from_secs(2);
+const TEND: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Starts a server; it answers when this returns.
@@ -201,12 +201,12 @@ impl App {
 
 async fn tend(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     loop {
+        // A fault is in the log already, and the next time may be better.
+        let _ = app.tend().await;
         tokio::select! {
             () = tokio::time::sleep(TEND) => {}
             _ = stopping.changed() => return,
         }
-        // A fault is in the log already, and the next time may be better.
-        let _ = app.tend().await;
     }
 }
 

@@ -224,7 +224,8 @@ fn complaint(case: &Case, outcome: &Result<Classification, BridgeError>) -> Opti
                         && pairs().all(|(found, wanted)| nearly(found, wanted, within))
                 }
             };
-            (!same || !found.heads.iter().all(is_consistent)).then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
+            (!same || !found.heads.iter().all(is_consistent))
+                .then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
         }
     }
 }

@@ -1,0 +1,1 @@
+//! One server for a fleet: it hands out models, collects summaries, answers what devices are unsure of, and asks people.

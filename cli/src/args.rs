@@ -2,6 +2,7 @@
 
 use dunlin_compiler::ptq::Range;
 mod decision;
+mod head;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
+pub use head::HeadArgs;
+use head::head;
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -41,6 +44,7 @@ Examples:
       --fit center-crop --labels labels.txt --calibrate pictures/
   dunlin compile net.onnx -o net.dunlin --calibrate samples.npz --report net.json
   dunlin compile net.onnx -o net.dunlin --precision f16 --dim batch=1
+  dunlin compile net.onnx -o net.dunlin --labels animals.txt --head scene=scenes.txt --head quality
 
 An ONNX model that is quantized (QDQ, QLinear) needs no calibration; a float one does, unless --precision is f16 or f32.
 
@@ -85,6 +89,7 @@ Examples:
   dunlin eval model.dunlin --data test.npz --json             arrays `input` (or `pixels`, u8 NHWC) and `labels`
   dunlin eval spam.dunlin --data test.csv --cohort language   columns `text`, `label`, `language`
   dunlin eval model.dunlin --data test/ --ood other/ --html report.html
+  dunlin eval model.dunlin --data scenes/ --head scene        another head of a model that has several
 
 Exit codes: 0 measured, 1 the data don't fit or some pictures are unreadable, 2 wrong command line, 3 broken model";
 
@@ -199,6 +204,9 @@ pub struct CompileArgs {
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// An output after the first one that is a classifier too, by its name, and names of its classes, one a line; may be repeated
+    #[arg(long = "head", value_name = "OUTPUT[=FILE]", value_parser = head, action = ArgAction::Append)]
+    pub heads: Vec<(String, Option<PathBuf>)>,
     /// What the compiled model takes
     #[arg(long, value_enum, default_value_t = TaskArg::Tensor)]
     pub task: TaskArg,
@@ -310,6 +318,9 @@ pub struct EvalArgs {
     /// A folder with a folder of pictures for each class, arrays with `labels`, or texts with their `label` (.csv, .tsv, .jsonl)
     #[arg(long, value_name = "DIR|FILE")]
     pub data: PathBuf,
+    /// Which head is measured.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// Compare cohorts: a column of texts, an array, or what the folders around class folders or cohorts.csv tell apart
     #[arg(long, value_name = "COLUMN")]
     pub cohort: Option<String>,

@@ -87,6 +87,15 @@ pub enum CliError {
         /// How many classes there are.
         classes: usize,
     },
+    /// A head that the model hasn't.
+    Head {
+        /// The artifact.
+        path: PathBuf,
+        /// What the user called it.
+        name: String,
+        /// The names of those that there are.
+        heads: Vec<String>,
+    },
     /// A JSON file isn't what was asked for.
     Json {
         /// The file.
@@ -202,6 +211,7 @@ fn blames_options(error: &CompileError) -> bool {
             | CompileError::Task { .. }
             | CompileError::Text { .. }
             | CompileError::Labels { .. }
+            | CompileError::Head { .. }
             | CompileError::Sample(_)
             | CompileError::Vary { .. }
     )
@@ -223,6 +233,10 @@ impl fmt::Display for CliError {
                     f,
                     "'{name}' is no label of the model and no number below {classes}; 'dunlin inspect' shows the labels"
                 )
+            }
+            Self::Head { path, name, heads } => {
+                let heads: Vec<String> = heads.iter().map(|head| format!("'{head}'")).collect();
+                write!(f, "{}: the model has no head '{name}'; it has {}", path.display(), heads.join(", "))
             }
             Self::Json { path, what } => write!(f, "{}: {what}", path.display()),
             Self::Text { path, source } => write!(f, "{}: {source}", path.display()),

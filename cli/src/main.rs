@@ -10,6 +10,7 @@ mod decision;
 mod draw;
 mod error;
 mod evaluation;
+mod heads;
 mod inspection;
 mod lists;
 mod metrics;

@@ -9,25 +9,20 @@ use std::time::Instant;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
-use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
 use serde::Serialize;
 
-use crate::args::{Args, ClassifyArgs, ContextArgs, ListArgs};
-use crate::decision::{Class, Decided, Decider};
+use crate::args::{Args, ClassifyArgs};
+use crate::decision::{Decider, Judgement};
 use crate::error::{CliError, USER};
 use crate::model::Source;
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
-use crate::table;
 use crate::text;
 
 /// The most bytes that are read from standard input.
 const STDIN_BYTES: u64 = 1 << 30;
-
-/// Width of a bar.
-const BAR: usize = 24;
 
 /// What was found out.
 #[derive(Debug, Serialize)]
@@ -44,27 +39,25 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     time_us: Option<f64>,
-    classes: Vec<Class>,
-    /// Where the model has a policy, or an option asks for one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decision: Option<Decided>,
+    /// What the first head says.
+    #[serde(flatten)]
+    first: Judgement,
+    /// What further heads say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heads: Vec<Judgement>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
 pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
-    let labels = source.labels(args.locale.as_deref())?;
-    let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
-    // Classes are named by what they are called by default, whatever language is shown.
-    let defaults = source.labels(None)?;
     let takes_text = source.artifact()?.task().is_ok_and(|task| task.spec == TaskSpec::Text);
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
-    let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
+    let decider = Decider::new(&classifier, Path::new(&model), args)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in all(inputs, &args.texts, takes_text)? {
-        let outcome = classify(&mut classifier, &input, &decider, &labels);
+        let outcome = classify(&mut classifier, &input, &decider);
         let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
@@ -90,12 +83,6 @@ fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
         }
         inputs => Ok((Source::built_in(), inputs)),
     }
-}
-
-/// Whether an option only means something for a decision.
-fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
-    let ContextArgs { explain, cohort, stale, no_fallback } = context;
-    *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
 }
 
 /// What is classified.
@@ -124,12 +111,7 @@ fn all(files: &[PathBuf], texts: &[String], takes_text: bool) -> Result<Vec<Inpu
     Ok(inputs)
 }
 
-fn classify(
-    classifier: &mut Classifier<ModelFile>,
-    input: &Input,
-    decider: &Decider,
-    labels: &[String],
-) -> Result<Outcome, CliError> {
+fn classify(classifier: &mut Classifier<ModelFile>, input: &Input, decider: &Decider) -> Result<Outcome, CliError> {
     let name = Path::new(&input.name);
     let picture;
     let pixels = match &input.text {
@@ -148,8 +130,8 @@ fn classify(
     };
     scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
-    let (classes, decision) = decider.decide(classifier, labels)?;
-    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision })
+    let (first, heads) = decider.decide(classifier)?;
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), first, heads })
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -165,21 +147,17 @@ fn failed(input: &Input, error: &CliError) -> Outcome {
         input: input.name.clone(),
         error: Some(error.to_string()),
         time_us: None,
-        classes: Vec::new(),
-        decision: None,
+        first: Judgement::default(),
+        heads: Vec::new(),
     }
 }
 
 fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let Some(time_us) = outcome.time_us else { return Ok(()) };
     writeln!(out, "{}", outcome.input)?;
-    let width = outcome.classes.iter().map(|class| class.label.chars().count()).max().unwrap_or(0);
-    for Class { label, probability, .. } in &outcome.classes {
-        let bar = table::bar(*probability, BAR);
-        writeln!(out, "  {label:<width$}  {bar} {:>5.1} %", probability * 100.0)?;
-    }
-    if let Some(decision) = &outcome.decision {
-        decision.show(out)?;
+    outcome.first.show(out)?;
+    for head in &outcome.heads {
+        head.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

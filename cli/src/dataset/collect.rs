@@ -9,8 +9,9 @@ use dunlin_engine::task::{Pixels, PixelsError};
 use dunlin_native::ModelFile;
 use dunlin_text::Signs;
 
-use super::{Cohorts, Data, DataFault, Samples, classes, data_fault};
+use super::{Cohorts, Data, DataFault, Samples, data_fault};
 use crate::error::CliError;
+use crate::heads;
 use crate::output;
 use crate::picture::{self, PictureError};
 use crate::progress::Progress;
@@ -52,7 +53,7 @@ pub struct Collected {
 /// # Errors
 /// As for [`visit`].
 pub fn collect(classifier: &mut Classifier<ModelFile>, data: &Data, stage: &str) -> Result<Collected, CliError> {
-    let mut collected = Collected::new(classes(classifier), data);
+    let mut collected = Collected::new(heads::head(classifier, data.head).scores.logits.len(), data);
     collected.unreadable = visit(classifier, data, stage, &mut |sample, scores| collected.add(data, sample, scores))?;
     Ok(collected)
 }
@@ -100,7 +101,7 @@ impl Collected {
     }
 }
 
-/// Classifies all samples and shows each with its scores to `each`. A picture or text that can't be read is told on standard
+/// Classifies all samples and shows each with the scores of the data's head to `each`. A picture or text that can't be read is told on standard
 /// error and left out; gives how many these were.
 ///
 /// # Errors
@@ -116,7 +117,7 @@ pub fn visit(
     for index in 0..data.len() {
         progress.show(stage, index, data.len());
         match classify(classifier, data, index) {
-            Ok((scores, time_us)) => each(Sample { index, time_us }, &scores),
+            Ok(time_us) => each(Sample { index, time_us }, &heads::head(classifier, data.head).scores),
             Err(error) if is_of_one(&error) => {
                 error.say();
                 unreadable += 1;
@@ -135,12 +136,8 @@ fn is_of_one(error: &CliError) -> bool {
     )
 }
 
-/// One sample's scores, and the microseconds that they took.
-fn classify<'a>(
-    classifier: &'a mut Classifier<ModelFile>,
-    data: &Data,
-    index: usize,
-) -> Result<(Scores<'a>, f64), CliError> {
+/// Classifies one sample, and gives the microseconds that it took.
+fn classify(classifier: &mut Classifier<ModelFile>, data: &Data, index: usize) -> Result<f64, CliError> {
     match &data.samples {
         Samples::Files(files) => {
             let picture = picture::open(&files[index])?;
@@ -153,30 +150,30 @@ fn classify<'a>(
         Samples::Tensors(batch) => {
             batch.fill(classifier.session(), index)?;
             let start = Instant::now();
-            let scores = classifier.run().map_err(|error| CliError::run(&data.path, error))?;
-            Ok((scores, output::micros(start.elapsed())))
+            classifier.run().map_err(|error| CliError::run(&data.path, error))?;
+            Ok(output::micros(start.elapsed()))
         }
         Samples::Texts(texts) => {
             let start = Instant::now();
-            let scores = classifier.classify_text(&texts[index].text).map_err(|error| match error {
+            classifier.classify_text(&texts[index].text).map_err(|error| match error {
                 ClassifyError::Task { .. } => data_fault(&data.path, DataFault::NotTexts),
                 error => CliError::run(format!("{}, {}", data.path.display(), data.name(index)), error),
             })?;
-            Ok((scores, output::micros(start.elapsed())))
+            Ok(output::micros(start.elapsed()))
         }
     }
 }
 
-fn pixels<'a>(
-    classifier: &'a mut Classifier<ModelFile>,
+fn pixels(
+    classifier: &mut Classifier<ModelFile>,
     path: &Path,
     pixels: Result<Pixels<'_>, PixelsError>,
-) -> Result<(Scores<'a>, f64), CliError> {
+) -> Result<f64, CliError> {
     let pixels = pixels.map_err(|e| CliError::Picture { path: path.to_owned(), source: PictureError::Pixels(e) })?;
     let start = Instant::now();
-    let scores = classifier.classify_pixels(&pixels).map_err(|error| match error {
+    classifier.classify_pixels(&pixels).map_err(|error| match error {
         ClassifyError::Task { .. } => data_fault(path, DataFault::NotImages),
         error => CliError::run(path, error),
     })?;
-    Ok((scores, output::micros(start.elapsed())))
+    Ok(output::micros(start.elapsed()))
 }

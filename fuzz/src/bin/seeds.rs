@@ -3,7 +3,7 @@
 use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::{AlignedBytes, Artifact};
 use dunlin_fuzz::common::corpus::{whole, wrapped};
-use dunlin_fuzz::common::graphs::GRAPHS;
+use dunlin_fuzz::common::graphs::{self, GRAPHS};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each small graph, as sections; one as a whole file too.
+/// Each small graph, as sections; one as a whole file too, one with a policy, and one with several heads.
 fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(corpus)?;
     for (name, graph) in GRAPHS {
@@ -29,6 +29,7 @@ fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
     }
     let (name, graph) = GRAPHS[0];
     fs::write(corpus.join("seed-policy"), wrapped(&graph().sections().with_policy()))?;
+    fs::write(corpus.join("seed-heads"), wrapped(&graphs::heads().sections().with_heads()))?;
     Ok(fs::write(corpus.join(format!("seed-{name}-file")), whole(&graph().sections().file()))?)
 }
 

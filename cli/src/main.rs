@@ -3,6 +3,7 @@
 //! `args` says what the user may ask, `commands` has one file for each subcommand, `error` gives exit codes.
 
 mod args;
+mod baseline;
 mod calibrate;
 mod commands;
 mod dataset;

@@ -12,6 +12,7 @@ use dunlin_engine::task::Scoring;
 use serde::Serialize;
 
 use crate::args::CalibrateArgs;
+use crate::baseline;
 use crate::dataset::{Collected, Data, Wanted, collect};
 use crate::error::{CliError, USER};
 use crate::heads;
@@ -112,7 +113,11 @@ pub fn run(args: &CalibrateArgs, out: &mut dyn Write) -> Result<ExitCode, CliErr
     (draft.evasion, draft.top_k) = (args.evasion, args.top.unwrap_or(0) as u32);
     (draft.allow, draft.deny) = (lists.allow.unwrap_or_default(), lists.deny.unwrap_or_default());
     draft.score_threshold = lists.score_threshold.unwrap_or(0.0);
-    let file = draft.write(&bytes, number).map_err(|error| CliError::artifact(&args.model, error))?;
+    let mut file = draft.write(&bytes, number).map_err(|error| CliError::artifact(&args.model, error))?;
+    if number == 0 {
+        file = baseline::write(&file, &collected, &data, args.cohort.as_deref())
+            .map_err(|error| CliError::artifact(&args.model, error))?;
+    }
     drop((classifier, data));
     output::file(&args.output, &file)?;
     let kernels = crate::model::isa()?.to_string();

@@ -7,9 +7,11 @@ use dunlin_engine::artifact::{Artifact, ArtifactError, Expected, Golden, Names};
 use dunlin_engine::model::{Model, Place, TensorDef};
 use dunlin_engine::task::{Task, TaskSpec};
 use dunlin_engine::{Family, Plan, Session};
+use dunlin_protocol::summary::Baseline;
 use serde::Serialize;
 
 use crate::args::{InspectArgs, ThreadArgs};
+use crate::baseline;
 use crate::commands::kernels;
 use crate::error::CliError;
 use crate::inspection::{HeadInfo, PolicyInfo};
@@ -37,6 +39,8 @@ struct Inspection {
     golden: Vec<GoldenInfo>,
     /// `null` for a model that wasn't calibrated.
     policy: Option<PolicyInfo>,
+    /// `null` for a model that wasn't calibrated.
+    baseline: Option<Baseline>,
     /// Outputs after the first one that are classifiers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     heads: Vec<HeadInfo>,
@@ -221,6 +225,7 @@ impl Inspection {
             memory: Memory::new(artifact, session),
             golden: golden(artifact)?,
             policy,
+            baseline: baseline::read(artifact)?,
             heads: heads.collect(),
             card: serde_json::from_str(card).map_err(|_| ArtifactError::Section { section: "card" })?,
         })
@@ -272,6 +277,9 @@ impl Inspection {
         }
         for head in &self.heads {
             head.show(out)?;
+        }
+        if let Some(baseline) = &self.baseline {
+            writeln!(out, "{}", baseline::sentence(baseline))?;
         }
         writeln!(out, "card: {}", serde_json::to_string_pretty(&self.card)?)?;
         Ok(())

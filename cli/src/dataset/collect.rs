@@ -23,6 +23,8 @@ pub struct Sample {
     pub index: usize,
     /// How long preparing and running took.
     pub time_us: f64,
+    /// Mean brightness of a picture, 0 to 1.
+    pub brightness: Option<f32>,
 }
 
 /// What a classifier said of all samples that could be read, in their order.
@@ -34,6 +36,10 @@ pub struct Collected {
     pub probabilities: Vec<f32>,
     /// What was found in each text.
     pub signs: Vec<Signs>,
+    /// The share of each text's ids that are unknown.
+    pub unknown: Vec<f32>,
+    /// The mean brightness of each picture.
+    pub brightness: Vec<Option<f32>>,
     /// How many classes there are.
     pub classes: usize,
     /// Each sample's class; empty where data are without.
@@ -66,6 +72,8 @@ impl Collected {
             logits: Vec::new(),
             probabilities: Vec::new(),
             signs: Vec::new(),
+            unknown: Vec::new(),
+            brightness: Vec::new(),
             classes,
             labels: Vec::new(),
             cohorts,
@@ -80,6 +88,8 @@ impl Collected {
         self.logits.extend_from_slice(scores.logits);
         self.probabilities.extend_from_slice(scores.probabilities);
         self.signs.push(scores.signs);
+        self.unknown.push(scores.unknown);
+        self.brightness.push(sample.brightness);
         self.labels.extend(data.classes.get(sample.index));
         if let (Some(kept), Some(all)) = (&mut self.cohorts, &data.cohorts) {
             kept.of.push(all.of[sample.index]);
@@ -97,7 +107,13 @@ impl Collected {
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));
-        rows.zip(&self.signs).map(|((probabilities, logits), &signs)| Scores { probabilities, logits, signs })
+        let found = self.signs.iter().zip(&self.unknown);
+        rows.zip(found).map(|((probabilities, logits), (&signs, &unknown))| Scores {
+            probabilities,
+            logits,
+            signs,
+            unknown,
+        })
     }
 }
 
@@ -117,7 +133,7 @@ pub fn visit(
     for index in 0..data.len() {
         progress.show(stage, index, data.len());
         match classify(classifier, data, index) {
-            Ok(time_us) => each(Sample { index, time_us }, &heads::head(classifier, data.head).scores),
+            Ok(sample) => each(sample, &heads::head(classifier, data.head).scores),
             Err(error) if is_of_one(&error) => {
                 error.say();
                 unreadable += 1;
@@ -136,22 +152,22 @@ fn is_of_one(error: &CliError) -> bool {
     )
 }
 
-/// Classifies one sample, and gives the microseconds that it took.
-fn classify(classifier: &mut Classifier<ModelFile>, data: &Data, index: usize) -> Result<f64, CliError> {
-    match &data.samples {
+/// Classifies one sample.
+fn classify(classifier: &mut Classifier<ModelFile>, data: &Data, index: usize) -> Result<Sample, CliError> {
+    let (time_us, brightness) = match &data.samples {
         Samples::Files(files) => {
             let picture = picture::open(&files[index])?;
-            pixels(classifier, &files[index], picture.pixels())
+            pixels(classifier, &files[index], picture.pixels())?
         }
         Samples::Pixels(stack) => {
             let pixels = Pixels::new(stack.picture(index), stack.width, stack.height, stack.format);
-            self::pixels(classifier, &data.path, pixels)
+            self::pixels(classifier, &data.path, pixels)?
         }
         Samples::Tensors(batch) => {
             batch.fill(classifier.session(), index)?;
             let start = Instant::now();
             classifier.run().map_err(|error| CliError::run(&data.path, error))?;
-            Ok(output::micros(start.elapsed()))
+            (output::micros(start.elapsed()), None)
         }
         Samples::Texts(texts) => {
             let start = Instant::now();
@@ -159,21 +175,23 @@ fn classify(classifier: &mut Classifier<ModelFile>, data: &Data, index: usize) -
                 ClassifyError::Task { .. } => data_fault(&data.path, DataFault::NotTexts),
                 error => CliError::run(format!("{}, {}", data.path.display(), data.name(index)), error),
             })?;
-            Ok(output::micros(start.elapsed()))
+            (output::micros(start.elapsed()), None)
         }
-    }
+    };
+    Ok(Sample { index, time_us, brightness })
 }
 
+/// The microseconds that a picture took, and its brightness.
 fn pixels(
     classifier: &mut Classifier<ModelFile>,
     path: &Path,
     pixels: Result<Pixels<'_>, PixelsError>,
-) -> Result<f64, CliError> {
+) -> Result<(f64, Option<f32>), CliError> {
     let pixels = pixels.map_err(|e| CliError::Picture { path: path.to_owned(), source: PictureError::Pixels(e) })?;
     let start = Instant::now();
     classifier.classify_pixels(&pixels).map_err(|error| match error {
         ClassifyError::Task { .. } => data_fault(path, DataFault::NotImages),
         error => CliError::run(path, error),
     })?;
-    Ok(output::micros(start.elapsed()))
+    Ok((output::micros(start.elapsed()), Some(pixels.brightness())))
 }

@@ -30,6 +30,8 @@ pub struct Classifier<B> {
     names: Range<usize>,
     #[cfg(feature = "text")]
     signs: Signs,
+    #[cfg(feature = "text")]
+    unknown: f32,
 }
 
 /// One of the model's outputs, with what was made of it.
@@ -64,6 +66,9 @@ pub struct Scores<'a> {
     /// What was found in the text; nothing for other inputs.
     #[cfg(feature = "text")]
     pub signs: Signs,
+    /// The share of the text's ids that stand for something unknown, 0 to 1; 0 for other inputs.
+    #[cfg(feature = "text")]
+    pub unknown: f32,
 }
 
 impl<'a> Scores<'a> {
@@ -74,6 +79,8 @@ impl<'a> Scores<'a> {
             logits,
             #[cfg(feature = "text")]
             signs: Signs::default(),
+            #[cfg(feature = "text")]
+            unknown: 0.0,
         }
     }
 
@@ -188,6 +195,8 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             names,
             #[cfg(feature = "text")]
             signs: Signs::default(),
+            #[cfg(feature = "text")]
+            unknown: 0.0,
         })
     }
 
@@ -234,7 +243,7 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             let takes = if matches!(self.input, Input::Tensor) { "tensors" } else { "pictures" };
             return Err(ClassifyError::Task { takes });
         };
-        self.signs = input.fill(&mut self.session, text)?;
+        (self.signs, self.unknown) = input.fill(&mut self.session, text)?;
         self.run()
     }
 
@@ -298,6 +307,8 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         let scores = Scores {
             #[cfg(feature = "text")]
             signs: self.signs,
+            #[cfg(feature = "text")]
+            unknown: self.unknown,
             ..Scores::new(&head.probabilities, &head.logits)
         };
         let file = self.session.file();

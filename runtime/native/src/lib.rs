@@ -1,4 +1,7 @@
-//! What Dunlin asks of an operating system: an artifact's bytes, where possible mapped and not read.
+//! What Dunlin asks of an operating system: an artifact's bytes, where possible mapped and not read; and HTTP, behind a feature.
+
+#[cfg(feature = "http")]
+mod http;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,6 +9,9 @@ use std::path::Path;
 
 use dunlin_engine::AlignedBytes;
 use mmap_io::{MemoryMappedFile, MmapIoError};
+
+#[cfg(feature = "http")]
+pub use http::Http;
 
 /// An artifact's bytes at the alignment that the engine asks for.
 ///

@@ -5,3 +5,8 @@
 #![no_std]
 
 extern crate alloc;
+
+pub mod divergence;
+pub mod hex;
+pub mod release;
+pub mod summary;

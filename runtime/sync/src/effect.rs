@@ -1,5 +1,6 @@
 //! What a host is asked to do, and what it answers.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -32,7 +33,7 @@ pub enum Effect {
     Send(Request),
     /// Make changes to the store, all or none, durable before it is answered. Nothing that comes after is done before.
     Commit(Commit),
-    /// Call back at this time, or soon after it.
+    /// Call back at this time, or soon after it; instead of the time that was named before.
     Wake(Time),
 }
 
@@ -95,6 +96,18 @@ pub enum Failure {
     TooLong,
 }
 
+/// Why a commit didn't happen. Nothing of it may be found afterwards, nor ever again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreFailure {
+    /// There is no room.
+    Full,
+    /// The store can't be written.
+    Broken,
+}
+
+/// What a store holds at the beginning: keys with their values, without the models' own bytes.
+pub type Stored = BTreeMap<String, Vec<u8>>;
+
 /// Changes to a store: keys with their new values.
 ///
 /// A store maps keys to bytes. Small values and whole models are kept alike; the host may keep large ones in files of their own, as long
@@ -105,4 +118,16 @@ pub struct Commit {
     pub id: u64,
     /// Keys, of `a-z`, `0-9`, `-`, `.` and `/`, each with its new value, or none to remove it.
     pub changes: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// Hands out numbers of requests and commits, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Ids(u64);
+
+impl Ids {
+    /// The next number; the first is 1.
+    pub fn take(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
 }

@@ -8,7 +8,10 @@
 extern crate alloc;
 
 mod chance;
+pub mod drift;
 mod effect;
+mod machine;
 
 pub use chance::Chance;
-pub use effect::{Commit, Effect, Failure, Method, Request, Response, Time};
+pub use effect::{Commit, Effect, Failure, Ids, Method, Request, Response, StoreFailure, Stored, Time};
+pub use machine::{Lanes, Machine};

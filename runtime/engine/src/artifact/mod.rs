@@ -78,11 +78,13 @@ pub enum SectionKind {
     Heads = 12,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
     GoldenValues = 0x8000_0010,
+    /// How calibration samples fall into bins, JSON: for who compares answers with them. The engine doesn't read it.
+    Baseline = 0x8000_0011,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -96,6 +98,7 @@ impl SectionKind {
         Self::Policy,
         Self::Heads,
         Self::GoldenValues,
+        Self::Baseline,
     ];
 
     /// The name that messages and tables show.
@@ -114,13 +117,15 @@ impl SectionKind {
             Self::Policy => "policy",
             Self::Heads => "heads",
             Self::GoldenValues => "golden values",
+            Self::Baseline => "baseline",
         }
     }
 
     /// Place among [`SectionKind::ALL`].
     const fn place(self) -> usize {
         match self {
-            Self::GoldenValues => Self::ALL.len() - 1,
+            Self::GoldenValues => Self::ALL.len() - 2,
+            Self::Baseline => Self::ALL.len() - 1,
             required => required as usize - 1,
         }
     }

@@ -11,10 +11,12 @@ use dunlin_engine::ModelError;
 use dunlin_engine::artifact::ArtifactError;
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::error::RunError;
+use dunlin_protocol::tuf;
 
 use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
 use crate::picture::PictureError;
+use crate::repository::RepositoryFault;
 use crate::tensors::TensorFault;
 use crate::text::TextFault;
 
@@ -119,6 +121,22 @@ pub enum CliError {
     },
     /// The system gives no second thread.
     Thread(io::Error),
+    /// A repository or its keys aren't as they should be, or what is asked of them doesn't fit.
+    Repository {
+        /// The repository's folder, or a key's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: RepositoryFault,
+    },
+    /// What is published in the folder isn't on the server.
+    Upload {
+        /// The server.
+        url: String,
+        /// Why.
+        what: String,
+    },
+    /// A repository's metadata or a target isn't trusted.
+    Untrusted(tuf::Error),
     /// The model can't run on an input.
     Run {
         /// The input.
@@ -244,6 +262,12 @@ impl fmt::Display for CliError {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }
             Self::Thread(source) => write!(f, "the system gives no second thread: {source}; leave out --threads"),
+            Self::Repository { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Upload { url, what } => write!(
+                f,
+                "{url}: {what}; the folder is published all the same, and the next command with --server uploads it"
+            ),
+            Self::Untrusted(source) => source.fmt(f),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(
                     f,
@@ -274,6 +298,7 @@ impl std::error::Error for CliError {
             Self::Picture { source, .. } => Some(source),
             Self::Npz { source, .. } => Some(source),
             Self::Run { source, .. } => Some(source),
+            Self::Untrusted(source) => Some(source),
             Self::Model { source, .. } => Some(source),
             Self::Compile { source, .. } => Some(source),
             _ => None,

@@ -4,8 +4,14 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
+use crate::drift::Divergence;
+use crate::fallback;
+use crate::update::{Activation, Event, Place, Trial};
+
 /// Milliseconds since the Unix epoch, by the host's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(pub u64);
 
 impl Time {
@@ -26,13 +32,24 @@ impl Time {
 }
 
 /// What the host is to do. Effects are performed in the order in which they were polled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Send a request; its answer comes back with the request's number. Requests may be under way side by side.
     Send(Request),
     /// Make changes to the store, all or none, durable before it is answered. Nothing that comes after is done before.
     Commit(Commit),
+    /// Give the bytes of a model.
+    Read(Read),
+    /// Load a model and ask it its golden inputs, beside the one that answers.
+    Trial(Trial),
+    /// From now on answer with this model.
+    Activate(Activation),
+    /// Tell the app what became of updates.
+    Notify(Event),
+    /// Tell the app what became of a question to the cloud.
+    Cloud(fallback::Event),
+    /// Tell the app that this device's answers aren't what they were.
+    Diverged(Divergence),
     /// Call back at this time, or soon after it; instead of the time that was named before.
     Wake(Time),
 }
@@ -63,6 +80,8 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
 }
 
 /// A server's answer, whatever its status.
@@ -118,6 +137,15 @@ pub struct Commit {
     pub id: u64,
     /// Keys, of `a-z`, `0-9`, `-`, `.` and `/`, each with its new value, or none to remove it.
     pub changes: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// Asks for a model's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The number by which its answer is told apart.
+    pub id: u64,
+    /// Where the model is.
+    pub place: Place,
 }
 
 /// Hands out numbers of requests and commits, each once.

@@ -8,10 +8,18 @@
 extern crate alloc;
 
 mod chance;
+mod client;
 pub mod drift;
 mod effect;
+pub mod fallback;
 mod machine;
+mod update;
 
 pub use chance::Chance;
-pub use effect::{Commit, Effect, Failure, Ids, Method, Request, Response, StoreFailure, Stored, Time};
+pub use client::{Client, Settings};
+pub use effect::{Commit, Effect, Failure, Ids, Method, Read, Request, Response, StoreFailure, Stored, Time};
 pub use machine::{Lanes, Machine};
+pub use update::{
+    Activation, Conditions, Config, Event, Fault, Floor, Installed, Observation, Place, Reason, Slot, Trial, Update,
+    When,
+};

@@ -82,6 +82,7 @@ fn outward<const N: usize>(lane: usize, mut effect: Effect) -> Effect {
     match &mut effect {
         Effect::Send(request) => request.id = number(request.id),
         Effect::Commit(commit) => commit.id = number(commit.id),
+        Effect::Read(read) => read.id = number(read.id),
         _ => (),
     }
     effect

@@ -1,0 +1,354 @@
+//! What a device knows of its models, and how that changes: the value under the key `state`.
+//!
+//! A state changes as a whole, by one commit. What may come next from each is decided here, by functions without effects.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::release::{Canary, Release};
+use serde::{Deserialize, Serialize};
+
+use super::canary::Counts;
+use super::config::Config;
+use crate::chance::Chance;
+use crate::effect::Time;
+
+/// The key of the state.
+pub(crate) const KEY: &str = "state";
+
+/// One of the two rooms for models that were fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Slot {
+    /// The key of its bytes in the store.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::A => "slot/a",
+            Self::B => "slot/b",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// Where a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// In the app, which shipped it.
+    Factory,
+    /// In the store.
+    #[serde(untagged)]
+    Slot(Slot),
+}
+
+/// Why a model was taken back. The names are the same in every language, in the state and in summaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// It can't be loaded.
+    Load,
+    /// It doesn't compute here what it should.
+    Golden,
+    /// The program ended while it was being started, or again and again while it was tried.
+    Crash,
+    /// It finds other classes than the model before.
+    Agreement,
+    /// It leaves too many inputs to the cloud, or to nobody.
+    Fallback,
+    /// It is too slow.
+    Latency,
+    /// Its publisher took it back.
+    Withdrawn,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Load, Self::Golden, Self::Crash, Self::Agreement, Self::Fallback, Self::Latency, Self::Withdrawn];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Golden => "golden",
+            Self::Crash => "crash",
+            Self::Agreement => "agreement",
+            Self::Fallback => "fallback",
+            Self::Latency => "latency",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// A model in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) sha256: Hash,
+    pub(crate) version: u32,
+}
+
+/// How far a trial is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stage {
+    /// It is being loaded and asked its golden inputs: a program that finds this when it starts was ended by it.
+    Start,
+    /// It answers, beside the model before.
+    Canary,
+}
+
+/// A model that has to show itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Trying {
+    pub(crate) slot: Slot,
+    pub(crate) stage: Stage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<Canary>,
+    #[serde(default)]
+    pub(crate) counts: Counts,
+    /// How often the program ended since an input was last counted.
+    #[serde(default)]
+    pub(crate) ends: u32,
+}
+
+/// A model that isn't taken again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blocked {
+    pub(crate) sha256: Hash,
+    pub(crate) reason: Reason,
+    pub(crate) day: u32,
+    /// The runtime with which it failed.
+    pub(crate) runtime: String,
+    pub(crate) tries: u32,
+}
+
+impl Blocked {
+    /// Whether it may be tried again: with another runtime, or after a crash once more, a week later.
+    fn is_over(&self, runtime: &str, now: Time) -> bool {
+        let again = self.reason == Reason::Crash && self.tries < 2 && now.day() >= self.day.saturating_add(7);
+        self.runtime != runtime || again
+    }
+}
+
+/// Bytes that were fetched on a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    pub(crate) day: u32,
+    pub(crate) bytes: u64,
+}
+
+/// All that is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    version: u32,
+    /// Says in which bucket of a rollout the device is; never sent.
+    #[serde(with = "dunlin_protocol::hex::bytes")]
+    pub(crate) secret: [u8; 16],
+    /// Where the last good model is.
+    pub(crate) serving: Place,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<Held>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    b: Option<Held>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trying: Option<Trying>,
+    #[serde(default)]
+    blocked: Vec<Blocked>,
+    #[serde(default)]
+    pub(crate) spent: Spent,
+    /// When to look for updates next.
+    pub(crate) next: Time,
+    /// Whether there is a release that only waits for the right conditions.
+    #[serde(default)]
+    pub(crate) waiting: bool,
+    /// How often looking failed since it last didn't.
+    #[serde(default)]
+    pub(crate) failures: u32,
+    /// Until when what was last seen counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<Time>,
+}
+
+impl State {
+    /// Of a device that has only what the app shipped.
+    pub(crate) fn new(chance: &mut Chance, next: Time) -> Self {
+        let mut secret = [0; 16];
+        secret.copy_from_slice(&chance.bytes()[..16]);
+        Self {
+            version: FORMAT,
+            secret,
+            serving: Place::Factory,
+            a: None,
+            b: None,
+            trying: None,
+            blocked: Vec::new(),
+            spent: Spent::default(),
+            next,
+            waiting: false,
+            failures: 0,
+            expires: None,
+        }
+    }
+
+    /// From what was stored; `None` when that is nothing that this version reads, as after a later one.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let state: Self = serde_json::from_slice(bytes).ok()?;
+        let held = |place| matches!(place, Place::Factory) || state.held(place).is_some();
+        let trying = |trying: &Trying| held(Place::Slot(trying.slot)) && Place::Slot(trying.slot) != state.serving;
+        let sound = state.version == FORMAT && held(state.serving) && state.trying.as_ref().is_none_or(trying);
+        sound.then_some(state)
+    }
+
+    /// What is stored.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("it has neither maps nor numbers that JSON doesn't have")
+    }
+
+    /// What is in a slot; `None` of the factory.
+    pub(crate) const fn held(&self, place: Place) -> Option<Held> {
+        match place {
+            Place::Factory => None,
+            Place::Slot(Slot::A) => self.a,
+            Place::Slot(Slot::B) => self.b,
+        }
+    }
+
+    fn hold(&mut self, slot: Slot, held: Option<Held>) {
+        match slot {
+            Slot::A => self.a = held,
+            Slot::B => self.b = held,
+        }
+    }
+
+    /// The version of the model at a place.
+    pub(crate) fn version_at(&self, place: Place, config: &Config) -> u32 {
+        self.held(place).map_or(config.factory, |held| held.version)
+    }
+
+    /// The slot that a new model goes to.
+    pub(crate) fn free(&self) -> Slot {
+        match self.serving {
+            Place::Slot(slot) => slot.other(),
+            Place::Factory => Slot::A,
+        }
+    }
+
+    /// An app that ships a newer model than was fetched, or at least one that is as new: goes back to that one.
+    pub(crate) fn prefer_factory(&mut self, config: &Config) {
+        let older = |held: Option<Held>| held.is_none_or(|held| held.version <= config.factory);
+        if self.trying.as_ref().is_some_and(|trying| older(self.held(Place::Slot(trying.slot)))) {
+            self.trying = None;
+        }
+        if self.serving != Place::Factory && older(self.held(self.serving)) {
+            self.serving = Place::Factory;
+        }
+    }
+
+    /// A model is in its slot, and is to be started.
+    pub(crate) fn start(&mut self, slot: Slot, held: Held, canary: Option<Canary>) {
+        self.hold(slot, Some(held));
+        self.trying = Some(Trying { slot, stage: Stage::Start, canary, counts: Counts::default(), ends: 0 });
+    }
+
+    /// The model that was started does what it should: it answers, for good if nothing more is asked of it.
+    pub(crate) fn started(&mut self) {
+        match &mut self.trying {
+            Some(trying) if trying.canary.is_some() => trying.stage = Stage::Canary,
+            _ => self.keep(),
+        }
+    }
+
+    /// The model has shown itself.
+    pub(crate) fn keep(&mut self) {
+        if let Some(trying) = self.trying.take() {
+            self.serving = Place::Slot(trying.slot);
+        }
+    }
+
+    /// Goes back from the model that is tried, or else from the one that answers: to the other slot's if that `may` answer, or to the
+    /// factory's. Gives the slot that was left, whose bytes are no longer wanted; `None` where there is nothing to go back from.
+    pub(crate) fn roll_back(
+        &mut self,
+        reason: Reason,
+        may: impl Fn(&Held) -> bool,
+        config: &Config,
+        now: Time,
+    ) -> Option<(Slot, Held)> {
+        let spare = self.spare().filter(|(_, held)| held.version > config.factory && may(held));
+        let slot = match (self.trying.take(), self.serving) {
+            (Some(trying), _) => trying.slot,
+            (None, Place::Factory) => return None,
+            (None, Place::Slot(slot)) => {
+                self.serving = spare.map_or(Place::Factory, |(slot, _)| Place::Slot(slot));
+                slot
+            }
+        };
+        let held = self.held(Place::Slot(slot))?;
+        self.hold(slot, None);
+        if reason != Reason::Withdrawn {
+            self.block(held.sha256, reason, config, now);
+        }
+        Some((slot, held))
+    }
+
+    fn block(&mut self, sha256: Hash, reason: Reason, config: &Config, now: Time) {
+        let before = self.blocked.iter().position(|blocked| blocked.sha256 == sha256);
+        let before = before.map(|index| self.blocked.remove(index));
+        let tries = before.filter(|before| before.runtime == config.build).map_or(0, |before| before.tries) + 1;
+        if self.blocked.len() == MOST_BLOCKED {
+            self.blocked.remove(0);
+        }
+        self.blocked.push(Blocked { sha256, reason, day: now.day(), runtime: config.build.to_string(), tries });
+    }
+
+    /// Whether a model may be taken as far as its history goes.
+    pub(crate) fn may_try(&self, sha256: &Hash, config: &Config, now: Time) -> bool {
+        let blocked = self.blocked.iter().find(|blocked| blocked.sha256 == *sha256);
+        blocked.is_none_or(|blocked| blocked.is_over(&config.build, now))
+    }
+
+    /// The other slot's model, if it may answer again: one that was good before.
+    pub(crate) fn spare(&self) -> Option<(Slot, Held)> {
+        let slot = self.free();
+        let tried = self.trying.as_ref().is_some_and(|trying| trying.slot == slot);
+        self.held(Place::Slot(slot)).filter(|_| !tried).map(|held| (slot, held))
+    }
+
+    /// Bytes that may still be fetched today.
+    pub(crate) const fn allowance(&self, per_day: u64, now: Time) -> u64 {
+        if self.spent.day == now.day() { per_day.saturating_sub(self.spent.bytes) } else { per_day }
+    }
+
+    /// Bytes were fetched.
+    pub(crate) const fn spend(&mut self, bytes: u64, now: Time) {
+        if self.spent.day != now.day() {
+            self.spent = Spent { day: now.day(), bytes: 0 };
+        }
+        self.spent.bytes = self.spent.bytes.saturating_add(bytes);
+    }
+}
+
+/// A release with the file that it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) release: Release,
+    pub(crate) sha256: Hash,
+    pub(crate) length: u64,
+}
+
+const FORMAT: u32 = 1;
+const MOST_BLOCKED: usize = 32;

@@ -5,6 +5,7 @@ mod calibrate;
 mod classify;
 mod compile;
 mod eval;
+mod fleet;
 mod heads;
 mod help;
 mod inspect;

@@ -123,6 +123,11 @@ impl Decider {
 }
 
 impl Decided {
+    /// Why the cloud is to be asked, and the local answer's class; none where it isn't.
+    pub fn falls_back(&self) -> Option<(&'static str, usize)> {
+        self.reason.filter(|_| self.decision == "fallback").map(|reason| (reason, self.class))
+    }
+
     fn new(decision: &Decision<'_>, labels: &[String], explain: bool) -> Self {
         let number = |value: f32| Some(value).filter(|value| value.is_finite());
         let explanation = decision.explain();

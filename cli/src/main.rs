@@ -4,6 +4,7 @@
 
 mod args;
 mod calibrate;
+mod cloud;
 mod commands;
 mod dataset;
 mod decision;

@@ -12,12 +12,17 @@ use dunlin_engine::Classifier;
 use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::oip;
+use dunlin_sync::fallback::Question;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::args::{Args, ClassifyArgs, ContextArgs, ListArgs};
+use crate::cloud::{Asked, Cloud};
 use crate::decision::{Class, Decided, Decider};
 use crate::error::{CliError, USER};
-use crate::model::Source;
+use crate::model::{Source, class_name};
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
 use crate::table;
@@ -48,6 +53,9 @@ struct Outcome {
     /// Where the model has a policy, or an option asks for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<Decided>,
+    /// Where the cloud was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<Asked>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
@@ -55,7 +63,10 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
     let labels = source.labels(args.locale.as_deref())?;
-    let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
+    let mut asker = Asker::new(args, &source)?;
+    let decides = source.artifact()?.section(SectionKind::Policy).is_some()
+        || asker.is_some()
+        || asks(&args.context, &args.lists);
     // Classes are named by what they are called by default, whatever language is shown.
     let defaults = source.labels(None)?;
     let takes_text = source.artifact()?.task().is_ok_and(|task| task.spec == TaskSpec::Text);
@@ -64,7 +75,7 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in all(inputs, &args.texts, takes_text)? {
-        let outcome = classify(&mut classifier, &input, &decider, &labels);
+        let outcome = classify(&mut classifier, &input, &decider, &labels, asker.as_mut());
         let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
@@ -75,7 +86,12 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
         output::json(&shown, out)?;
     }
     let failed = shown.results.iter().any(|outcome| outcome.error.is_some());
-    Ok(if failed { ExitCode::from(USER) } else { ExitCode::SUCCESS })
+    let unanswered = shown.results.iter().filter_map(|outcome| outcome.cloud.as_ref()?.failure()).next();
+    Ok(match unanswered {
+        _ if failed => ExitCode::from(USER),
+        Some(error) => error.report(),
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// The model, which may be the first input, and the other inputs.
@@ -129,15 +145,16 @@ fn classify(
     input: &Input,
     decider: &Decider,
     labels: &[String],
+    asker: Option<&mut Asker>,
 ) -> Result<Outcome, CliError> {
     let name = Path::new(&input.name);
-    let picture;
+    let mut picture = None;
     let pixels = match &input.text {
         Some(_) => None,
         None => {
-            picture = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
+            let opened = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
             let fault = |e| CliError::Picture { path: name.to_owned(), source: PictureError::Pixels(e) };
-            Some(picture.pixels().map_err(fault)?)
+            Some(picture.insert(opened).pixels().map_err(fault)?)
         }
     };
     let start = Instant::now();
@@ -149,7 +166,45 @@ fn classify(
     scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
     let (classes, decision) = decider.decide(classifier, labels)?;
-    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision })
+    let why = decision.as_ref().and_then(Decided::falls_back);
+    let cloud = why.zip(asker).map(|(why, asker)| asker.ask(why, input, picture.as_ref(), classifier));
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision, cloud })
+}
+
+/// Asks the cloud about what the model isn't sure of.
+#[derive(Debug)]
+struct Asker {
+    cloud: Cloud,
+    model: Hash,
+    /// One for each class, as they are called by default.
+    labels: Vec<String>,
+}
+
+impl Asker {
+    fn new(args: &ClassifyArgs, source: &Source) -> Result<Option<Self>, CliError> {
+        let Some(cloud) = Cloud::new(&args.cloud)? else { return Ok(None) };
+        let model = Hash(Sha256::digest(source.file.as_ref()).into());
+        Ok(Some(Self { cloud, model, labels: source.labels(None)? }))
+    }
+
+    fn ask(
+        &mut self,
+        (reason, class): (&str, usize),
+        input: &Input,
+        picture: Option<&Picture>,
+        classifier: &Classifier<ModelFile>,
+    ) -> Asked {
+        let scores = classifier.scores();
+        let labels = (0..scores.probabilities.len()).map(|class| class_name(&self.labels, class)).collect();
+        let image = |picture: &Picture| {
+            let (height, width, pixels) = picture.small_rgb();
+            oip::Input::Image { height, width, pixels }
+        };
+        let sent = input.text.clone().map(oip::Input::Text).or(picture.map(image));
+        let features = Some(scores.logits.to_vec());
+        let (model, reason) = (self.model, reason.to_owned());
+        self.cloud.ask(Question { model, reason, labels, class, input: sent, features, review: false })
+    }
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -167,6 +222,7 @@ fn failed(input: &Input, error: &CliError) -> Outcome {
         time_us: None,
         classes: Vec::new(),
         decision: None,
+        cloud: None,
     }
 }
 
@@ -180,6 +236,9 @@ fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), Cli
     }
     if let Some(decision) = &outcome.decision {
         decision.show(out)?;
+    }
+    if let Some(cloud) = &outcome.cloud {
+        cloud.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

@@ -2,8 +2,11 @@
 
 use alloc::vec::Vec;
 
+use dunlin_protocol::oip::Consent;
+
 use crate::chance::Chance;
 use crate::effect::{Effect, Failure, Response, StoreFailure, Stored, Time};
+use crate::fallback::{self, Fallback, Question, Ticket};
 use crate::machine::{Lanes, Machine};
 use crate::update::{Conditions, Config, Installed, Observation, Place, Reason, Update};
 
@@ -14,21 +17,31 @@ use crate::update::{Conditions, Config, Installed, Observation, Place, Reason, U
 #[derive(Debug)]
 pub struct Client {
     update: Update,
+    fallback: Fallback,
     lanes: Lanes<MACHINES>,
 }
 
 /// How many machines there are; a number's remainder says whose it is.
-const MACHINES: usize = 1;
+const MACHINES: usize = 2;
 
 impl Client {
     /// From what the store has, which is nothing at first. `seed` are 32 random bytes.
     pub fn restore(config: Config, stored: &Stored, seed: [u8; 32], now: Time) -> Self {
-        Self { update: Update::restore(config, stored, Chance::new(seed), now), lanes: Lanes::new() }
+        let mut chance = Chance::new(seed);
+        // Without a server and without consent, and with nothing to wait for, until the app says more.
+        let fallback = Fallback::restore(fallback::Config::default(), &Stored::new(), Chance::new(chance.bytes()), now);
+        let update = Update::restore(config, stored, Chance::new(chance.bytes()), now);
+        Self { update, fallback, lanes: Lanes::new() }
+    }
+
+    /// One that asks the cloud, too: `seed` are 32 other random bytes.
+    pub fn with_fallback(self, config: fallback::Config, stored: &Stored, seed: [u8; 32], now: Time) -> Self {
+        Self { fallback: Fallback::restore(config, stored, Chance::new(seed), now), ..self }
     }
 
     /// What is to be done next; to be asked after each input until there is nothing.
     pub fn poll(&mut self, now: Time) -> Option<Effect> {
-        self.lanes.poll(now, [&mut self.update])
+        self.lanes.poll(now, [&mut self.update, &mut self.fallback])
     }
 
     /// A request's answer, or why there is none.
@@ -45,7 +58,7 @@ impl Client {
 
     /// It is the time that the last [`Effect::Wake`] named, or later.
     pub fn handle_wake(&mut self, now: Time) {
-        self.lanes.wake(now, [&mut self.update]);
+        self.lanes.wake(now, [&mut self.update, &mut self.fallback]);
     }
 
     /// A model's bytes, or `None` where they can't be read.
@@ -61,6 +74,26 @@ impl Client {
     /// The app wants a look for updates now.
     pub fn handle_check(&mut self, now: Time) {
         self.update.handle_check(now);
+    }
+
+    /// Asks the cloud: see [`Fallback::ask`].
+    pub fn ask(&mut self, now: Time, question: Question, budget: u64) -> Ticket {
+        self.fallback.ask(now, question, budget)
+    }
+
+    /// The app has an upgrade: see [`Fallback::done`].
+    pub fn handle_done(&mut self, now: Time, ticket: Ticket) {
+        self.fallback.done(now, ticket);
+    }
+
+    /// The user allows more, or less, to be sent to the cloud.
+    pub fn handle_consent(&mut self, now: Time, consent: Consent) {
+        self.fallback.set_consent(now, consent);
+    }
+
+    /// What became of questions to the cloud; to be asked after each input until there is nothing.
+    pub fn poll_answer(&mut self) -> Option<fallback::Event> {
+        self.fallback.poll_event()
     }
 
     /// A trial's end; reasons are [`Reason::Load`], [`Reason::Golden`] and [`Reason::Latency`].
@@ -94,8 +127,9 @@ impl Client {
     }
 
     fn machine(&mut self, lane: usize) -> &mut dyn Machine {
-        // More machines, more lanes.
-        debug_assert!(lane < MACHINES, "a remainder");
-        &mut self.update
+        match lane {
+            0 => &mut self.update,
+            _ => &mut self.fallback,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the user may ask.
 
 use dunlin_compiler::ptq::Range;
+mod cloud;
 mod decision;
 mod fleet;
 mod head;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
+pub use cloud::CloudArgs;
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
 pub use fleet::{
     HoldArgs, KeysAction, KeysArgs, PromoteArgs, PublishArgs, RefreshArgs, RepositoryArgs, RollbackArgs, ServerArgs,
@@ -31,16 +33,18 @@ Exit codes:
   0  done
   1  something you gave is at fault: a missing file, a file that is no picture, a tensor of another shape
   2  the command line is wrong
-  3  the model is at fault: a damaged artifact, an ONNX file that can't be compiled";
+  3  the model is at fault: a damaged artifact, an ONNX file that can't be compiled
+  4  the cloud has no answer, and the local one is shown";
 
 const CLASSIFY_EXAMPLES: &str = "\
 Examples:
   dunlin classify cat.jpg dog.png
   dunlin classify flowers.dunlin rose.webp --top 5
   dunlin classify calibrated.dunlin rose.webp --explain --deny weed
+  dunlin classify spam.dunlin --text 'call me' --cloud https://models.example.org --cloud-model spam --consent input
   curl -s https://example.org/cat.jpg | dunlin classify - --json
 
-Exit codes: 0 all inputs classified, 1 some couldn't be, 2 wrong command line, 3 broken model";
+Exit codes: 0 all inputs classified, 1 some couldn't be, 2 wrong command line, 3 broken model, 4 the cloud has no answer (the local one is shown)";
 
 const COMPILE_EXAMPLES: &str = "\
 Examples:
@@ -192,6 +196,9 @@ pub struct ClassifyArgs {
     /// Which classes are shown and answered, instead of what the policy says.
     #[command(flatten)]
     pub lists: ListArgs,
+    /// Who is asked when the decision is to fall back.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
     /// How many threads.
     #[command(flatten)]
     pub threads: ThreadArgs,

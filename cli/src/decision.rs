@@ -10,7 +10,7 @@ use dunlin_engine::classifier::Head;
 use dunlin_native::ModelFile;
 use serde::Serialize;
 
-use crate::args::{ClassifyArgs, ContextArgs, ListArgs};
+use crate::args::{ClassifyArgs, ContextArgs};
 use crate::error::CliError;
 use crate::heads;
 use crate::lists::Lists;
@@ -160,17 +160,24 @@ impl HeadDecider {
             Lists::new(&args.lists, &heads::labels(head, model, None)?, head.scores.logits.len())?
         };
         let labels = heads::labels(head, model, args.locale.as_deref())?;
-        Ok(Self { name, labels, lists, decides: head.is_calibrated() || asks(&args.context, &args.lists) })
+        Ok(Self { name, labels, lists, decides: head.is_calibrated() || asks(args) })
     }
 }
 
 /// Whether an option only means something for a decision.
-fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
-    let ContextArgs { explain, cohort, stale, no_fallback } = context;
-    *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
+fn asks(args: &ClassifyArgs) -> bool {
+    let ContextArgs { explain, cohort, stale, no_fallback } = &args.context;
+    let lists = !args.lists.allow.is_empty() || !args.lists.deny.is_empty();
+    *explain || cohort.is_some() || *stale || *no_fallback || lists || !args.cloud.servers.is_empty()
 }
 
 impl Judgement {
+    /// Why the cloud is to be asked, and the local answer's class; none where it isn't.
+    pub fn falls_back(&self) -> Option<(&'static str, usize)> {
+        let decided = self.decision.as_ref().filter(|decided| decided.decision == "fallback")?;
+        decided.reason.map(|reason| (reason, decided.class))
+    }
+
     /// Shows it under an input, a further head under its name.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ pub const USER: u8 = 1;
 /// The model is at fault.
 pub const MODEL: u8 = 3;
 
+/// The cloud has no answer.
+pub const CLOUD: u8 = 4;
+
 /// Why a command couldn't do what it was asked.
 #[derive(Debug)]
 pub enum CliError {
@@ -135,6 +138,13 @@ pub enum CliError {
         /// Why.
         what: String,
     },
+    /// The system has no randomness.
+    Chance(io::Error),
+    /// A model server gives no answer.
+    Cloud {
+        /// Why.
+        what: String,
+    },
     /// A repository's metadata or a target isn't trusted.
     Untrusted(tuf::Error),
     /// The model can't run on an input.
@@ -206,7 +216,7 @@ impl CliError {
         let _ = writeln!(io::stderr(), "dunlin: {self}");
     }
 
-    /// Who is at fault: [`USER`] or [`MODEL`].
+    /// Who is at fault: [`USER`], [`MODEL`] or [`CLOUD`].
     fn code(&self) -> u8 {
         match self {
             Self::Model { .. } | Self::Golden { .. } | Self::Text { source: TextFault::Spec(_), .. } => MODEL,
@@ -215,6 +225,7 @@ impl CliError {
             } => MODEL,
             Self::Compile { source, .. } if blames_options(source) => USER,
             Self::Compile { .. } => MODEL,
+            Self::Cloud { .. } => CLOUD,
             _ => USER,
         }
     }
@@ -267,6 +278,8 @@ impl fmt::Display for CliError {
                 f,
                 "{url}: {what}; the folder is published all the same, and the next command with --server uploads it"
             ),
+            Self::Chance(source) => write!(f, "the system gives no random bytes: {source}"),
+            Self::Cloud { what } => write!(f, "the cloud has no answer: {what}; the local answer stands"),
             Self::Untrusted(source) => source.fmt(f),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(

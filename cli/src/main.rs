@@ -5,6 +5,7 @@
 mod args;
 mod baseline;
 mod calibrate;
+mod cloud;
 mod commands;
 mod dataset;
 mod decision;

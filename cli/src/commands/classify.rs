@@ -11,12 +11,18 @@ use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
 use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::oip;
+use dunlin_sync::fallback::Question;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::args::{Args, ClassifyArgs};
+use crate::cloud::{Asked, Cloud};
 use crate::decision::{Decider, Judgement};
 use crate::error::{CliError, USER};
-use crate::model::Source;
+use crate::heads;
+use crate::model::{Source, class_name};
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
 use crate::text;
@@ -45,6 +51,9 @@ struct Outcome {
     /// What further heads say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     heads: Vec<Judgement>,
+    /// Where the cloud was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<Asked>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
@@ -55,9 +64,10 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
     let decider = Decider::new(&classifier, Path::new(&model), args)?;
+    let mut asker = Asker::new(args, Path::new(&model), &mut classifier)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in all(inputs, &args.texts, takes_text)? {
-        let outcome = classify(&mut classifier, &input, &decider);
+        let outcome = classify(&mut classifier, &input, &decider, asker.as_mut());
         let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
@@ -68,7 +78,12 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
         output::json(&shown, out)?;
     }
     let failed = shown.results.iter().any(|outcome| outcome.error.is_some());
-    Ok(if failed { ExitCode::from(USER) } else { ExitCode::SUCCESS })
+    let unanswered = shown.results.iter().filter_map(|outcome| outcome.cloud.as_ref()?.failure()).next();
+    Ok(match unanswered {
+        _ if failed => ExitCode::from(USER),
+        Some(error) => error.report(),
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// The model, which may be the first input, and the other inputs.
@@ -111,15 +126,20 @@ fn all(files: &[PathBuf], texts: &[String], takes_text: bool) -> Result<Vec<Inpu
     Ok(inputs)
 }
 
-fn classify(classifier: &mut Classifier<ModelFile>, input: &Input, decider: &Decider) -> Result<Outcome, CliError> {
+fn classify(
+    classifier: &mut Classifier<ModelFile>,
+    input: &Input,
+    decider: &Decider,
+    asker: Option<&mut Asker>,
+) -> Result<Outcome, CliError> {
     let name = Path::new(&input.name);
-    let picture;
+    let mut picture = None;
     let pixels = match &input.text {
         Some(_) => None,
         None => {
-            picture = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
+            let opened = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
             let fault = |e| CliError::Picture { path: name.to_owned(), source: PictureError::Pixels(e) };
-            Some(picture.pixels().map_err(fault)?)
+            Some(picture.insert(opened).pixels().map_err(fault)?)
         }
     };
     let start = Instant::now();
@@ -131,7 +151,46 @@ fn classify(classifier: &mut Classifier<ModelFile>, input: &Input, decider: &Dec
     scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
     let (first, heads) = decider.decide(classifier)?;
-    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), first, heads })
+    let why = first.falls_back();
+    let cloud = why.zip(asker).map(|(why, asker)| asker.ask(why, input, picture.as_ref(), classifier));
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), first, heads, cloud })
+}
+
+/// Asks the cloud about what the model's first head isn't sure of.
+#[derive(Debug)]
+struct Asker {
+    cloud: Cloud,
+    model: Hash,
+    /// One for each class, as they are called by default.
+    labels: Vec<String>,
+}
+
+impl Asker {
+    fn new(args: &ClassifyArgs, path: &Path, classifier: &mut Classifier<ModelFile>) -> Result<Option<Self>, CliError> {
+        let Some(cloud) = Cloud::new(&args.cloud)? else { return Ok(None) };
+        let model = Hash(Sha256::digest(classifier.session().file()).into());
+        let labels = heads::labels(&heads::head(classifier, 0), path, None)?;
+        Ok(Some(Self { cloud, model, labels }))
+    }
+
+    fn ask(
+        &mut self,
+        (reason, class): (&str, usize),
+        input: &Input,
+        picture: Option<&Picture>,
+        classifier: &Classifier<ModelFile>,
+    ) -> Asked {
+        let scores = classifier.scores();
+        let labels = (0..scores.probabilities.len()).map(|class| class_name(&self.labels, class)).collect();
+        let image = |picture: &Picture| {
+            let (height, width, pixels) = picture.small_rgb();
+            oip::Input::Image { height, width, pixels }
+        };
+        let sent = input.text.clone().map(oip::Input::Text).or(picture.map(image));
+        let features = Some(scores.logits.to_vec());
+        let (model, reason) = (self.model, reason.to_owned());
+        self.cloud.ask(Question { model, reason, labels, class, input: sent, features, review: false })
+    }
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -149,6 +208,7 @@ fn failed(input: &Input, error: &CliError) -> Outcome {
         time_us: None,
         first: Judgement::default(),
         heads: Vec::new(),
+        cloud: None,
     }
 }
 
@@ -158,6 +218,9 @@ fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), Cli
     outcome.first.show(out)?;
     for head in &outcome.heads {
         head.show(out)?;
+    }
+    if let Some(cloud) = &outcome.cloud {
+        cloud.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

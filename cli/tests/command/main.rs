@@ -3,6 +3,7 @@
 mod bench;
 mod calibrate;
 mod classify;
+mod cloud;
 mod compile;
 mod eval;
 mod fleet;

@@ -5,6 +5,8 @@ mod cloud;
 mod decision;
 mod fleet;
 mod head;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::path::PathBuf;
 
@@ -19,6 +21,8 @@ pub use fleet::{
 };
 pub use head::HeadArgs;
 use head::head;
+#[cfg(feature = "server")]
+pub use serve::{LogArg, ServeArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -164,6 +168,9 @@ pub enum Command {
     Refresh(RefreshArgs),
     /// Shows what is published, to whom, and until when it is signed
     Status(StatusArgs),
+    /// Serves a fleet: models, summaries, answers, reviews
+    #[cfg(feature = "server")]
+    Serve(Box<ServeArgs>),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
     /// The client of The Update Framework as its conformance suite calls it

@@ -168,6 +168,9 @@ pub enum CliError {
         /// The kernel set.
         isa: String,
     },
+    /// The server can't start.
+    #[cfg(feature = "server")]
+    Serve(Box<dunlin_server::StartError>),
     /// The model can't be compiled.
     Compile {
         /// The ONNX file.
@@ -295,6 +298,8 @@ impl fmt::Display for CliError {
                 "{}: the kernel set {isa} computes other outputs here than the compiler did; please report this as a defect of Dunlin",
                 path.display()
             ),
+            #[cfg(feature = "server")]
+            Self::Serve(source) => source.fmt(f),
             Self::Compile { path, source } => match &**source {
                 // A spec that is at fault itself is named once.
                 CompileError::Text { option, .. } if Path::new(option) == path => source.fmt(f),

@@ -58,6 +58,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Rollback(args) => commands::rollout::rollback(args, out),
         Command::Refresh(args) => commands::rollout::refresh(args, out),
         Command::Status(args) => commands::status::run(args, out),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => commands::serve::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
         Command::TufClient(args) => commands::tuf_client::run(args),
     }

@@ -16,7 +16,7 @@ use crate::store::Urgency;
 const AGAIN: u64 = 10_000;
 
 /// The reports of each day, by metric and cohort: one key and its value, or nobody in particular.
-type Days = BTreeMap<u32, BTreeMap<(Metric, Cohort), Vec<Tally>>>;
+pub(crate) type Days = BTreeMap<u32, BTreeMap<(Metric, Cohort), Vec<Tally>>>;
 
 /// Looks at every model that has new reports of a day that is over.
 ///
@@ -70,8 +70,8 @@ async fn look(app: &App, model: [u8; 32], today: u32) -> Result<(), Fault> {
     Ok(())
 }
 
-/// All reports of days that are over.
-fn days(connection: &Connection, model: &[u8; 32], today: u32, baseline: &Baseline) -> Result<Days, Fault> {
+/// All reports of days before one.
+pub(crate) fn days(connection: &Connection, model: &[u8; 32], today: u32, baseline: &Baseline) -> Result<Days, Fault> {
     let mut rows =
         connection.prepare("SELECT day, cohort, epsilon, metric, bin, n FROM counts WHERE model = ? AND day < ?")?;
     let mut rows = rows.query(params![model, today])?;
@@ -122,36 +122,54 @@ struct Alert {
     body: String,
 }
 
-/// Goes through the days as they came, each compared with what came before it.
+/// What is to be told of the days.
 fn alerts(days: &Days, baseline: &Baseline, release: Release) -> Vec<Alert> {
+    let alert = |(day, finding, streak): (u32, Finding, Streak)| {
+        let action = act(streak, &finding, release)?;
+        Some(Alert::new(day, finding, streak, action, baseline))
+    };
+    findings(days, baseline).into_iter().filter_map(alert).collect()
+}
+
+/// Goes through the days as they came, each compared with what came before it.
+pub(crate) fn findings(days: &Days, baseline: &Baseline) -> Vec<(u32, Finding, Streak)> {
     let asked: BTreeSet<&(Metric, Cohort)> = days.values().flat_map(BTreeMap::keys).collect();
     let mut questions: BTreeMap<u32, Vec<Question>> = BTreeMap::new();
     for key @ (metric, cohort) in asked {
-        let with: Vec<(u32, &Vec<Tally>)> =
-            days.iter().filter_map(|(&day, of_day)| Some((day, of_day.get(key)?))).collect();
-        let windows: Vec<Vec<Tally>> = with.iter().map(|(_, tallies)| (*tallies).clone()).collect();
-        for (index, (day, window)) in with.iter().enumerate() {
-            // A day's reference is of days before it; that nothing happened is known without any.
-            let known = if *metric == Metric::Rollback { &windows[..=index] } else { &windows[..index] };
-            if let Some((_, reference, _)) = references::reference(*metric, cohort, Some(baseline), known) {
-                let question =
-                    Question { metric: *metric, cohort: cohort.clone(), reference, window: (*window).clone() };
-                questions.entry(*day).or_default().push(question);
+        for (day, window, reference) in windows(days, key, baseline) {
+            if let Some((_, reference)) = reference {
+                let question = Question { metric: *metric, cohort: cohort.clone(), reference, window: window.to_vec() };
+                questions.entry(day).or_default().push(question);
             }
         }
     }
     let mut streaks: BTreeMap<(Metric, Cohort), Streak> = BTreeMap::new();
-    let mut alerts = Vec::new();
+    let mut findings = Vec::new();
     for (day, questions) in questions {
         for finding in examine(&questions, &Rules::default()) {
             let streak = streaks.entry((finding.metric, finding.cohort.clone())).or_default();
             *streak = streak.after(&finding);
-            if let Some(action) = act(*streak, &finding, release) {
-                alerts.push(Alert::new(day, finding, *streak, action, baseline));
-            }
+            findings.push((day, finding, *streak));
         }
     }
-    alerts
+    findings
+}
+
+/// A day's tallies, and what they are compared with where that is known.
+pub(crate) type Window<'a> = (u32, &'a [Tally], Option<(references::Origin, Vec<Tally>)>);
+
+/// The days of a cohort's metric.
+pub(crate) fn windows<'a>(days: &'a Days, key: &(Metric, Cohort), baseline: &Baseline) -> Vec<Window<'a>> {
+    let with: Vec<(u32, &Vec<Tally>)> =
+        days.iter().filter_map(|(&day, of_day)| Some((day, of_day.get(key)?))).collect();
+    let all: Vec<Vec<Tally>> = with.iter().map(|(_, tallies)| (*tallies).clone()).collect();
+    let window = |(index, (day, window)): (usize, (u32, &'a Vec<Tally>))| {
+        // A day's reference is of days before it; that nothing happened is known without any.
+        let known = if key.0 == Metric::Rollback { &all[..=index] } else { &all[..index] };
+        let reference = references::reference(key.0, &key.1, Some(baseline), known);
+        (day, window.as_slice(), reference.map(|(origin, tallies, _)| (origin, tallies)))
+    };
+    with.into_iter().enumerate().map(window).collect()
 }
 
 impl Alert {

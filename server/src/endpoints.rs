@@ -4,7 +4,7 @@ use axum::http::Method;
 
 use crate::fault::Code;
 use crate::http::{Access, Answering, Body, Call, Class, Endpoint, Style};
-use crate::{app::App, fleet, health, infer, intake, metrics, openapi, page, repository, review};
+use crate::{app::App, fleet, health, infer, intake, metrics, openapi, overview, page, repository, review};
 use std::sync::Arc;
 
 /// Makes a handler of an async function.
@@ -47,6 +47,7 @@ const ASKING: &[Code] = &[Code::NotFound, Code::Consent, Code::Conflict, Code::B
 /// All endpoints.
 pub const ENDPOINTS: &[Endpoint] = &[
     endpoint!(GET "/", "page", "The page.", Open, People, page::index, gives: Body::Bytes("text/html")),
+    endpoint!(GET "/page/{name}", "pageFile", "A file of the page.", Open, People, page::file, gives: Body::Bytes("text/javascript"), faults: &[Code::NotFound]),
     endpoint!(GET "/openapi.json", "openapi", "This document.", Open, People, openapi::openapi, gives: Body::Json("Document")),
     endpoint!(GET "/metrics", "metrics", "Counters for Prometheus.", Staff, People, metrics::metrics, gives: Body::Bytes("text/plain")),
     endpoint!(GET "/v2/health/live", "live", "Whether the server lives.", Open, Health, health::live, gives: Body::Json("Live"), style: Style::Oip),
@@ -80,6 +81,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
         gives: Body::Json("Baseline"), faults: &[Code::NotFound]),
     endpoint!(GET "/v1/models/{sha256}/windows", "windows", "Counts of summaries by day, cohort and metric, and the shares that they speak for.", Staff, People, fleet::windows,
         gives: Body::Json("Windows"), query: DAYS, faults: &[Code::NotFound]),
+    endpoint!(GET "/v1/models/{sha256}/drift", "drift", "A metric's days beside what was expected of them, and the tests of all of a cohort's metrics.", Staff, People, overview::drift,
+        gives: Body::Json("Drift"), query: &[("days", "Days"), ("metric", "MetricName"), ("cohort", "CohortText")], faults: &[Code::NotFound]),
+    endpoint!(GET "/v1/models/{sha256}/answers", "answers", "What devices answered by themselves, why not, how fast, and whether the cloud agreed.", Staff, People, overview::answers,
+        gives: Body::Json("Answers"), query: &[("days", "Days"), ("cohort", "CohortText")], faults: &[Code::NotFound]),
+    endpoint!(GET "/v1/repository", "repositoryState", "What is signed until when, who published, and what was taken back.", Staff, People, overview::repository, gives: Body::Json("RepositoryState")),
+    endpoint!(GET "/v1/me", "me", "Whose token this is.", Staff, People, overview::me, gives: Body::Json("Me")),
     endpoint!(GET "/v1/fleet", "fleet", "How many devices spoke for which model.", Staff, People, fleet::fleet, gives: Body::Json("Fleet"), query: DAYS),
     endpoint!(GET "/v1/alerts", "alerts", "Where the fleet isn't as it was, the newest first.", Staff, People, fleet::alerts, gives: Body::Json("Alerts"), query: DAYS),
     endpoint!(POST "/v1/summaries", "summaries", "Takes summaries of devices; each is counted once, however often it comes.", Device, Telemetry, intake::summaries,

@@ -18,6 +18,7 @@ mod intake;
 mod log;
 mod metrics;
 mod openapi;
+mod overview;
 mod page;
 mod repository;
 mod retention;

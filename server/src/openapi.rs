@@ -99,7 +99,12 @@ fn responses(endpoint: &Endpoint) -> Value {
     if endpoint.name == "target" {
         responses.insert("206".to_owned(), good.clone());
     }
-    if endpoint.path.starts_with("/repository") {
+    if endpoint.name == "pageFile" {
+        good["content"]["text/css"] = json!({});
+        good["content"]["text/html"] = json!({});
+        good["content"]["image/svg+xml"] = json!({});
+    }
+    if endpoint.path.starts_with("/repository") || endpoint.name.starts_with("page") {
         responses.insert("304".to_owned(), json!({ "description": "The client has it already." }));
     }
     responses.insert("200".to_owned(), good);

@@ -66,7 +66,8 @@ fn etag(digest: &[u8; 32]) -> String {
     format!("\"{}\"", crate::hex::of(digest))
 }
 
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+/// Whether the client has this version already.
+pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
     lists
         .flat_map(|list| list.split(','))

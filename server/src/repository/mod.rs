@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::store::Store;
 
 pub use blobs::Blobs;
-pub use handlers::{metadata, put_target, target};
+pub use handlers::{is_known, metadata, put_target, target};
 pub use publish::publish;
 
 /// What devices may fetch.

@@ -3,13 +3,16 @@
 //! `args` says what the user may ask, `commands` has one file for each subcommand, `error` gives exit codes.
 
 mod args;
+mod baseline;
 mod calibrate;
+mod cloud;
 mod commands;
 mod dataset;
 mod decision;
 mod draw;
 mod error;
 mod evaluation;
+mod heads;
 mod inspection;
 mod lists;
 mod metrics;

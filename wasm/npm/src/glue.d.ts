@@ -23,18 +23,20 @@ export interface ArtifactFile {
 export interface Classifier {
   classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number): void;
   classifyValues(values: Float32Array): void;
-  classification(top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification;
+  classification(head: number, top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification | undefined;
   text(): Uint8Array | undefined;
   setLength(length: number): void;
   setIds(input: number, ids: Int32Array, rest: number): void;
   classifyIds(): void;
   inputs(): { elementType: string; shape: Uint32Array }[];
   explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
-  labels(locale: string): string[];
+  labels(head: number, locale: string): string[];
   free(): void;
 }
 
 export interface Classification {
+  /** Of all heads but the first. */
+  name?: string;
   probabilities: Float32Array;
   logits: Float32Array;
   top: Uint32Array;

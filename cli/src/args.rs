@@ -10,7 +10,10 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
-pub use fleet::{TufAction, TufClientArgs};
+pub use fleet::{
+    HoldArgs, KeysAction, KeysArgs, PromoteArgs, PublishArgs, RefreshArgs, RepositoryArgs, RollbackArgs, ServerArgs,
+    StatusArgs, TufAction, TufClientArgs,
+};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -138,6 +141,20 @@ pub enum Command {
     Calibrate(Box<CalibrateArgs>),
     /// Measures time and memory
     Bench(BenchArgs),
+    /// Makes and renews the keys that sign a fleet's models
+    Keys(KeysArgs),
+    /// Publishes a model to a share of the fleet
+    Publish(Box<PublishArgs>),
+    /// Gives the newest release to more devices
+    Promote(PromoteArgs),
+    /// Gives the newest release to no further device
+    Hold(HoldArgs),
+    /// Takes releases back from all devices
+    Rollback(RollbackArgs),
+    /// Signs a repository anew before its time is over
+    Refresh(RefreshArgs),
+    /// Shows what is published, to whom, and until when it is signed
+    Status(StatusArgs),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
     /// The client of The Update Framework as its conformance suite calls it

@@ -16,6 +16,7 @@ use dunlin_protocol::tuf;
 use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
 use crate::picture::PictureError;
+use crate::repository::RepositoryFault;
 use crate::tensors::TensorFault;
 use crate::text::TextFault;
 
@@ -111,6 +112,20 @@ pub enum CliError {
     },
     /// The system gives no second thread.
     Thread(io::Error),
+    /// A repository or its keys aren't as they should be, or what is asked of them doesn't fit.
+    Repository {
+        /// The repository's folder, or a key's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: RepositoryFault,
+    },
+    /// What is published in the folder isn't on the server.
+    Upload {
+        /// The server.
+        url: String,
+        /// Why.
+        what: String,
+    },
     /// A repository's metadata or a target isn't trusted.
     Untrusted(tuf::Error),
     /// The model can't run on an input.
@@ -233,6 +248,11 @@ impl fmt::Display for CliError {
                 write!(f, "DUNLIN_ISA={value}: {what}; unset it to use the fastest kernel set")
             }
             Self::Thread(source) => write!(f, "the system gives no second thread: {source}; leave out --threads"),
+            Self::Repository { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Upload { url, what } => write!(
+                f,
+                "{url}: {what}; the folder is published all the same, and the next command with --server uploads it"
+            ),
             Self::Untrusted(source) => source.fmt(f),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(

@@ -18,6 +18,7 @@ mod output;
 mod picture;
 mod profile;
 mod progress;
+mod repository;
 mod table;
 mod tensors;
 mod text;
@@ -47,6 +48,13 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Eval(args) => commands::eval::run(args, out),
         Command::Calibrate(args) => commands::calibrate::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
+        Command::Keys(args) => commands::keys::run(args, out),
+        Command::Publish(args) => commands::publish::run(args, out),
+        Command::Promote(args) => commands::rollout::promote(args, out),
+        Command::Hold(args) => commands::rollout::hold(args, out),
+        Command::Rollback(args) => commands::rollout::rollback(args, out),
+        Command::Refresh(args) => commands::rollout::refresh(args, out),
+        Command::Status(args) => commands::status::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
         Command::TufClient(args) => commands::tuf_client::run(args),
     }

@@ -53,6 +53,7 @@ impl Http {
         let method = match request.method {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
         };
         let mut built = http::Request::builder().method(&method).uri(&request.url);
         for (name, value) in &request.headers {

@@ -74,6 +74,8 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
 }
 
 /// A server's answer, whatever its status.

@@ -32,6 +32,19 @@ const BUILDS: [Build; 3] = [
 /// Loaded besides for a model that takes text. Nothing in it is faster with other instructions.
 const TEXT: Build = Build { name: "text", package: "dunlin-wasm-text", features: "-simd128" };
 
+/// No part of the package: what a browser has to load to trust an update, behind an interface without glue.
+const TRUST: Build = Build { name: "tuf", package: "dunlin-size-tuf", features: "-simd128" };
+
+/// Nothing reads its names, and no glue is made.
+const TRUST_SETTINGS: [&str; 6] = [
+    "--config",
+    "profile.dist.strip='symbols'",
+    "--config",
+    "profile.dist.package.dunlin-size-tuf.opt-level='s'",
+    "--config",
+    "profile.dist.package.dunlin-protocol.opt-level='s'",
+];
+
 /// Names and features stay in the module for what reads it next.
 const STRIP: &str = "profile.dist.strip='debuginfo'";
 
@@ -111,6 +124,13 @@ impl Build {
         }
         Ok(folder.join(format!("wasm32-unknown-unknown/dist/{}.wasm", self.package.replace('-', "_"))))
     }
+}
+
+/// The module that trusts updates, as small as it gets.
+fn trust() -> Result<PathBuf> {
+    let small = root().join("target/web/tuf.wasm");
+    optimize(&root().join("wasm/npm"), &TRUST.compile(&TRUST_SETTINGS)?, &small)?;
+    Ok(small)
 }
 
 /// The module as it ships, and the script that goes with it.

@@ -5,13 +5,16 @@ use std::fs;
 
 use dunlin_xtask::{compressed, root, says};
 
-use crate::{BUILDS, Result, TEXT};
+use crate::{BUILDS, Result, TEXT, trust};
 
 /// Bytes of a module and of the script, each compressed as a server does it.
 const GOAL: u64 = 150_000;
 
 /// Bytes of the module for text, compressed.
 const TEXT_GOAL: u64 = 40_000;
+
+/// Bytes of what trusts updates, compressed.
+const TRUST_GOAL: u64 = 64_000;
 
 /// Writes the record; with `assert` an error when a build is beyond the goal.
 pub fn record(assert: bool) -> Result<()> {
@@ -52,6 +55,14 @@ pub fn record(assert: bool) -> Result<()> {
     for (name, together) in &all {
         writeln!(text, "| {name} | {} |", together + text_module)?;
     }
+    let trust = compressed(&trust()?)?;
+    if trust > TRUST_GOAL {
+        complaints.push(format!("what trusts updates: {trust} bytes, beyond {TRUST_GOAL}"));
+    }
+    writeln!(
+        text,
+        "\nThe updater and the releases that it vouches for, as a module of their own (`benches/size/tuf`): {trust} bytes (goal: {TRUST_GOAL})."
+    )?;
     let path = root().join(format!("benches/record/web-size-{date}.md"));
     fs::write(&path, text)?;
     println!("{}", path.display());

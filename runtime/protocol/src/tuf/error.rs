@@ -1,7 +1,7 @@
 //! Why metadata isn't trusted.
 
 use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write};
 
 /// Metadata or a target that isn't trusted, and why.
 ///
@@ -76,8 +76,12 @@ impl Fault {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names of delegated roles come from a server: shown escaped.
-        write!(f, "{}: {}", self.of.escape_debug(), self.fault)
+        // Names of delegated roles come from a server: nothing in them moves a terminal's cursor.
+        for c in self.of.chars() {
+            f.write_char(if c.is_control() { '?' } else { c })?;
+        }
+        f.write_str(": ")?;
+        self.fault.fmt(f)
     }
 }
 

@@ -41,28 +41,36 @@ impl Value {
         Ok(value)
     }
 
-    /// The bytes that are signed: names in the order of their code points, no space, and only `"` and `\` escaped.
+    /// The bytes that are signed: names in the order of their code points, no space, and only `"` and `\` escaped. That is JSON as long
+    /// as no text has control characters.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        self.write(&mut out);
+        self.write(&mut out, false);
+        out
+    }
+
+    /// The same as JSON, whatever texts have in them.
+    pub fn json(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out, true);
         out
     }
 
     /// No deeper than what was parsed, or written by this library.
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, escape: bool) {
         match self {
             Self::Null => out.extend_from_slice(b"null"),
             Self::Bool(true) => out.extend_from_slice(b"true"),
             Self::Bool(false) => out.extend_from_slice(b"false"),
             Self::Integer(number) => out.extend_from_slice(alloc::format!("{number}").as_bytes()),
-            Self::Text(text) => write_text(text, out),
+            Self::Text(text) => write_text(text, out, escape),
             Self::List(values) => {
                 out.push(b'[');
                 for (index, value) in values.iter().enumerate() {
                     if index > 0 {
                         out.push(b',');
                     }
-                    value.write(out);
+                    value.write(out, escape);
                 }
                 out.push(b']');
             }
@@ -72,9 +80,9 @@ impl Value {
                     if index > 0 {
                         out.push(b',');
                     }
-                    write_text(name, out);
+                    write_text(name, out, escape);
                     out.push(b':');
-                    value.write(out);
+                    value.write(out, escape);
                 }
                 out.push(b'}');
             }
@@ -120,8 +128,11 @@ impl Value {
 
     /// A field that is a list of texts.
     pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, Fault> {
-        let text = |value: &Value| value.as_text().map(String::from).ok_or(Fault::Field(name));
-        self.list(name)?.iter().map(text).collect()
+        let mut texts = Vec::new();
+        for value in self.list(name)? {
+            texts.push(value.as_text().ok_or(Fault::Field(name))?.into());
+        }
+        Ok(texts)
     }
 
     /// The text, if it is one.
@@ -141,9 +152,14 @@ impl Value {
     }
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
+fn write_text(text: &str, out: &mut Vec<u8>, escape: bool) {
     out.push(b'"');
     for &byte in text.as_bytes() {
+        if escape && byte < 0x20 {
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(crate::hex::encode(&[byte]).as_bytes());
+            continue;
+        }
         if byte == b'"' || byte == b'\\' {
             out.push(b'\\');
         }
@@ -261,8 +277,10 @@ mod tests {
             ("-9223372036854775808", "-9223372036854775808"),
         ];
         for (json, expected) in cases {
-            let written = Value::parse(json.as_bytes(), 100).map(|value| value.canonical());
-            assert_eq!(written.as_deref(), Ok(expected.as_bytes()), "{json}");
+            let value = Value::parse(json.as_bytes(), 100);
+            assert_eq!(value.as_ref().map(Value::canonical).as_deref(), Ok(expected.as_bytes()), "{json}");
+            let again = value.as_ref().map(Value::json).map(|json| Value::parse(&json, 100));
+            assert_eq!(again, Ok(value.clone()), "{json}");
         }
     }
 

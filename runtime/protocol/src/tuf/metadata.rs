@@ -1,6 +1,6 @@
 //! Metadata of each role, as far as it is well formed. Whether it is trusted is found out in `trusted`.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,19 +16,24 @@ use crate::hex;
 #[derive(Debug)]
 pub(super) struct Envelope {
     signed: Value,
-    signatures: BTreeMap<String, Option<Vec<u8>>>,
+    signatures: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl Envelope {
     pub fn parse(bytes: &[u8], most_values: usize) -> Result<Self, Fault> {
         let mut file = Value::parse(bytes, most_values)?;
-        let mut signatures = BTreeMap::new();
-        for signature in file.list("signatures")? {
-            // What isn't hexadecimal is a signature that doesn't verify.
-            let bytes = hex::decode(signature.text("sig")?);
-            if signatures.insert(signature.text("keyid")?.to_string(), bytes).is_some() {
+        let mut signatures: Vec<(String, Option<Vec<u8>>)> = Vec::new();
+        let list = file.list("signatures")?;
+        if list.len() > MOST_SIGNATURES {
+            return Err(Fault::TooMany("signatures"));
+        }
+        for signature in list {
+            let id = signature.text("keyid")?;
+            if signatures.iter().any(|(other, _)| other == id) {
                 return Err(Fault::Field("keyid"));
             }
+            // What isn't hexadecimal is a signature that doesn't verify.
+            signatures.push((id.to_string(), hex::decode(signature.text("sig")?)));
         }
         let Value::Object(fields) = &mut file else { return Err(Fault::Field("signed")) };
         let signed = fields.remove("signed").ok_or(Fault::Field("signed"))?;
@@ -39,8 +44,8 @@ impl Envelope {
     pub fn signed_by(&self, role: &Role, keys: &Keys) -> Result<&Value, Fault> {
         let message = self.signed.canonical();
         let mut valid: Vec<&Key> = Vec::new();
-        for id in &role.keyids {
-            let (Some(key), Some(Some(signature))) = (keys.get(id), self.signatures.get(id)) else { continue };
+        for (id, signature) in self.signatures.iter().filter(|(id, _)| role.keyids.contains(id)) {
+            let (Some(key), Some(signature)) = (find(keys, id), signature) else { continue };
             if !valid.contains(&key) && key.verifies(&message, signature) {
                 valid.push(key);
             }
@@ -58,30 +63,48 @@ impl Envelope {
     }
 }
 
-/// Keys by their identifiers.
-pub(super) type Keys = BTreeMap<String, Key>;
+/// Signatures of one file, and keys of one role.
+const MOST_SIGNATURES: usize = 256;
 
-fn keys(value: &Value) -> Result<Keys, Fault> {
-    value.object("keys")?.iter().map(|(id, key)| Ok((id.clone(), Key::parse(key)?))).collect()
+/// Things by their names, in the order of these.
+pub(super) type Named<T> = Vec<(String, T)>;
+
+/// The thing of a name.
+pub(super) fn find<'a, T>(named: &'a Named<T>, name: &str) -> Option<&'a T> {
+    let at = named.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+    named.get(at).map(|(_, thing)| thing)
 }
+
+/// A field's things by their names. Objects are in that order.
+fn named<T>(value: &Value, field: &'static str, parse: impl Fn(&Value) -> Result<T, Fault>) -> Result<Named<T>, Fault> {
+    let mut named = Vec::new();
+    for (name, thing) in value.object(field)? {
+        named.push((name.clone(), parse(thing)?));
+    }
+    Ok(named)
+}
+
+/// Keys by their identifiers.
+pub(super) type Keys = Named<Key>;
 
 /// Who must sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Role {
-    keyids: BTreeSet<String>,
+    keyids: Vec<String>,
     threshold: u32,
 }
 
 impl Role {
     fn parse(role: &Value) -> Result<Self, Fault> {
-        let ids = role.texts("keyids")?;
+        let keyids = role.texts("keyids")?;
         let threshold = role.number("threshold")?.try_into().map_err(|_| Fault::Field("threshold"))?;
         if threshold == 0 {
             return Err(Fault::Field("threshold"));
         }
-        let count = ids.len();
-        let keyids: BTreeSet<String> = ids.into_iter().collect();
-        if keyids.len() != count {
+        if keyids.len() > MOST_SIGNATURES {
+            return Err(Fault::TooMany("keys"));
+        }
+        if keyids.iter().enumerate().any(|(index, id)| keyids.iter().skip(index + 1).any(|other| other == id)) {
             return Err(Fault::Field("keyids"));
         }
         Ok(Self { keyids, threshold })
@@ -145,7 +168,7 @@ impl Root {
         };
         Ok(Self {
             head,
-            keys: keys(signed)?,
+            keys: named(signed, "keys", Key::parse)?,
             consistent_snapshot,
             root: role("root")?,
             timestamp: role("timestamp")?,
@@ -233,15 +256,14 @@ impl Timestamp {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub head: Head,
-    pub meta: BTreeMap<String, FileInfo>,
+    pub meta: Named<FileInfo>,
 }
 
 impl Snapshot {
     pub fn parse(signed: &Value) -> Result<Self, Fault> {
         let head = Head::parse(signed, "snapshot")?;
-        let info = |(name, info): (&String, &Value)| Ok((name.clone(), FileInfo::parse(info)?));
-        let meta: BTreeMap<String, FileInfo> = signed.object("meta")?.iter().map(info).collect::<Result<_, _>>()?;
-        if !meta.contains_key("targets.json") {
+        let meta = named(signed, "meta", FileInfo::parse)?;
+        if find(&meta, "targets.json").is_none() {
             return Err(Fault::Field("targets.json"));
         }
         Ok(Self { head, meta })
@@ -249,7 +271,7 @@ impl Snapshot {
 
     /// What it says of a role.
     pub fn of(&self, role: &str) -> Option<&FileInfo> {
-        self.meta.get(&alloc::format!("{role}.json"))
+        find(&self.meta, &(role.to_string() + ".json"))
     }
 }
 
@@ -257,15 +279,14 @@ impl Snapshot {
 #[derive(Clone, Debug)]
 pub(super) struct Targets {
     pub head: Head,
-    pub targets: BTreeMap<String, Target>,
+    pub targets: Named<Target>,
     pub delegations: Vec<Delegation>,
 }
 
 impl Targets {
     pub fn parse(signed: &Value) -> Result<Self, Fault> {
         let head = Head::parse(signed, "targets")?;
-        let target = |(path, target): (&String, &Value)| Ok((path.clone(), Target::parse(target)?));
-        let targets = signed.object("targets")?.iter().map(target).collect::<Result<_, _>>()?;
+        let targets = named(signed, "targets", Target::parse)?;
         let delegations = signed.optional("delegations")?.map(delegations).transpose()?.unwrap_or_default();
         Ok(Self { head, targets, delegations })
     }
@@ -277,13 +298,13 @@ pub struct Target {
     /// Its length in bytes.
     pub length: u64,
     hashes: Hashes,
-    /// What the publisher says of it, as canonical JSON.
+    /// What the publisher says of it, as JSON.
     pub custom: Option<Vec<u8>>,
 }
 
 impl Target {
     fn parse(target: &Value) -> Result<Self, Fault> {
-        let custom = target.optional("custom")?.map(Value::canonical);
+        let custom = target.optional("custom")?.map(Value::json);
         Ok(Self { length: target.number("length")?, hashes: Hashes::parse(target)?, custom })
     }
 
@@ -352,7 +373,7 @@ impl Delegation {
 }
 
 fn delegations(value: &Value) -> Result<Vec<Delegation>, Fault> {
-    let keys = Arc::new(keys(value)?);
+    let keys = Arc::new(named(value, "keys", Key::parse)?);
     let mut names = BTreeSet::new();
     let mut all = Vec::new();
     for role in value.list("roles")? {

@@ -10,7 +10,11 @@ mod json;
 mod key;
 mod metadata;
 mod names;
+#[cfg(feature = "write")]
+mod repository;
 mod search;
+#[cfg(feature = "write")]
+pub mod sign;
 mod time;
 mod trusted;
 mod updater;
@@ -19,5 +23,7 @@ pub use error::{Error, Fault};
 pub use json::Value;
 pub use metadata::Target;
 pub use names::file_name;
+#[cfg(feature = "write")]
+pub use repository::{File, Keys, Lifetimes, PublishError, Repository, Role};
 pub use time::format as format_time;
 pub use updater::{Answer, Fetch, Limits, Place, Step, Updater, Write};

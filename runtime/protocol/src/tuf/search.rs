@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::metadata::{Delegation, Target, Targets};
+use super::metadata::{Delegation, Target, Targets, find};
 
 /// A walk through delegations, in their order and depth first (5.6.7).
 #[derive(Debug)]
@@ -28,21 +28,23 @@ impl Search {
 
     /// Takes what a role says of the target, or whom it delegates to.
     pub fn look_into(&mut self, role: &Targets) {
-        if let Some(target) = role.targets.get(&self.path) {
+        if let Some(target) = find(&role.targets, &self.path) {
             self.found = Some(target.clone());
             self.stack.clear();
             return;
         }
-        let mut next = Vec::new();
+        let mut matching: Vec<&Delegation> = Vec::new();
         for delegation in role.delegations.iter().filter(|delegation| delegation.has(&self.path)) {
-            next.push(delegation.clone());
+            matching.push(delegation);
             if delegation.terminating {
                 // 5.6.7.2.1: whoever comes after a terminating delegation isn't asked.
                 self.stack.clear();
                 break;
             }
         }
-        self.stack.extend(next.into_iter().rev());
+        while let Some(delegation) = matching.pop() {
+            self.stack.push(delegation.clone());
+        }
     }
 
     /// The next role that wasn't visited yet (5.6.7.1).

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::Fault;
-use super::metadata::{Envelope, Keys, Role, Root, Snapshot, Targets, Timestamp};
+use super::metadata::{Envelope, Keys, Role, Root, Snapshot, Targets, Timestamp, find};
 
 /// Metadata that is trusted, at one fixed time.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Trusted {
         version(new.head.version, info.version)?;
         // 5.5.5: nothing in it is older than before, and nothing is gone.
         for (name, old) in self.snapshot.iter().flat_map(|snapshot| &snapshot.meta) {
-            if new.meta.get(name).is_none_or(|new| new.version < old.version) {
+            if find(&new.meta, name).is_none_or(|new| new.version < old.version) {
                 return Err(Fault::Rollback);
             }
         }

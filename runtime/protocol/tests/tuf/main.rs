@@ -1,0 +1,7 @@
+//! The updater against its publisher, and against those who would like to be it.
+
+mod attacks;
+mod delegations;
+mod files;
+mod keys;
+mod world;

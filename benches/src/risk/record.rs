@@ -154,7 +154,8 @@ fn spread([mean, low, high]: [f64; 3], show: impl Fn(f64) -> String) -> String {
     format!("{} ({} to {})", show(mean), show(low), show(high))
 }
 
-fn says(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+/// What a program says.
+pub(crate) fn says(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let output = Command::new(program).args(arguments).output()?;
     if !output.status.success() {
         return Err(format!("{program} ended with {}", output.status).into());

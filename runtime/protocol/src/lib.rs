@@ -6,7 +6,10 @@
 
 extern crate alloc;
 
+pub mod divergence;
 pub mod hex;
+pub mod oip;
 pub mod patch;
 pub mod release;
+pub mod summary;
 pub mod tuf;

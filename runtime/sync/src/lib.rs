@@ -9,7 +9,9 @@ extern crate alloc;
 
 mod chance;
 mod client;
+pub mod drift;
 mod effect;
+pub mod fallback;
 mod machine;
 mod update;
 

@@ -113,6 +113,7 @@ fn a_model_that_ends_the_program_when_it_starts_is_tried_once_more_a_week_later(
     let mut world = world(&[(2, "crash!", canary())]);
     assert_eq!(world.run_until(START.after(DAY)), Err(Ended::Crash));
     world.start();
+    assert_eq!(world.perform_all(), Ok(()), "not once more at once");
     assert_eq!(world.answering(), 1);
     world.pass(6 * DAY);
     assert_eq!(world.take_events().pop_back(), Some(rolled_back(2, 1, Reason::Crash)));

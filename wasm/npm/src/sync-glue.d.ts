@@ -51,7 +51,7 @@ export type TrialFault = "load" | "golden" | "latency";
 
 export interface Request {
   readonly id: number;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer>;

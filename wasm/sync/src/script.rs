@@ -51,7 +51,12 @@ pub fn effect(effect: Effect) -> Object {
         Effect::Send(request) => {
             let object = object("send");
             object.set_number("id", request.id as f64);
-            object.set_text("method", if request.method == Method::Get { "GET" } else { "POST" });
+            let method = match request.method {
+                Method::Get => "GET",
+                Method::Post => "POST",
+                Method::Put => "PUT",
+            };
+            object.set_text("method", method);
             object.set_text("url", &request.url);
             let headers = Object::new();
             request.headers.iter().for_each(|(name, value)| headers.set_text(name, value));

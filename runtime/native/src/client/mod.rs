@@ -23,7 +23,7 @@ use crate::model::ModelFile;
 use crate::store::Store;
 use models::{ModelHost, Serving};
 use thread::Message;
-pub use transport::Transport;
+pub use transport::{Done, Transport};
 
 /// A classifier that keeps itself up to date.
 ///

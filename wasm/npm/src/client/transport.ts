@@ -23,7 +23,7 @@ export async function send(request: Request): Promise<Answer | Failure> {
     const response = await fetch(request.url, {
       method: request.method,
       headers: request.headers,
-      ...(request.method === "POST" && { body: request.body }),
+      ...(request.method !== "GET" && { body: request.body }),
       cache: "no-store",
       credentials: "omit",
       referrerPolicy: "no-referrer",
@@ -34,7 +34,7 @@ export async function send(request: Request): Promise<Answer | Failure> {
     if (!body) return "too_long";
     return { status: response.status, headers: [...response.headers].flat(), body };
   } catch {
-    return control.signal.aborted ? "timeout" : request.method === "POST" ? "broken" : stage;
+    return control.signal.aborted ? "timeout" : request.method === "GET" ? stage : "broken";
   } finally {
     clearTimeout(timer);
     // What is still under way is of no use to anyone.

@@ -48,7 +48,7 @@ export class Device {
   static async start(store, repository, hands = {}, now = START) {
     const device = new Device();
     Object.assign(device, { store, repository, now, answers: true, conditions: { metered: false, charging: true }, factory: hands.factory }, hands);
-    const core = newCore(await sync, config, repository.root, await store.stored(), now);
+    const core = newCore(await sync, config, repository.root, await store.stored(), now, new Uint8Array(32).fill(7));
     device.driver = new Driver(device.#seen(core), device.#host(), { now: () => device.now, after: (pause, call) => device.#after(pause, call) });
     if (!(await device.driver.serve())) throw new Error("it doesn't answer");
     void device.driver.wake();

@@ -74,7 +74,8 @@ export class BrowserStore implements Store {
     if (!value) return { key };
     if (!this.files || value.length <= LARGE) return { key, bytes: value };
     const file = await digestOf(value);
-    await this.files.write(file, value);
+    // One that is there may be another value's, and is left alone.
+    if (!(await this.#bytesOf({ key, file }))) await this.files.write(file, value);
     return { key, file };
   }
 

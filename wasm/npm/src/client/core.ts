@@ -33,9 +33,16 @@ export async function newSync(source: ModuleSource | undefined): Promise<SyncIns
   }
 }
 
-/** The machines, from what the store has. */
-export function newCore(sync: SyncInstance, config: Config, root: Uint8Array, stored: ReadonlyMap<string, Uint8Array>, now: number): Core {
+/** The machines, from what the store has. `seed` are 32 random bytes. */
+export function newCore(
+  sync: SyncInstance,
+  config: Config,
+  root: Uint8Array,
+  stored: ReadonlyMap<string, Uint8Array>,
+  now: number,
+  seed: Uint8Array = crypto.getRandomValues(new Uint8Array(32)),
+): Core {
   const start = new sync.Start(JSON.stringify(config), root);
   for (const [key, value] of stored) start.put(key, value);
-  return start.open(crypto.getRandomValues(new Uint8Array(32)), now);
+  return start.open(seed, now);
 }

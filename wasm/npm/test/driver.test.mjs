@@ -78,6 +78,11 @@ test("models that ship here, and those of the vectors, compute their golden outp
   for (const path of models) assert.deepEqual(found[path], ["number", "load", "golden"], path);
 });
 
+test("the newest artifacts that it says it reads are those that are written", async () => {
+  const said = await page.evaluate(async () => (await import("/wasm/npm/dist/internals.js")).ARTIFACT);
+  assert.equal(said, readFileSync(`${ROOT}models/cifar10/cifar10.dunlin`).readUInt32LE(8));
+});
+
 test("a request takes what it may and no more, and tells nothing but itself", async () => {
   const asked = [];
   const hostile = createServer((request, response) => {

@@ -2,11 +2,12 @@ import { type Classification, type ClassifyOptions, DunlinError, type Picture } 
 import type { Change, Core, Place, StoreFailure, SyncInstance } from "../sync-glue.js";
 import { BrowserStore, openStore } from "./browser-store.js";
 import { conditionsOfDevice, watchConditions } from "./conditions.js";
+import { bytesOf, configOf, shippedReader } from "./config.js";
 import { type Config, newCore, newSync } from "./core.js";
 import { CLOCK, Driver, type Host, isSame } from "./driver.js";
 import type { ClientEvent } from "./event.js";
 import { Models } from "./models.js";
-import { bytesOf, type ClientOptions, configOf, shippedReader } from "./options.js";
+import type { ClientOptions } from "./options.js";
 import type { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { send } from "./transport.js";

@@ -6,7 +6,15 @@ export function instantiate(module: WebAssembly.Module): Promise<SyncInstance>;
 
 export interface SyncInstance {
   readonly memory: WebAssembly.Memory;
-  readonly Start: new (config: string, root: Uint8Array) => Start;
+  readonly Start: new (
+    model: string,
+    repository: string,
+    root: Uint8Array,
+    cohorts: readonly string[],
+    numbers: Float64Array,
+    metered: boolean,
+    charging: boolean,
+  ) => Start;
   goldenInput(seed: bigint, elementType: string, elements: number): Uint8Array | undefined;
 }
 
@@ -15,7 +23,7 @@ export interface Start {
   open(seed: Uint8Array, now: number): Core;
 }
 
-/** The machines. After each call but the last two there may be effects. */
+/** The machines. After each call but the last three there may be effects. */
 export interface Core {
   poll(now: number): Effect | undefined;
   answered(now: number, id: number, status: number, headers: string[], body: Uint8Array): void;
@@ -30,6 +38,7 @@ export interface Core {
   broken(now: number, place: Place): void;
   serving(): Installed;
   expires(): number | undefined;
+  free(): void;
 }
 
 /** Where a model is: in the app, which shipped it, or in one of the store's two slots. */

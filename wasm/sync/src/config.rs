@@ -1,41 +1,29 @@
-//! What an app says about updates, as JSON.
+//! What an app says about updates.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use dunlin_sync::{Config, Floor, When};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Options {
-    model: String,
-    factory: u32,
-    repository: String,
-    timestamp: u64,
-    snapshot: u64,
-    targets: u64,
+/// The configuration. `numbers` are the version of the model that the app ships, the least versions of timestamp, snapshot and targets, the
+/// newest version of artifacts, milliseconds between two looks, and the most bytes a day; nothing where there are more or fewer.
+pub fn config(
+    (model, repository, root): (String, String, Vec<u8>),
     cohorts: Vec<String>,
-    runtime: u32,
-    interval: u64,
-    metered: bool,
-    charging: bool,
-    bytes_per_day: u64,
-}
-
-/// The configuration, with the root of trust.
-pub fn parse(json: &str, root: Vec<u8>) -> Result<Config, serde_json::Error> {
-    let options: Options = serde_json::from_str(json)?;
-    Ok(Config {
-        model: options.model,
-        factory: options.factory,
-        repository: options.repository,
+    numbers: &[f64],
+    (metered, charging): (bool, bool),
+) -> Option<Config> {
+    let &[factory, timestamp, snapshot, targets, runtime, interval, bytes_per_day] = numbers else { return None };
+    Some(Config {
+        model,
+        factory: factory as u32,
+        repository,
         root,
-        floor: Floor { timestamp: options.timestamp, snapshot: options.snapshot, targets: options.targets },
-        cohorts: options.cohorts,
-        runtime: options.runtime,
+        floor: Floor { timestamp: timestamp as u64, snapshot: snapshot as u64, targets: targets as u64 },
+        cohorts,
+        runtime: runtime as u32,
         build: env!("CARGO_PKG_VERSION").into(),
-        interval: options.interval,
-        when: When { metered: options.metered, charging: options.charging, bytes_per_day: options.bytes_per_day },
+        interval: interval as u64,
+        when: When { metered, charging, bytes_per_day: bytes_per_day as u64 },
     })
 }

@@ -12,9 +12,8 @@ mod golden;
 mod host;
 mod script;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Display;
 
 use dunlin_sync::{Conditions, Failure, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time};
 use wasm_bindgen::JsValue;
@@ -38,13 +37,25 @@ pub struct Start {
 
 #[wasm_bindgen]
 impl Start {
-    /// From the configuration, as JSON, and the root of trust: the bytes of a `root.json`.
+    /// From what the app says: the model's name, the repository's address, the root of trust, which are the bytes of a `root.json`, cohorts, and
+    /// whether models may be fetched over a connection that costs, and only while charging. `numbers` are the version of the model that the
+    /// app ships, the least versions of timestamp, snapshot and targets, the newest version of artifacts, milliseconds between two looks, and
+    /// the most bytes a day.
     ///
     /// # Errors
-    /// `input` when the configuration isn't one.
+    /// `input` when there are more numbers or fewer.
     #[wasm_bindgen(constructor)]
-    pub fn new(config: &str, root: Vec<u8>) -> Result<Self, JsValue> {
-        let config = config::parse(config, root).map_err(wrong)?;
+    pub fn new(
+        model: String,
+        repository: String,
+        root: Vec<u8>,
+        cohorts: Vec<String>,
+        numbers: &[f64],
+        metered: bool,
+        charging: bool,
+    ) -> Result<Self, JsValue> {
+        let config = config::config((model, repository, root), cohorts, numbers, (metered, charging));
+        let config = config.ok_or_else(|| wrong("a configuration has seven numbers"))?;
         Ok(Self { config, stored: Stored::new() })
     }
 
@@ -160,8 +171,8 @@ fn time(now: f64) -> Time {
 }
 
 /// What to throw: all that can be wrong here is wrong with what the app gave.
-fn wrong(why: impl Display) -> JsValue {
-    let error = Error::new(&why.to_string());
+fn wrong(why: &str) -> JsValue {
+    let error = Error::new(why);
     error.set_code("input");
     error.into()
 }

@@ -34,6 +34,8 @@ export class Client {
   #expires: number | undefined;
   /** Whether the last look got no answer. */
   #unreachable = false;
+  /** Whether the tab that leads has told something that wasn't looked at. */
+  #hasNews = false;
   /** What this tab does about its models, one thing after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -140,7 +142,7 @@ export class Client {
     void navigator.storage.persist?.().catch(() => undefined);
     if (await this.#tabs.leadsNow()) return this.#lead();
     await this.#follow();
-    this.#tabs.onNews(() => void this.#inTurn(() => this.#follow()).catch(() => undefined));
+    this.#tabs.onNews(() => this.#followSoon());
     void this.#tabs.leadsLater(this.#closed.signal).then((leads) => (leads ? this.#takeOver() : undefined));
   }
 
@@ -154,6 +156,18 @@ export class Client {
     return newCore(this.#sync, this.#config, bytesOf(this.#options.root), await this.#store.stored(), CLOCK.now());
   }
 
+  /** Follows once for all news that come until it does. */
+  #followSoon(): void {
+    if (this.#hasNews) return;
+    this.#hasNews = true;
+    const follow = (): Promise<void> => {
+      this.#hasNews = false;
+      return this.#follow();
+    };
+    // What can't be read or loaded now may be at the next news.
+    void this.#inTurn(follow).catch(() => undefined);
+  }
+
   /** Loads the model that answers by what the tab that leads has stored. */
   async #follow(): Promise<void> {
     if (this.#closed.signal.aborted || this.#driver) return;
@@ -161,6 +175,7 @@ export class Client {
     this.#expires = core.expires();
     const before = this.#models.installed;
     const first = core.serving();
+    core.free();
     if (before && isSame(first, before)) return;
     const broken = await this.#models.activate({ first }, false);
     // A file that is gone already: the tab that leads will say what there is instead.
@@ -247,7 +262,9 @@ export class Client {
       const driver = this.#driver;
       if (driver && place !== "factory") await driver.handle((core, now) => core.broken(now, place));
       if (this.#models.installed) return;
-      const first = driver ? driver.core.serving() : (await this.#core()).serving();
+      const core = driver ? driver.core : await this.#core();
+      const first = core.serving();
+      if (!driver) core.free();
       await this.#models.activate({ first }, false);
     }).catch(() => undefined);
   }

@@ -42,7 +42,10 @@ export function newCore(
   now: number,
   seed: Uint8Array = crypto.getRandomValues(new Uint8Array(32)),
 ): Core {
-  const start = new sync.Start(JSON.stringify(config), root);
+  const { model, repository, cohorts, metered, charging } = config;
+  const { factory, timestamp, snapshot, targets, runtime, interval, bytesPerDay } = config;
+  const numbers = Float64Array.of(factory, timestamp, snapshot, targets, runtime, interval, bytesPerDay);
+  const start = new sync.Start(model, repository, root, cohorts, numbers, metered, charging);
   for (const [key, value] of stored) start.put(key, value);
   return start.open(seed, now);
 }

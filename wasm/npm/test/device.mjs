@@ -37,6 +37,8 @@ export class Device {
   /** When the machines wanted to be woken, and when they were. */
   named = [];
   woken = [];
+  /** Why requests weren't answered, as the machines were told. */
+  failures = [];
   active;
   /** What the models say that answer. */
   texts = [];
@@ -124,10 +126,11 @@ export class Device {
 
   /** The core, and what it says about waking. */
   #seen(core) {
-    const { named, woken } = this;
+    const { named, woken, failures } = this;
     return new Proxy(core, {
       get: (_, name) => (...words) => {
         if (name === "woken") woken.push(words[0]);
+        if (name === "unanswered") failures.push(words[2]);
         const said = core[name](...words);
         if (said?.kind === "wake") named.push(said.at);
         return said;

@@ -1,4 +1,4 @@
-//! Bytes to a release, or to a patch and what it is for: an error, or what is written as it was read, and no more bytes than allowed.
+//! Bytes to a release, or to a patch and what it is for: an error, or a release of its own path, and no more bytes than allowed.
 #![no_main]
 
 use dunlin_protocol::patch;
@@ -9,8 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((&first, rest)) = bytes.split_first() else { return };
     if first == 0 {
         if let Ok(release) = Release::parse(rest) {
-            let written = serde_json::to_vec(&release).expect("a release has nothing that JSON doesn't have");
-            assert_eq!(Release::parse(&written), Ok(release));
+            assert!(Release::of_target(&release.path(), rest).is_ok());
         }
         return;
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use dunlin_client::Context;
 use dunlin_engine::Limits;
 use dunlin_native::{Ask, Client, Http, ModelFile, Options};
+use dunlin_sync::fallback;
 use dunlin_sync::{Conditions, Config, Floor, When};
 
 const USAGE: &str = "updates FOLDER MODEL.dunlin VERSION NAME ROOT.json REPOSITORY
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             interval: 24 * 60 * 60 * 1000,
             when: When::default(),
         },
+        cloud: fallback::Config::default(),
         limits: Limits::default(),
         transport: Box::new(Http::new()),
         conditions: Box::new(Conditions::default),

@@ -1,10 +1,14 @@
 //! Performs what the machines of `dunlin-sync` ask for: in order, with a store, and with a host for what is no file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 
+use dunlin_protocol::oip::Consent;
+use dunlin_sync::drift::Divergence;
+use dunlin_sync::fallback::{self, Question, Ticket};
 use dunlin_sync::{
-    Activation, Client, Conditions, Config, Effect, Event, Failure, Observation, Place, Reason, Request, Response,
+    Activation, Client, Conditions, Effect, Event, Failure, Observation, Place, Reason, Request, Response, Settings,
     Slot, Time, Trial,
 };
 
@@ -32,8 +36,14 @@ pub trait Host {
     /// The place whose model can't be loaded; then nothing has changed.
     fn activate(&mut self, activation: Activation, models: &mut Models<'_>) -> Result<(), Place>;
 
-    /// Tells the app.
+    /// Tells the app what became of updates.
     fn notify(&mut self, event: Event);
+
+    /// Tells the app what became of a question to the cloud.
+    fn cloud(&mut self, event: fallback::Event);
+
+    /// Tells the app that this device's answers aren't what they were.
+    fn diverged(&mut self, divergence: Divergence);
 }
 
 /// Gives the model in a slot.
@@ -52,8 +62,23 @@ pub enum Input {
     Conditions(Conditions),
     /// The app wants a look for updates.
     Check,
+    /// The app asks the cloud: within so many milliseconds it is to have an answer.
+    Ask(Box<Question>, u64, Told),
+    /// The app has the answer that came later.
+    Done(Ticket),
+    /// The user allows more to be sent, or less.
+    Consent(Consent),
     /// Time has passed.
     Wake,
+}
+
+/// Takes the ticket under which a question's answer will come.
+pub struct Told(pub Box<dyn FnOnce(Ticket) + Send>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
 }
 
 /// A client of `dunlin-sync` with its store.
@@ -77,8 +102,8 @@ impl<D: Disk> Driver<D> {
     ///
     /// # Errors
     /// What the store's disk says.
-    pub fn open(config: Config, mut store: Store<D>, seed: [u8; 32], now: Time) -> io::Result<Self> {
-        let client = Client::restore(config, &store.stored()?, seed, now);
+    pub fn open(settings: Settings, mut store: Store<D>, seed: [u8; 32], now: Time) -> io::Result<Self> {
+        let client = Client::restore(settings, &store.stored()?, seed, now);
         Ok(Self { client, store, wake: None, pending: BTreeMap::new() })
     }
 
@@ -89,7 +114,7 @@ impl<D: Disk> Driver<D> {
     pub fn serve(&mut self, now: Time, host: &mut impl Host) -> Result<(), Place> {
         loop {
             let first = self.client.serving();
-            match self.activate(Activation { first, shadow: None }, host) {
+            match self.activate(Activation { first, shadow: None, left: None }, host) {
                 Ok(()) => return Ok(()),
                 Err(Place::Factory) => return Err(Place::Factory),
                 Err(broken) => self.client.handle_broken(now, broken),
@@ -106,6 +131,9 @@ impl<D: Disk> Driver<D> {
             Input::Broken(place) => self.client.handle_broken(now, place),
             Input::Conditions(conditions) => self.client.handle_conditions(now, conditions),
             Input::Check => self.client.handle_check(now),
+            Input::Ask(question, budget, told) => (told.0)(self.client.fallback().ask(now, *question, budget)),
+            Input::Done(ticket) => self.client.fallback().done(now, ticket),
+            Input::Consent(consent) => self.client.fallback().set_consent(now, consent),
             Input::Wake => (),
         }
         self.give_up(now);
@@ -174,6 +202,8 @@ impl<D: Disk> Driver<D> {
                     }
                 }
                 Effect::Notify(event) => host.notify(event),
+                Effect::Cloud(event) => host.cloud(event),
+                Effect::Diverged(divergence) => host.diverged(divergence),
                 Effect::Wake(at) => self.wake = Some(at),
             }
         }

@@ -13,11 +13,11 @@ mod model;
 mod store;
 
 #[cfg(feature = "client")]
-pub use client::{Answer, Ask, Client, Done, OpenError, Options, Transport};
+pub use client::{Answer, Ask, Client, Done, Happened, OpenError, Options, Transport};
 #[cfg(feature = "client")]
 pub use disk::{Disk, Folder};
 #[cfg(feature = "client")]
-pub use driver::{Driver, Host, Input, Models};
+pub use driver::{Driver, Host, Input, Models, Told};
 #[cfg(feature = "http")]
 pub use http::Http;
 pub use model::ModelFile;

@@ -12,7 +12,8 @@ use common::repository::Repository;
 use dunlin_client::{Context, Outcome};
 use dunlin_engine::Limits;
 use dunlin_engine::classifier::ClassifyError;
-use dunlin_native::{Ask, Client, Done, ModelFile, OpenError, Options, Transport};
+use dunlin_native::{Ask, Client, Done, Happened, ModelFile, OpenError, Options, Transport};
+use dunlin_sync::fallback;
 use dunlin_sync::{Conditions, Event, Failure, Place, Reason, Request, Response};
 use serde_json::{Value, json};
 
@@ -59,7 +60,12 @@ impl Phone {
             limits: Limits::default(),
             transport: Box::new(Served(Arc::clone(&self.repository))),
             conditions: Box::new(Conditions::default),
-            events: Box::new(move |event| drop(sender.send(event))),
+            cloud: fallback::Config::default(),
+            events: Box::new(move |happened| {
+                if let Happened::Update(event) = happened {
+                    drop(sender.send(event));
+                }
+            }),
         };
         (options, events)
     }

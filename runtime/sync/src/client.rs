@@ -2,10 +2,14 @@
 
 use alloc::vec::Vec;
 
+use dunlin_protocol::summary::{Agreement, Rollback};
+
 use crate::chance::Chance;
+use crate::drift::{self, Drift};
 use crate::effect::{Effect, Failure, Response, StoreFailure, Stored, Time};
+use crate::fallback::{self, Fallback};
 use crate::machine::{Lanes, Machine};
-use crate::update::{Conditions, Config, Installed, Observation, Place, Reason, Update};
+use crate::update::{Activation, Conditions, Config, Installed, Observation, Place, Reason, Update};
 
 /// What a device does between its answers.
 ///
@@ -14,21 +18,57 @@ use crate::update::{Conditions, Config, Installed, Observation, Place, Reason, U
 #[derive(Debug)]
 pub struct Client {
     update: Update,
+    fallback: Fallback,
+    drift: Drift,
     lanes: Lanes<MACHINES>,
 }
 
+/// What an app wants of each machine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of updates.
+    pub update: Config,
+    /// Of questions to the cloud; by default there is nobody to ask.
+    pub fallback: fallback::Config,
+    /// Of summaries; by default nothing is kept, and nothing told.
+    pub drift: drift::Settings,
+}
+
+impl From<Config> for Settings {
+    /// Updates and nothing else.
+    fn from(update: Config) -> Self {
+        Self { update, fallback: fallback::Config::default(), drift: drift::Settings::default() }
+    }
+}
+
 /// How many machines there are; a number's remainder says whose it is.
-const MACHINES: usize = 1;
+const MACHINES: usize = 3;
 
 impl Client {
     /// From what the store has, which is nothing at first. `seed` are 32 random bytes.
-    pub fn restore(config: Config, stored: &Stored, seed: [u8; 32], now: Time) -> Self {
-        Self { update: Update::restore(config, stored, Chance::new(seed), now), lanes: Lanes::new() }
+    pub fn restore(settings: Settings, stored: &Stored, seed: [u8; 32], now: Time) -> Self {
+        let mut seeds = Chance::new(seed);
+        let mut chance = || Chance::new(seeds.bytes());
+        Self {
+            update: Update::restore(settings.update, stored, chance(), now),
+            fallback: Fallback::restore(settings.fallback, stored, chance(), now),
+            drift: Drift::restore(stored, settings.drift, chance()),
+            lanes: Lanes::new(),
+        }
     }
 
     /// What is to be done next; to be asked after each input until there is nothing.
     pub fn poll(&mut self, now: Time) -> Option<Effect> {
-        self.lanes.poll(now, [&mut self.update])
+        if let Some(event) = self.fallback.poll_event() {
+            self.count_agreement(now, &event);
+            return Some(Effect::Cloud(event));
+        }
+        let effect = self.lanes.poll(now, [&mut self.update, &mut self.fallback, &mut self.drift]);
+        if let Some(Effect::Activate(Activation { left: Some(reason), .. })) = &effect {
+            // Before the host says that another model answers: it is the one that is left of which this is told.
+            self.drift.handle_rollback(now, told(*reason));
+        }
+        effect.or_else(|| self.drift.poll_divergence().map(Effect::Diverged))
     }
 
     /// A request's answer, or why there is none.
@@ -45,7 +85,7 @@ impl Client {
 
     /// It is the time that the last [`Effect::Wake`] named, or later.
     pub fn handle_wake(&mut self, now: Time) {
-        self.lanes.wake(now, [&mut self.update]);
+        self.lanes.wake(now, [&mut self.update, &mut self.fallback, &mut self.drift]);
     }
 
     /// A model's bytes, or `None` where they can't be read.
@@ -93,9 +133,42 @@ impl Client {
         self.update.is_stale(now)
     }
 
+    /// Questions to the cloud, to ask one. What follows comes from [`Client::poll`].
+    pub const fn fallback(&mut self) -> &mut Fallback {
+        &mut self.fallback
+    }
+
+    /// Summaries, to count an answer, or to be told what a user agreed to. What follows comes from [`Client::poll`].
+    pub const fn drift(&mut self) -> &mut Drift {
+        &mut self.drift
+    }
+
+    /// What the cloud said of a model counts among its answers.
+    fn count_agreement(&mut self, now: Time, event: &fallback::Event) {
+        if let fallback::Event::Agreement { model, agrees } = event {
+            let agreement = if *agrees { Agreement::Same } else { Agreement::Other };
+            self.drift.handle_agreement(now, *model, agreement);
+        }
+    }
+
     fn machine(&mut self, lane: usize) -> &mut dyn Machine {
-        // More machines, more lanes.
-        debug_assert!(lane < MACHINES, "a remainder");
-        &mut self.update
+        match lane {
+            0 => &mut self.update,
+            1 => &mut self.fallback,
+            _ => &mut self.drift,
+        }
+    }
+}
+
+/// The name under which summaries have a reason.
+const fn told(reason: Reason) -> Rollback {
+    match reason {
+        Reason::Load => Rollback::Load,
+        Reason::Golden => Rollback::Golden,
+        Reason::Crash => Rollback::Crash,
+        Reason::Agreement => Rollback::Agreement,
+        Reason::Fallback => Rollback::Fallback,
+        Reason::Latency => Rollback::Latency,
+        Reason::Withdrawn => Rollback::Withdrawn,
     }
 }

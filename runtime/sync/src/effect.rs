@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::Divergence;
+use crate::fallback;
 use crate::update::{Activation, Event, Place, Trial};
 
 /// Milliseconds since the Unix epoch, by the host's clock.
@@ -30,7 +32,7 @@ impl Time {
 }
 
 /// What the host is to do. Effects are performed in the order in which they were polled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Send a request; its answer comes back with the request's number. Requests may be under way side by side.
     Send(Request),
@@ -42,8 +44,12 @@ pub enum Effect {
     Trial(Trial),
     /// From now on answer with this model.
     Activate(Activation),
-    /// Tell the app.
+    /// Tell the app what became of updates.
     Notify(Event),
+    /// Tell the app what became of a question to the cloud.
+    Cloud(fallback::Event),
+    /// Tell the app that this device's answers aren't what they were.
+    Diverged(Divergence),
     /// Call back at this time, or soon after it; instead of the time that was named before.
     Wake(Time),
 }

@@ -16,7 +16,7 @@ mod machine;
 mod update;
 
 pub use chance::Chance;
-pub use client::Client;
+pub use client::{Client, Settings};
 pub use effect::{Commit, Effect, Failure, Ids, Method, Read, Request, Response, StoreFailure, Stored, Time};
 pub use machine::{Lanes, Machine};
 pub use update::{

@@ -16,9 +16,12 @@ use dunlin_client::{Context, Outcome};
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::task::Pixels;
 use dunlin_engine::{Limits, ModelError};
-use dunlin_sync::{Conditions, Config, Event, Installed, Time};
+use dunlin_protocol::oip::Consent;
+use dunlin_sync::drift::Divergence;
+use dunlin_sync::fallback::{self, Question, Ticket};
+use dunlin_sync::{Conditions, Config, Event, Installed, Settings, Time};
 
-use crate::driver::{Driver, Input};
+use crate::driver::{Driver, Input, Told};
 use crate::model::ModelFile;
 use crate::store::Store;
 use models::{ModelHost, Serving};
@@ -44,6 +47,8 @@ pub struct Options {
     pub factory: ModelFile,
     /// What the app wants of updates.
     pub config: Config,
+    /// What it wants of questions to the cloud; by default there is nobody to ask.
+    pub cloud: fallback::Config,
     /// How much memory a model may take.
     pub limits: Limits,
     /// Sends requests.
@@ -51,13 +56,25 @@ pub struct Options {
     /// Says how the device is doing, whenever that matters; from the client's thread.
     pub conditions: Box<dyn Fn() -> Conditions + Send>,
     /// Is told what happens, from the client's thread.
-    pub events: Box<dyn Fn(Event) + Send>,
+    pub events: Box<dyn Fn(Happened) + Send>,
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options").field("folder", &self.folder).field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// What a client's app is told.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Happened {
+    /// Of updates.
+    Update(Event),
+    /// Of questions to the cloud.
+    Cloud(fallback::Event),
+    /// This device's answers aren't what they were.
+    Diverged(Divergence),
 }
 
 /// An input.
@@ -123,12 +140,13 @@ impl Client {
     /// # Errors
     /// [`OpenError`]
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let Options { folder, factory, config, limits, transport, conditions, events } = options;
+        let Options { folder, factory, config, cloud, limits, transport, conditions, events } = options;
         let store = Store::open(&folder).map_err(OpenError::Folder)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.into()))?;
         let now = now();
-        let mut driver = Driver::open(config, store, seed, now).map_err(OpenError::Folder)?;
+        let settings = Settings { fallback: cloud, ..config.into() };
+        let mut driver = Driver::open(settings, store, seed, now).map_err(OpenError::Folder)?;
         let (sender, receiver) = channel();
         let serving = Arc::default();
         let mut host = ModelHost {
@@ -162,6 +180,22 @@ impl Client {
             self.tell(Message::Input(input));
         }
         answer
+    }
+
+    /// Asks the cloud. The cloud's answer, or that the local one stands, comes as an event within `budget` milliseconds, and perhaps a
+    /// better answer later; `told` gets the ticket that they have, from the client's thread.
+    pub fn ask(&self, question: Question, budget: u64, told: impl FnOnce(Ticket) + Send + 'static) {
+        self.tell(Message::Input(Input::Ask(question.into(), budget, Told(Box::new(told)))));
+    }
+
+    /// The app has the cloud's later answer, which needn't be told again.
+    pub fn done(&self, ticket: Ticket) {
+        self.tell(Message::Input(Input::Done(ticket)));
+    }
+
+    /// The user allows more to be sent, or less.
+    pub fn set_consent(&self, consent: Consent) {
+        self.tell(Message::Input(Input::Consent(consent)));
     }
 
     /// Looks for updates now, rather than when it is time.

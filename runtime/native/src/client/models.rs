@@ -8,11 +8,13 @@ use dunlin_client::{Context, Outcome, decide};
 use dunlin_engine::artifact::Artifact;
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::{Classifier, Isa, Limits, ModelError, Scores};
+use dunlin_sync::drift::Divergence;
+use dunlin_sync::fallback;
 use dunlin_sync::{Activation, Event, Installed, Observation, Place, Reason, Request, Time, Trial};
 
 use super::thread::Message;
 use super::transport::Transport;
-use super::{Answer, Ask, lock};
+use super::{Answer, Ask, Happened, lock};
 use crate::driver::{Host, Input, Models};
 use crate::model::ModelFile;
 
@@ -124,7 +126,7 @@ pub struct ModelHost {
     /// Why the model couldn't be loaded that the app ships.
     pub fault: Option<ModelError>,
     pub transport: Box<dyn Transport>,
-    pub events: Box<dyn Fn(Event) + Send>,
+    pub events: Box<dyn Fn(Happened) + Send>,
     pub thread: Sender<Message>,
 }
 
@@ -186,7 +188,15 @@ impl Host for ModelHost {
     }
 
     fn notify(&mut self, event: Event) {
-        (self.events)(event);
+        (self.events)(Happened::Update(event));
+    }
+
+    fn cloud(&mut self, event: fallback::Event) {
+        (self.events)(Happened::Cloud(event));
+    }
+
+    fn diverged(&mut self, divergence: Divergence) {
+        (self.events)(Happened::Diverged(divergence));
     }
 }
 

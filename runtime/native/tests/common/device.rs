@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use dunlin_native::{Disk, Driver, Host, Input, ModelFile, Models, Store};
+use dunlin_sync::drift::Divergence;
+use dunlin_sync::fallback;
 use dunlin_sync::{
     Activation, Conditions, Config, Event, Failure, Floor, Observation, Place, Reason, Request, Response, Time, Trial,
     When,
@@ -48,6 +50,7 @@ pub struct Hands {
     pub sent: Vec<Request>,
     pub inputs: VecDeque<Input>,
     pub events: Vec<Event>,
+    pub cloud: Vec<fallback::Event>,
     /// All that was done, in its order.
     pub log: Vec<String>,
     pub active: Option<Activation>,
@@ -65,6 +68,7 @@ impl Hands {
             sent: Vec::new(),
             inputs: VecDeque::new(),
             events: Vec::new(),
+            cloud: Vec::new(),
             log: Vec::new(),
             active: None,
             texts: Vec::new(),
@@ -115,6 +119,15 @@ impl Host for Hands {
         self.log.push(format!("notify {event:?}"));
         self.events.push(event);
     }
+
+    fn cloud(&mut self, event: fallback::Event) {
+        self.log.push(format!("cloud {event:?}"));
+        self.cloud.push(event);
+    }
+
+    fn diverged(&mut self, divergence: Divergence) {
+        panic!("nothing is counted: {divergence:?}");
+    }
 }
 
 /// A program that runs on a device.
@@ -127,7 +140,7 @@ pub struct Device<D> {
 impl<D: Disk> Device<D> {
     /// Starts the program.
     pub fn start(store: Store<D>, config: Config, hands: Hands, now: Time) -> std::io::Result<Self> {
-        let driver = Driver::open(config, store, [7; 32], now)?;
+        let driver = Driver::open(config.into(), store, [7; 32], now)?;
         let mut device = Self { driver, hands, now };
         let served = device.driver.serve(now, &mut device.hands);
         assert_eq!(served, Ok(()), "it answers");

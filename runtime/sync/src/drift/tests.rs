@@ -65,6 +65,7 @@ impl World {
                     assert!(at > now, "woken for nothing");
                     self.wake = Some(at);
                 }
+                other => panic!("another machine's: {other:?}"),
             }
         }
         panic!("no end of effects");

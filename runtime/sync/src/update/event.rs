@@ -35,6 +35,8 @@ pub struct Activation {
     /// The model to ask beside it, of whose answers nothing is shown: each pair of answers is an
     /// [`Observation`](super::Observation).
     pub shadow: Option<Installed>,
+    /// Why the model that answered is taken back, if it is.
+    pub left: Option<Reason>,
 }
 
 /// What an app is told.

@@ -58,7 +58,7 @@ impl Update {
         let first = self.installed(Place::Slot(trying.slot));
         let version = first.version;
         let shadow = (!kept).then(|| self.installed(next.serving));
-        let mut then = vec![Effect::Activate(Activation { first, shadow })];
+        let mut then = vec![Effect::Activate(Activation { first, shadow, left: None })];
         if trying.ends == 0 {
             then.push(Effect::Notify(Event::Activated { version }));
         }
@@ -81,7 +81,7 @@ impl Update {
             Some(Ok(())) => {
                 next.keep();
                 let first = self.installed(place);
-                let activation = Activation { first, shadow: None };
+                let activation = Activation { first, shadow: None, left: None };
                 let kept = Event::Kept { version: first.version };
                 self.stage(next, Vec::new(), vec![Effect::Activate(activation), Effect::Notify(kept)]);
             }
@@ -108,9 +108,10 @@ impl Update {
         self.testing = false;
         self.state = next.clone();
         let first = self.installed(next.serving);
-        self.effects.push_back(Effect::Activate(Activation { first, shadow: None }));
         let told = Event::RolledBack { version: held.version, to: first.version, reason };
-        self.stage(next, vec![(slot.key().into(), None)], vec![Effect::Notify(told)]);
+        self.effects.push_back(Effect::Activate(Activation { first, shadow: None, left: Some(reason) }));
+        self.effects.push_back(Effect::Notify(told));
+        self.stage(next, vec![(slot.key().into(), None)], Vec::new());
     }
 }
 

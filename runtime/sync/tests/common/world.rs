@@ -71,7 +71,7 @@ impl World {
             interval: DAY,
             when: When::default(),
         };
-        let active = Activation { first: Installed { place: Place::Factory, version: 1 }, shadow: None };
+        let active = Activation { first: Installed { place: Place::Factory, version: 1 }, shadow: None, left: None };
         let mut world = Self {
             now: START,
             config,
@@ -99,8 +99,8 @@ impl World {
     pub fn start(&mut self) {
         let stored = self.store.iter().filter(|(key, _)| !key.starts_with("slot/"));
         let stored = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let mut client = Client::restore(self.config.clone(), &stored, [7; 32], self.now);
-        self.active = Activation { first: client.serving(), shadow: None };
+        let mut client = Client::restore(self.config.clone().into(), &stored, [7; 32], self.now);
+        self.active = Activation { first: client.serving(), shadow: None, left: None };
         self.wake = None;
         client.handle_conditions(self.now, self.conditions);
         self.client = Some(client);
@@ -206,6 +206,8 @@ impl World {
             }
             Effect::Activate(activation) => self.active = activation,
             Effect::Notify(event) => self.events.push(event),
+            Effect::Cloud(event) => panic!("nobody was asked: {event:?}"),
+            Effect::Diverged(divergence) => panic!("nothing is counted: {divergence:?}"),
             Effect::Wake(time) => self.wake = Some(time),
         }
         Ok(())

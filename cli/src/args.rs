@@ -1,19 +1,28 @@
 //! What the user may ask.
 
 use dunlin_compiler::ptq::Range;
+mod cloud;
 mod decision;
 mod fleet;
+mod head;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use dunlin_engine::task::{Filter, Fit, MIN_CROP_PERMILLE};
 
+pub use cloud::CloudArgs;
 pub use decision::{CalibrateArgs, ContextArgs, ListArgs};
 pub use fleet::{
     HoldArgs, KeysAction, KeysArgs, PromoteArgs, PublishArgs, RefreshArgs, RepositoryArgs, RollbackArgs, ServerArgs,
     StatusArgs, TufAction, TufClientArgs,
 };
+pub use head::HeadArgs;
+use head::head;
+#[cfg(feature = "server")]
+pub use serve::{LogArg, ServeArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -28,16 +37,18 @@ Exit codes:
   0  done
   1  something you gave is at fault: a missing file, a file that is no picture, a tensor of another shape
   2  the command line is wrong
-  3  the model is at fault: a damaged artifact, an ONNX file that can't be compiled";
+  3  the model is at fault: a damaged artifact, an ONNX file that can't be compiled
+  4  the cloud has no answer, and the local one is shown";
 
 const CLASSIFY_EXAMPLES: &str = "\
 Examples:
   dunlin classify cat.jpg dog.png
   dunlin classify flowers.dunlin rose.webp --top 5
   dunlin classify calibrated.dunlin rose.webp --explain --deny weed
+  dunlin classify spam.dunlin --text 'call me' --cloud https://models.example.org --cloud-model spam --consent input
   curl -s https://example.org/cat.jpg | dunlin classify - --json
 
-Exit codes: 0 all inputs classified, 1 some couldn't be, 2 wrong command line, 3 broken model";
+Exit codes: 0 all inputs classified, 1 some couldn't be, 2 wrong command line, 3 broken model, 4 the cloud has no answer (the local one is shown)";
 
 const COMPILE_EXAMPLES: &str = "\
 Examples:
@@ -46,6 +57,7 @@ Examples:
       --fit center-crop --labels labels.txt --calibrate pictures/
   dunlin compile net.onnx -o net.dunlin --calibrate samples.npz --report net.json
   dunlin compile net.onnx -o net.dunlin --precision f16 --dim batch=1
+  dunlin compile net.onnx -o net.dunlin --labels animals.txt --head scene=scenes.txt --head quality
 
 An ONNX model that is quantized (QDQ, QLinear) needs no calibration; a float one does, unless --precision is f16 or f32.
 
@@ -90,6 +102,7 @@ Examples:
   dunlin eval model.dunlin --data test.npz --json             arrays `input` (or `pixels`, u8 NHWC) and `labels`
   dunlin eval spam.dunlin --data test.csv --cohort language   columns `text`, `label`, `language`
   dunlin eval model.dunlin --data test/ --ood other/ --html report.html
+  dunlin eval model.dunlin --data scenes/ --head scene        another head of a model that has several
 
 Exit codes: 0 measured, 1 the data don't fit or some pictures are unreadable, 2 wrong command line, 3 broken model";
 
@@ -155,6 +168,9 @@ pub enum Command {
     Refresh(RefreshArgs),
     /// Shows what is published, to whom, and until when it is signed
     Status(StatusArgs),
+    /// Serves a fleet: models, summaries, answers, reviews
+    #[cfg(feature = "server")]
+    Serve(Box<ServeArgs>),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
     /// The client of The Update Framework as its conformance suite calls it
@@ -187,6 +203,9 @@ pub struct ClassifyArgs {
     /// Which classes are shown and answered, instead of what the policy says.
     #[command(flatten)]
     pub lists: ListArgs,
+    /// Who is asked when the decision is to fall back.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
     /// How many threads.
     #[command(flatten)]
     pub threads: ThreadArgs,
@@ -221,6 +240,9 @@ pub struct CompileArgs {
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// An output after the first one that is a classifier too, by its name, and names of its classes, one a line; may be repeated
+    #[arg(long = "head", value_name = "OUTPUT[=FILE]", value_parser = head, action = ArgAction::Append)]
+    pub heads: Vec<(String, Option<PathBuf>)>,
     /// What the compiled model takes
     #[arg(long, value_enum, default_value_t = TaskArg::Tensor)]
     pub task: TaskArg,
@@ -332,6 +354,9 @@ pub struct EvalArgs {
     /// A folder with a folder of pictures for each class, arrays with `labels`, or texts with their `label` (.csv, .tsv, .jsonl)
     #[arg(long, value_name = "DIR|FILE")]
     pub data: PathBuf,
+    /// Which head is measured.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// Compare cohorts: a column of texts, an array, or what the folders around class folders or cohorts.csv tell apart
     #[arg(long, value_name = "COLUMN")]
     pub cohort: Option<String>,

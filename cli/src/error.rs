@@ -26,6 +26,9 @@ pub const USER: u8 = 1;
 /// The model is at fault.
 pub const MODEL: u8 = 3;
 
+/// The cloud has no answer.
+pub const CLOUD: u8 = 4;
+
 /// Why a command couldn't do what it was asked.
 #[derive(Debug)]
 pub enum CliError {
@@ -89,6 +92,15 @@ pub enum CliError {
         /// How many classes there are.
         classes: usize,
     },
+    /// A head that the model hasn't.
+    Head {
+        /// The artifact.
+        path: PathBuf,
+        /// What the user called it.
+        name: String,
+        /// The names of those that there are.
+        heads: Vec<String>,
+    },
     /// A JSON file isn't what was asked for.
     Json {
         /// The file.
@@ -126,6 +138,13 @@ pub enum CliError {
         /// Why.
         what: String,
     },
+    /// The system has no randomness.
+    Chance(io::Error),
+    /// A model server gives no answer.
+    Cloud {
+        /// Why.
+        what: String,
+    },
     /// A repository's metadata or a target isn't trusted.
     Untrusted(tuf::Error),
     /// The model can't run on an input.
@@ -149,6 +168,9 @@ pub enum CliError {
         /// The kernel set.
         isa: String,
     },
+    /// The server can't start.
+    #[cfg(feature = "server")]
+    Serve(Box<dunlin_server::StartError>),
     /// The model can't be compiled.
     Compile {
         /// The ONNX file.
@@ -197,7 +219,7 @@ impl CliError {
         let _ = writeln!(io::stderr(), "dunlin: {self}");
     }
 
-    /// Who is at fault: [`USER`] or [`MODEL`].
+    /// Who is at fault: [`USER`], [`MODEL`] or [`CLOUD`].
     fn code(&self) -> u8 {
         match self {
             Self::Model { .. } | Self::Golden { .. } | Self::Text { source: TextFault::Spec(_), .. } => MODEL,
@@ -206,6 +228,7 @@ impl CliError {
             } => MODEL,
             Self::Compile { source, .. } if blames_options(source) => USER,
             Self::Compile { .. } => MODEL,
+            Self::Cloud { .. } => CLOUD,
             _ => USER,
         }
     }
@@ -220,6 +243,7 @@ fn blames_options(error: &CompileError) -> bool {
             | CompileError::Task { .. }
             | CompileError::Text { .. }
             | CompileError::Labels { .. }
+            | CompileError::Head { .. }
             | CompileError::Sample(_)
             | CompileError::Vary { .. }
     )
@@ -242,6 +266,10 @@ impl fmt::Display for CliError {
                     "'{name}' is no label of the model and no number below {classes}; 'dunlin inspect' shows the labels"
                 )
             }
+            Self::Head { path, name, heads } => {
+                let heads: Vec<String> = heads.iter().map(|head| format!("'{head}'")).collect();
+                write!(f, "{}: the model has no head '{name}'; it has {}", path.display(), heads.join(", "))
+            }
             Self::Json { path, what } => write!(f, "{}: {what}", path.display()),
             Self::Text { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Isa { value, what } => {
@@ -253,6 +281,8 @@ impl fmt::Display for CliError {
                 f,
                 "{url}: {what}; the folder is published all the same, and the next command with --server uploads it"
             ),
+            Self::Chance(source) => write!(f, "the system gives no random bytes: {source}"),
+            Self::Cloud { what } => write!(f, "the cloud has no answer: {what}; the local answer stands"),
             Self::Untrusted(source) => source.fmt(f),
             Self::Run { path, source: source @ ClassifyError::Task { takes: "tensors" } } => {
                 write!(
@@ -268,6 +298,8 @@ impl fmt::Display for CliError {
                 "{}: the kernel set {isa} computes other outputs here than the compiler did; please report this as a defect of Dunlin",
                 path.display()
             ),
+            #[cfg(feature = "server")]
+            Self::Serve(source) => source.fmt(f),
             Self::Compile { path, source } => match &**source {
                 // A spec that is at fault itself is named once.
                 CompileError::Text { option, .. } if Path::new(option) == path => source.fmt(f),

@@ -1,8 +1,8 @@
-//! A policy as `dunlin inspect` shows it.
+//! A model's heads, and their policies, as `dunlin inspect` shows them.
 
 use std::io::Write;
 
-use dunlin_engine::artifact::{Artifact, ArtifactError, Bounds, SectionKind};
+use dunlin_engine::artifact::{Artifact, ArtifactError, Bounds, HeadSpec};
 use dunlin_engine::model::Model;
 use serde::Serialize;
 
@@ -10,6 +10,59 @@ use crate::error::CliError;
 use crate::model::class_name;
 use crate::output;
 use crate::table::{Align, Table};
+
+/// An output that is a classifier.
+#[derive(Debug, Serialize)]
+pub struct HeadInfo {
+    /// The output's name.
+    pub name: String,
+    /// Its place among the outputs.
+    pub output: usize,
+    /// What it holds.
+    pub scoring: String,
+    /// How many classes it tells apart.
+    pub classes: usize,
+    /// Their names.
+    pub labels: Vec<String>,
+    /// `null` where it wasn't calibrated.
+    pub policy: Option<PolicyInfo>,
+}
+
+impl HeadInfo {
+    /// Reads all heads, the first one first.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when one is malformed.
+    pub fn all(artifact: &Artifact<'_>, model: &Model) -> Result<Vec<Self>, ArtifactError> {
+        let names = artifact.names()?;
+        let info = |head: HeadSpec| {
+            let output = model.outputs.get(head.output).ok_or(ArtifactError::Section { section: "heads" })?;
+            let classes = model.tensors[*output].shape.count();
+            Ok(Self {
+                name: names.value(model.inputs.len() + head.output).to_owned(),
+                output: head.output,
+                scoring: format!("{:?}", head.scoring).to_lowercase(),
+                classes,
+                labels: head.labels(artifact.bytes())?.in_locale("").map(str::to_owned).collect(),
+                policy: PolicyInfo::of(artifact, &head, classes)?,
+            })
+        };
+        artifact.heads()?.into_iter().map(info).collect()
+    }
+
+    /// Shows one after the first.
+    ///
+    /// # Errors
+    /// [`CliError::Stdout`].
+    pub fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
+        let Self { name, output, scoring, classes, labels, policy } = self;
+        writeln!(out, "head '{name}': output {output} holds {scoring} of {classes} classes")?;
+        if !labels.is_empty() {
+            writeln!(out, "  labels: {}", output::shortened(labels))?;
+        }
+        policy.as_ref().map_or(Ok(()), |policy| policy.show(labels, out))
+    }
+}
 
 /// Everything that the policy has.
 #[derive(Debug, Serialize)]
@@ -54,16 +107,15 @@ struct CohortInfo {
 }
 
 impl PolicyInfo {
-    /// Reads an artifact's policy, if it has one.
+    /// Reads a head's policy, if it has one.
     ///
     /// # Errors
     /// [`ArtifactError`] when it is malformed.
-    pub fn of(artifact: &Artifact<'_>, model: &Model) -> Result<Option<Self>, ArtifactError> {
-        if artifact.section(SectionKind::Policy).is_none() {
+    fn of(artifact: &Artifact<'_>, head: &HeadSpec, classes: usize) -> Result<Option<Self>, ArtifactError> {
+        if !head.is_calibrated() {
             return Ok(None);
         }
-        let classes = model.outputs.first().map_or(0, |&output| model.tensors[output].shape.count());
-        let policy = artifact.policy(classes)?;
+        let policy = head.policy(artifact.bytes(), classes)?;
         let cohort =
             |(name, bounds): (&str, Bounds<'_>)| CohortInfo { name: name.to_owned(), bounds: BoundsInfo::new(bounds) };
         Ok(Some(Self {

@@ -3,13 +3,16 @@
 //! `args` says what the user may ask, `commands` has one file for each subcommand, `error` gives exit codes.
 
 mod args;
+mod baseline;
 mod calibrate;
+mod cloud;
 mod commands;
 mod dataset;
 mod decision;
 mod draw;
 mod error;
 mod evaluation;
+mod heads;
 mod inspection;
 mod lists;
 mod metrics;
@@ -55,6 +58,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Rollback(args) => commands::rollout::rollback(args, out),
         Command::Refresh(args) => commands::rollout::refresh(args, out),
         Command::Status(args) => commands::status::run(args, out),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => commands::serve::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
         Command::TufClient(args) => commands::tuf_client::run(args),
     }

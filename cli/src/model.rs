@@ -44,16 +44,6 @@ impl Source {
         Artifact::parse(self.file.as_ref()).map_err(|source| CliError::artifact(&self.path, source))
     }
 
-    /// The classes' names in a locale, in the default one without; nameless classes are called by their number.
-    ///
-    /// # Errors
-    /// [`CliError::Model`].
-    pub fn labels(&self, locale: Option<&str>) -> Result<Vec<String>, CliError> {
-        let labels = self.artifact()?.labels().map_err(|source| CliError::artifact(&self.path, source))?;
-        let name = |class| locale.map_or_else(|| labels.name(class), |locale| labels.name_in(locale, class));
-        Ok((0..labels.len()).map(|class| name(class).unwrap_or_default().to_owned()).collect())
-    }
-
     /// A classifier with the kernel set and the threads that the user wants.
     ///
     /// # Errors

@@ -91,6 +91,13 @@ pub fn ending(name: &str) -> String {
     std::iter::once('…').chain(name.chars().skip(count - LONGEST + 1)).collect()
 }
 
+/// The first labels, and how many there are.
+pub fn shortened(labels: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = labels[..labels.len().min(SHOWN)].join(", ");
+    if labels.len() > SHOWN { format!("{shown}, … ({} in all)", labels.len()) } else { shown }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,7 @@
 
 use dunlin_engine::artifact::Golden;
 use dunlin_engine::model::{Limits, VaryingAxis};
-use dunlin_engine::op::{Op as EngineOp, UnaryKind};
-use dunlin_engine::task::{Scoring, Task, TaskSpec};
+use dunlin_engine::task::{Task, TaskSpec};
 use dunlin_engine::{AlignedBytes, Isa, Session};
 use serde_json::{Value as Json, json};
 
@@ -11,6 +10,7 @@ use crate::emit::{Extras, emit};
 use crate::error::{CompileError, Result};
 use crate::eval::Evaluator;
 use crate::feed::feed;
+use crate::heads::{self, HeadRequest};
 use crate::import::{ImportOptions, import};
 use crate::int8::{self, Note};
 use crate::ir::{Graph, Op, Tensor};
@@ -63,6 +63,8 @@ pub struct Options {
     pub task: TaskRequest,
     /// Names of the classes; empty for none.
     pub labels: Vec<String>,
+    /// Outputs after the first one that are classifiers too.
+    pub heads: Vec<HeadRequest>,
     /// Inputs to calibrate with and to measure on.
     pub calibration: Option<Samples>,
     /// How a float model is quantized.
@@ -84,6 +86,7 @@ impl Default for Options {
             strict_int8: false,
             task: TaskRequest::default(),
             labels: Vec::new(),
+            heads: Vec::new(),
             calibration: None,
             ptq: ptq::Options::default(),
             dims: Vec::new(),
@@ -126,6 +129,8 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
     let mut stage = |stage| progress(Progress { stage, done: 0, total: 1 });
     stage("import");
     let mut graph = import(onnx, &ImportOptions { freeze: Vec::new(), dims: options.dims.clone() })?;
+    // Before what takes long.
+    options.heads.iter().try_for_each(|request| heads::place(&graph, request).map(drop))?;
     stage("simplify");
     passes::simplify(&mut graph)?;
     let before = graph.clone();
@@ -146,8 +151,8 @@ pub fn compile(onnx: &[u8], options: &Options, progress: &mut dyn FnMut(Progress
         TaskRequest::Text(request) => Some(text::section(request, &text::feed(request, &graph, &varying)?)?),
         _ => None,
     };
-    let labels = options.labels.clone();
-    let extras = Extras { varying, labels, task, text, card: String::new(), golden: Vec::new() };
+    let (labels, heads) = (options.labels.clone(), heads::heads(&graph, &options.heads)?);
+    let extras = Extras { varying, labels, task, heads, text, card: String::new(), golden: Vec::new() };
     finish(&graph, &before, extras, report, onnx, options, progress)
 }
 
@@ -188,7 +193,7 @@ fn to_engine(mut graph: Graph, options: &Options, weights: Precision, mut notes:
     pack::pack(&mut graph)?;
     vary::vary(&mut graph, &varying)?;
     passes::compact(&mut graph);
-    let task = Task { scoring: scoring(&graph), spec };
+    let task = Task { scoring: heads::scoring(&graph, 0), spec };
     Ok(Lowered { graph, task, varying, notes })
 }
 
@@ -213,27 +218,6 @@ fn is_quantized(graph: &Graph) -> bool {
             Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::MatMulInteger | Op::ConvInteger { .. }
         )
     })
-}
-
-/// Probabilities when the first output is made by softmax or sigmoid, maybe quantized after it.
-fn scoring(graph: &Graph) -> Scoring {
-    let makers = graph.makers();
-    let mut value = graph.outputs.first().copied();
-    while let Some(node) = value.and_then(|id| makers[id.0]).map(|index| &graph.nodes[index]) {
-        match node.op {
-            Op::Engine(EngineOp::Softmax { log: false, .. } | EngineOp::QSoftmax { log: false }) => {
-                return Scoring::Probabilities;
-            }
-            Op::Engine(EngineOp::Unary { f }) if f.kind == UnaryKind::Sigmoid => return Scoring::Probabilities,
-            Op::Engine(
-                EngineOp::Dequantize {} | EngineOp::Quantize {} | EngineOp::FlipSign {} | EngineOp::Reshape { .. },
-            ) => {
-                value = node.inputs.first().copied();
-            }
-            _ => return Scoring::Logits,
-        }
-    }
-    Scoring::Logits
 }
 
 /// Writes the artifact once to run it, then again with golden digests, measured accuracy and kernels.

@@ -1,14 +1,18 @@
 //! The last step: a graph of engine operators becomes an artifact.
 
-use dunlin_engine::artifact::{ALIGN, Golden, SectionKind, Writer};
+use dunlin_engine::artifact::{ALIGN, Golden, NewHead, SectionKind, Writer};
 use dunlin_engine::model::{MAX_OPERANDS, VaryingAxis};
 use dunlin_engine::task::Task;
 use dunlin_engine::wire::{Put, put_text};
 use dunlin_kernels::AlignedBytes;
 
 use crate::error::CompileError;
+use crate::heads::Head;
 use crate::ir::{Graph, Op, ValueId};
 use crate::memory::MemoryPlan;
+
+/// The language of labels.
+const LOCALE: &str = "en";
 
 /// What goes into the artifact besides the graph.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Extras {
     pub labels: Vec<String>,
     /// What an app gives and gets.
     pub task: Task,
+    /// Outputs after the first one that are classifiers.
+    pub heads: Vec<Head>,
     /// How text becomes ids, for a model that takes text.
     pub text: Option<Vec<u8>>,
     /// The card, JSON.
@@ -41,8 +47,9 @@ pub fn emit(graph: &Graph, extras: &Extras) -> Result<AlignedBytes, CompileError
     writer.words(SectionKind::Names, &name_words(graph));
     if !extras.labels.is_empty() {
         let labels: Vec<&str> = extras.labels.iter().map(String::as_str).collect();
-        writer.labels(&[("en", &labels)]);
+        writer.labels(&[(LOCALE, &labels)]);
     }
+    write_heads(&extras.heads, &mut writer);
     let mut task = Vec::new();
     extras.task.put(&mut task);
     writer.words(SectionKind::Task, &task);
@@ -55,6 +62,21 @@ pub fn emit(graph: &Graph, extras: &Extras) -> Result<AlignedBytes, CompileError
     writer.bytes(SectionKind::Card, extras.card.clone().into_bytes());
     writer.bytes(SectionKind::Weights, weights);
     Ok(AlignedBytes::from_slice(&writer.finish()))
+}
+
+fn write_heads(heads: &[Head], writer: &mut Writer) {
+    let labels = heads.iter().map(|head| head.labels.iter().map(String::as_str).collect());
+    let labels: Vec<Vec<&str>> = labels.collect();
+    let locales: Vec<[(&str, &[&str]); 1]> = labels.iter().map(|labels| [(LOCALE, &labels[..])]).collect();
+    let new = heads.iter().zip(&locales).map(|(head, locales)| NewHead {
+        output: head.output,
+        scoring: head.scoring,
+        labels: if head.labels.is_empty() { &[] } else { locales },
+    });
+    let new: Vec<NewHead<'_>> = new.collect();
+    if !new.is_empty() {
+        writer.heads(&new);
+    }
 }
 
 /// All constants, each at an aligned offset, equal ones once; and each constant's offset in units of [`ALIGN`].

@@ -119,6 +119,13 @@ pub enum CompileError {
         /// How many the model has.
         classes: usize,
     },
+    /// An output that can't be the classifier that it is to be (the caller).
+    Head {
+        /// What the caller calls it.
+        output: String,
+        /// What is wrong, with the outputs that there are.
+        what: String,
+    },
     /// A calibration sample that doesn't fit the model (the caller).
     Sample(FeedError),
     /// An operator that can't take a shorter input, though axes were asked to vary (the caller).
@@ -182,6 +189,7 @@ impl fmt::Display for CompileError {
             Self::Task { why } => write!(f, "the task doesn't fit the model: {why}"),
             Self::Text { option, why } => write!(f, "{option}: {why}"),
             Self::Labels { found, classes } => write!(f, "{found} labels for a model with {classes} classes"),
+            Self::Head { output, what } => write!(f, "the output '{output}' can't be a head: {what}"),
             Self::Sample(source) => write!(f, "a calibration sample doesn't fit: {source}"),
             Self::Vary { node, why } => write!(f, "the length can't vary, because of node '{node}': {why}"),
             Self::NotLowered { node } => {

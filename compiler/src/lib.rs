@@ -11,6 +11,7 @@ pub mod emit;
 pub mod error;
 pub mod eval;
 pub mod feed;
+pub mod heads;
 pub mod import;
 pub mod int8;
 pub mod ir;
@@ -29,4 +30,5 @@ pub mod vary;
 
 pub use compile::{Compiled, Options, Precision, Progress, Samples, TaskRequest, compile};
 pub use error::CompileError;
+pub use heads::HeadRequest;
 pub use picture::ImageRequest;

@@ -88,11 +88,11 @@ impl Draft {
         })
     }
 
-    /// The file with this policy, in the place of one that it may have; all other sections stay as they are.
+    /// The file with this policy for a head by its number, in the place of one that it may have; all else stays as it is.
     ///
     /// # Errors
-    /// [`ArtifactError`] when the file is no artifact.
-    pub fn write(&self, file: &[u8]) -> Result<Vec<u8>, ArtifactError> {
+    /// [`ArtifactError`] when the file is no artifact, or has no such head.
+    pub fn write(&self, file: &[u8], head: usize) -> Result<Vec<u8>, ArtifactError> {
         let (rank_penalty, free_ranks) = self.ranks.unwrap_or_default();
         let policy = Policy {
             calibration: Calibration { scales: &self.scales, biases: &self.biases },
@@ -112,7 +112,7 @@ impl Draft {
             ..Policy::default()
         };
         let cohorts: Vec<_> = self.cohorts.iter().map(|(name, bounds)| (&name[..], bounds.borrowed())).collect();
-        Ok(Writer::of(file)?.policy(&policy, self.classes, &cohorts).finish())
+        Ok(Writer::of(file)?.head_policy(head, &policy, self.classes, &cohorts)?.finish())
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
             let mut draft = Draft::new(&fitted, &options, classes, 4000).expect("a threshold");
             (draft.deny, draft.top_k, draft.evasion) = (vec![1], 2, Some(9));
             let file = AlignedBytes::from_slice(&Writer::default().finish());
-            let file = AlignedBytes::from_slice(&draft.write(&file).expect("sound"));
+            let file = AlignedBytes::from_slice(&draft.write(&file, 0).expect("sound"));
             let artifact = Artifact::parse(&file).expect("sound");
             let policy = artifact.policy(classes).expect("sound");
             assert_eq!(policy.calibration.scales, [fitted.scaling.scale[0] as f32]);

@@ -227,6 +227,7 @@ mod tests {
             varying: vec![AXIS],
             labels: Vec::new(),
             task,
+            heads: Vec::new(),
             text: None,
             card: String::new(),
             golden: Vec::new(),

@@ -96,12 +96,12 @@ impl Classifier {
         self.with(|model| Ok(model.inputs()))
     }
 
-    /// The classes' names in a locale, in the default one without; empty where the model has none.
+    /// The names of a head's classes in a locale, in the default one without; empty where the model has none, or no such head.
     ///
     /// # Errors
     /// When disposed of.
-    pub fn labels(&self, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
-        self.with(|model| model.labels(locale))
+    pub fn labels(&self, head: u32, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
+        self.with(|model| model.labels(head as usize, locale))
     }
 
     /// Gives the memory back, when the calls that have begun are done. Later calls fail; disposing twice does no harm.
@@ -181,6 +181,6 @@ mod tests {
             assert!(call.join().is_ok_and(|steps| steps.is_ok_and(|count| count > 0)));
         });
         classifier.dispose();
-        assert_eq!(code(classifier.labels(None)), Some(ErrorCode::Disposed));
+        assert_eq!(code(classifier.labels(0, None)), Some(ErrorCode::Disposed));
     }
 }

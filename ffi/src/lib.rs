@@ -15,6 +15,6 @@ mod records;
 pub use classifier::Classifier;
 pub use decision::{Decision, Outcome, Reason, Rule};
 pub use error::{BridgeError, ErrorCode};
-pub use records::{Class, Classification, InputInfo, LoadOptions, PixelFormat, Request, StepInfo};
+pub use records::{Class, Classification, Head, InputInfo, LoadOptions, PixelFormat, Request, StepInfo};
 
 uniffi::setup_scaffolding!();

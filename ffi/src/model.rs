@@ -4,24 +4,30 @@ use std::path::Path;
 
 use dunlin_engine::error::Code;
 use dunlin_engine::task::Pixels;
-use dunlin_engine::{AlignedBytes, Classifier, Isa, ModelError};
+use dunlin_engine::{AlignedBytes, Classifier, Isa, ModelError, classifier};
 use dunlin_native::ModelFile;
 
 use crate::error::BridgeError;
-use crate::records::{Classification, InputInfo, LoadOptions, Request, StepInfo};
+use crate::records::{Classification, Head, InputInfo, LoadOptions, Request, StepInfo};
 
 #[derive(Debug)]
 pub struct Model {
     classifier: Classifier<ModelFile>,
-    /// In the locale that was asked for last.
     names: Names,
 }
 
-/// The classes' names in one locale.
-#[derive(Debug, Default)]
+/// What heads and their classes are called, in the locale that was asked for last.
+#[derive(Debug)]
 struct Names {
     locale: Option<String>,
-    names: Vec<String>,
+    heads: Vec<HeadNames>,
+}
+
+/// What a head and its classes are called.
+#[derive(Debug)]
+struct HeadNames {
+    name: String,
+    classes: Vec<String>,
 }
 
 impl Model {
@@ -66,8 +72,12 @@ impl Model {
     /// What the scores of the last input come to.
     fn classification(&mut self, request: &Request) -> Result<Classification, BridgeError> {
         self.speak(&request.locale)?;
-        let (scores, policy) = (self.classifier.scores(), self.classifier.policy()?);
-        Ok(Classification::new(&scores, &policy, self.classifier.scoring(), request, |class| self.names.of(class)))
+        let heads = self.names.heads.iter().zip(heads(&self.classifier));
+        let heads = heads.map(|(names, head)| {
+            Ok(Head::new(names.name.clone(), &head, &head.policy()?, request, |class| names.of(class)))
+        });
+        let heads = heads.collect::<Result<_, BridgeError>>()?;
+        Ok(Classification { evasion: self.classifier.scores().signs.evasion(), heads })
     }
 
     pub fn explain(&mut self) -> Vec<StepInfo> {
@@ -87,9 +97,9 @@ impl Model {
         (0..).map_while(info).collect()
     }
 
-    pub fn labels(&mut self, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
+    pub fn labels(&mut self, head: usize, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
         self.speak(&locale)?;
-        Ok(self.names.names.clone())
+        Ok(self.names.heads.get(head).map(|names| names.classes.clone()).unwrap_or_default())
     }
 
     /// Reads the names in another locale, if it is another.
@@ -103,13 +113,21 @@ impl Model {
 
 impl Names {
     fn read(classifier: &Classifier<ModelFile>, locale: Option<String>) -> Result<Self, BridgeError> {
-        let labels = classifier.labels()?;
-        let name = |class| locale.as_ref().map_or_else(|| labels.name(class), |locale| labels.name_in(locale, class));
-        let names = (0..labels.len()).map(|class| name(class).unwrap_or_default().to_owned()).collect();
-        Ok(Self { locale, names })
+        let names = |head: classifier::Head<'_>| {
+            let labels = head.labels()?.in_locale(locale.as_deref().unwrap_or_default());
+            Ok(HeadNames { name: head.name()?.to_owned(), classes: labels.map(str::to_owned).collect() })
+        };
+        let heads = heads(classifier).map(names).collect::<Result<_, BridgeError>>()?;
+        Ok(Self { locale, heads })
     }
+}
 
+impl HeadNames {
     fn of(&self, class: usize) -> Option<String> {
-        self.names.get(class).filter(|name| !name.is_empty()).cloned()
+        self.classes.get(class).filter(|name| !name.is_empty()).cloned()
     }
+}
+
+fn heads(classifier: &Classifier<ModelFile>) -> impl Iterator<Item = classifier::Head<'_>> {
+    (0..classifier.heads()).map_while(|head| classifier.head(head))
 }

@@ -3,9 +3,7 @@
 use dunlin_client::{Context, decide, shown};
 use dunlin_engine::Limits;
 use dunlin_engine::artifact::Policy;
-use dunlin_engine::classifier::Scores;
-use dunlin_engine::plan;
-use dunlin_engine::task::{self, Scoring};
+use dunlin_engine::{classifier, plan, task};
 
 use crate::decision::Decision;
 
@@ -69,10 +67,19 @@ pub struct Request {
 /// What a classifier says of one input.
 #[derive(Clone, Debug, PartialEq, uniffi::Record)]
 pub struct Classification {
-    /// What is to be done with it.
-    pub decision: Decision,
     /// How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs.
     pub evasion: u8,
+    /// What each of the model's heads says, one at least.
+    pub heads: Vec<Head>,
+}
+
+/// What one of the outputs that are classifiers says of an input.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct Head {
+    /// The output's name; empty in a model without names.
+    pub name: String,
+    /// What is to be done with the input.
+    pub decision: Decision,
     /// The most probable classes of those that the policy shows, in falling order, equal ones by index.
     pub classes: Vec<Class>,
     /// Probability of each class, as little-endian f32.
@@ -81,22 +88,22 @@ pub struct Classification {
     pub logits: Vec<u8>,
 }
 
-impl Classification {
+impl Head {
     /// `label` knows the classes' names.
     pub(crate) fn new(
-        scores: &Scores<'_>,
+        name: String,
+        head: &classifier::Head<'_>,
         policy: &Policy<'_>,
-        scoring: Scoring,
         request: &Request,
         label: impl Fn(usize) -> Option<String>,
     ) -> Self {
-        let cohort = request.cohort.as_deref();
+        let (scores, cohort) = (&head.scores, request.cohort.as_deref());
         let evasion = scores.signs.evasion();
         let context = Context { cohort, stale: request.stale, evasion, fallback: request.fallback };
         let class = |(class, probability)| Class { index: class as u32, label: label(class), probability };
         Self {
-            decision: Decision::new(&decide(scores, policy, &context), scoring),
-            evasion,
+            name,
+            decision: Decision::new(&decide(scores, policy, &context), head.scoring()),
             classes: shown(scores, policy).at_most(request.top_k).map(class).collect(),
             probabilities: to_bytes(scores.probabilities),
             logits: to_bytes(scores.logits),

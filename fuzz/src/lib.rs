@@ -6,5 +6,8 @@ pub mod common;
 #[path = "../../runtime/protocol/tests/common/oip.rs"]
 pub mod oip;
 
+#[path = "../../runtime/protocol/tests/tuf/corpus.rs"]
+pub mod tuf;
+
 #[cfg(feature = "onnx")]
 pub mod tokenizers;

@@ -154,23 +154,30 @@ impl Classifier {
         output.f32s().map_or_else(|_| Uint8Array::new(output.bytes).into(), |values| Float32Array::new(values).into())
     }
 
-    /// What the scores of the last input come to: at most `top` classes, and what is to be done, for an input of a cohort, by a model
-    /// that may be stale, where there may be a cloud to fall back to. `evasion` are the signs of it that a text has.
+    /// What the scores that a head has for the last input come to: at most `top` classes, and what is to be done, for an input of a cohort,
+    /// by a model that may be stale, where there may be a cloud to fall back to. `evasion` are the signs of it that a text has. Nothing past
+    /// the last head.
     ///
     /// # Errors
-    /// `artifact` when the policy is malformed.
+    /// `artifact` when the policy or the names are malformed.
     pub fn classification(
         &self,
+        head: usize,
         top: Option<u32>,
         cohort: Option<String>,
         stale: bool,
         fallback: bool,
         evasion: u8,
-    ) -> Result<script::Classification, JsValue> {
-        let (scores, policy) = (self.0.scores(), self.0.policy().map_err(|why| error(why.code(), why))?);
+    ) -> Result<Option<script::Classification>, JsValue> {
+        let place = head;
+        let Some(head) = self.0.head(head) else { return Ok(None) };
+        let (scores, policy) = (head.scores, head.policy().map_err(|why| error(why.code(), why))?);
         let context = Context { cohort: cohort.as_deref(), stale, evasion, fallback };
         let decision = decide(&scores, &policy, &context);
         let result = script::Classification::new();
+        if place > 0 {
+            result.set_name(head.name().map_err(|why| error(why.code(), why))?);
+        }
         result.set_probabilities(Float32Array::new(scores.probabilities));
         result.set_logits(Float32Array::new(scores.logits));
         result.set_top(list(shown(&scores, &policy).at_most(top).map(|(class, _)| class)));
@@ -180,27 +187,30 @@ impl Classifier {
         result.set_index(decision.class);
         result.set_probability(decision.probability);
         result.set_margin(decision.margin);
-        result.set_energy((self.0.scoring() == Scoring::Logits).then_some(decision.energy));
+        result.set_energy((head.scoring() == Scoring::Logits).then_some(decision.energy));
         result.set_set(list(decision.set()));
-        Ok(result)
+        Ok(Some(result))
     }
 
     /// What the model takes.
-    pub fn inputs(&mut self) -> Vec<script::Input> {
+    pub fn inputs(&mut self) -> script::List {
         let session = self.0.session();
-        let mut inputs = Vec::new();
-        while let Some(view) = session.input_mut(inputs.len()) {
+        let inputs = script::List::new();
+        let mut place = 0;
+        while let Some(view) = session.input_mut(place) {
             let input = script::Input::new();
             input.set_element_type(view.dtype.name());
             input.set_shape(Uint32Array::new(view.shape.dims()));
-            inputs.push(input);
+            inputs.push(&input);
+            place += 1;
         }
         inputs
     }
 
     /// The plan's steps.
-    pub fn explain(&mut self) -> Vec<script::Step> {
-        let steps = self.0.session().explain().map(|info| {
+    pub fn explain(&mut self) -> script::List {
+        let steps = script::List::new();
+        for info in self.0.session().explain() {
             let step = script::Step::new();
             step.set_name(info.op);
             step.set_kernel(&info.kernel.to_string());
@@ -208,18 +218,22 @@ impl Classifier {
             step.set_shape(Uint32Array::new(info.shape.dims()));
             step.set_bytes((info.operand_bytes + info.constant_bytes + info.result_bytes) as f64);
             step.set_macs(info.macs as f64);
-            step
-        });
-        steps.collect()
+            steps.push(&step);
+        }
+        steps
     }
 
-    /// The classes' names in a locale, or else in the default one.
+    /// The names of a head's classes in a locale, or else in the default one; none past the last head.
     ///
     /// # Errors
     /// `artifact` when they are malformed.
-    pub fn labels(&self, locale: &str) -> Result<Vec<String>, JsValue> {
-        let labels = self.0.labels().map_err(|why| error(why.code(), why))?;
-        Ok((0..labels.len()).filter_map(|class| labels.name_in(locale, class)).map(Into::into).collect())
+    pub fn labels(&self, head: usize, locale: &str) -> Result<script::List, JsValue> {
+        let names = script::List::new();
+        if let Some(head) = self.0.head(head) {
+            let labels = head.labels().map_err(|why| error(why.code(), why))?;
+            labels.in_locale(locale).for_each(|name| names.push_text(name));
+        }
+        Ok(names)
     }
 }
 

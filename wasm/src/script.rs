@@ -25,6 +25,15 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub fn new(values: &[u32]) -> Uint32Array;
 
+    #[wasm_bindgen(js_name = Array)]
+    pub type List;
+    #[wasm_bindgen(constructor, js_class = "Array")]
+    pub fn new() -> List;
+    #[wasm_bindgen(method, structural)]
+    pub fn push(this: &List, item: &JsValue);
+    #[wasm_bindgen(method, structural, js_name = push)]
+    pub fn push_text(this: &List, item: &str);
+
     /// The host throws when there isn't room for all.
     #[wasm_bindgen(js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
     pub fn copy_bytes(to: &mut [u8], from: &Uint8Array);
@@ -38,11 +47,13 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural, js_name = dunlinCode)]
     fn set_code(this: &Error, code: &str);
 
-    /// What the scores of one input come to.
+    /// What the scores of one head come to.
     #[wasm_bindgen(js_name = Object)]
     pub type Classification;
     #[wasm_bindgen(constructor, js_class = "Object")]
     pub fn new() -> Classification;
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_name(this: &Classification, name: &str);
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_probabilities(this: &Classification, probabilities: Float32Array);
     #[wasm_bindgen(method, setter, structural)]

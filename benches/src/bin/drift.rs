@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[command(name = "drift", after_help = EXAMPLE)]
 struct Args {
     /// Devices that tell a metric in a window
-    #[arg(long, value_delimiter = ',', default_value = "200,500,1000,2000,5000,10000")]
+    #[arg(long, value_delimiter = ',', default_value = "200,500,1000,2000,5000")]
     reports: Vec<u64>,
     /// What a told bin reveals; 0 for exact counts
     #[arg(long, value_delimiter = ',', default_value = "0,4,2,1,0.2222")]
@@ -19,8 +19,8 @@ struct Args {
     /// Shares of answers that move
     #[arg(long, value_delimiter = ',', default_value = "0.1,0.2")]
     moved: Vec<f64>,
-    /// Fleets of each line
-    #[arg(long, default_value_t = 200)]
+    /// Fleets of each line; more where a window has fewer than 2,000 reports, up to five times as many
+    #[arg(long, default_value_t = 60)]
     fleets: usize,
     /// Another seed, other fleets
     #[arg(long, default_value_t = 1)]
@@ -40,7 +40,7 @@ const EXAMPLE: &str = "Example:
 const QUIET: usize = 30;
 
 /// The window from which on there is drift, and how many there are with it.
-const DRIFT: [usize; 2] = [15, 14];
+const DRIFT: [usize; 2] = [8, 14];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for &epsilon in &args.epsilon {
         let privacy = Privacy { epsilon: Some(epsilon).filter(|&epsilon| epsilon > 0.0) };
         for &reports in &args.reports {
-            let plan = Plan { reports, privacy, windows: QUIET, fleets: args.fleets, drift: None };
+            let fleets = args.fleets * (2000 / reports.max(1)).clamp(1, 5) as usize;
+            let plan = Plan { reports, privacy, windows: QUIET, fleets, drift: None };
             record.quiet.push(simulate(&plan, args.seed));
             for &moved in &args.moved {
                 let [from, windows] = DRIFT;

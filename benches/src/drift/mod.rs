@@ -206,15 +206,25 @@ fn told(truth: &[f64], reports: u64, privacy: Privacy, chance: &mut Chance) -> T
     Tally { epsilon: privacy.epsilon, counts: draw(&response.expected(truth), reports, chance) }
 }
 
+/// How often each bin comes in so many draws, by Walker's aliases: a draw takes one of equal columns, then its bin or the other.
 fn draw(shares: &[f64], count: u64, chance: &mut Chance) -> Vec<u64> {
-    let mut counts = vec![0; shares.len()];
+    let bins = shares.len();
+    let mut columns: Vec<(f64, usize)> =
+        shares.iter().enumerate().map(|(bin, share)| (share * bins as f64, bin)).collect();
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..bins).partition(|&bin| columns[bin].0 < 1.0);
+    while let (Some(low), Some(&high)) = (small.pop(), large.last()) {
+        columns[low].1 = high;
+        columns[high].0 -= 1.0 - columns[low].0;
+        if columns[high].0 < 1.0 {
+            large.pop();
+            small.push(high);
+        }
+    }
+    let mut counts = vec![0; bins];
     for _ in 0..count {
-        let mut left = chance.unit();
-        let bin = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        counts[bin.unwrap_or(0)] += 1;
+        let at = chance.unit() * bins as f64;
+        let (keep, other) = columns[at as usize];
+        counts[if at.fract() < keep { at as usize } else { other }] += 1;
     }
     counts
 }

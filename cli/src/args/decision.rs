@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ValueEnum};
 use dunlin_compiler::calibration::Method;
 
-use super::{ThreadArgs, at_least_one};
+use super::{HeadArgs, ThreadArgs, at_least_one};
 
 const CALIBRATE_EXAMPLES: &str = "\
 Examples:
@@ -29,6 +29,9 @@ pub struct CalibrateArgs {
     /// Labelled data, as `dunlin eval` takes them
     #[arg(long, value_name = "DIR|FILE")]
     pub data: PathBuf,
+    /// Which head gets the policy.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// Where the artifact with the policy is written; may be the model itself
     #[arg(short, long, value_name = "OUT.dunlin")]
     pub output: PathBuf,
@@ -73,10 +76,10 @@ pub struct CalibrateArgs {
 /// Which classes are shown and answered.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ListArgs {
-    /// Show and answer only this class, by its label or number; may be repeated
+    /// Show and answer only this class, by its label or number; may be repeated; of several heads, this is about the first one unless --head names one
     #[arg(long, value_name = "CLASS", action = ArgAction::Append)]
     pub allow: Vec<String>,
-    /// Neither show nor answer this class; may be repeated
+    /// Neither show nor answer this class; may be repeated; of several heads, this is about the same one
     #[arg(long, value_name = "CLASS", action = ArgAction::Append)]
     pub deny: Vec<String>,
     /// Neither show nor answer classes less probable than this

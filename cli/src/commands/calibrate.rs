@@ -12,8 +12,10 @@ use dunlin_engine::task::Scoring;
 use serde::Serialize;
 
 use crate::args::CalibrateArgs;
+use crate::baseline;
 use crate::dataset::{Collected, Data, Wanted, collect};
 use crate::error::{CliError, USER};
+use crate::heads;
 use crate::lists::Lists;
 use crate::model::{Source, class_name};
 use crate::output;
@@ -29,6 +31,9 @@ const NAMED: usize = 5;
 #[derive(Debug, Serialize)]
 struct Calibrated {
     model: String,
+    /// Which head, where the model has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<String>,
     data: String,
     output: String,
     kernels: String,
@@ -84,11 +89,13 @@ struct Bin {
 /// Fits, writes and shows.
 pub fn run(args: &CalibrateArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.model)?;
-    let names = source.labels(None)?;
     let bytes = AlignedBytes::from_slice(source.file.as_ref());
-    let scoring = source.artifact()?.task().map_err(|error| CliError::artifact(&args.model, error))?.scoring;
     let mut classifier = source.classifier(args.threads)?;
-    let wanted = Wanted { labelled: true, cohort: args.cohort.as_deref() };
+    let number = heads::number(&classifier, &args.model, args.head.head.as_deref())?;
+    let head = heads::head(&classifier, number);
+    let (names, scoring) = (heads::labels(&head, &args.model, None)?, head.scoring());
+    let name = if classifier.heads() > 1 { Some(heads::name(&head, &args.model)?) } else { None };
+    let wanted = Wanted { labelled: true, head: number, cohort: args.cohort.as_deref() };
     let data = Data::open(&args.data, &mut classifier, wanted)?;
     let mut collected = collect(&mut classifier, &data, "calibrate")?;
     if scoring == Scoring::Probabilities {
@@ -106,14 +113,21 @@ pub fn run(args: &CalibrateArgs, out: &mut dyn Write) -> Result<ExitCode, CliErr
     (draft.evasion, draft.top_k) = (args.evasion, args.top.unwrap_or(0) as u32);
     (draft.allow, draft.deny) = (lists.allow.unwrap_or_default(), lists.deny.unwrap_or_default());
     draft.score_threshold = lists.score_threshold.unwrap_or(0.0);
-    let file = draft.write(&bytes).map_err(|error| CliError::artifact(&args.model, error))?;
+    let mut file = draft.write(&bytes, number).map_err(|error| CliError::artifact(&args.model, error))?;
+    if number == 0 {
+        file = baseline::write(&file, &collected, &data, args.cohort.as_deref())
+            .map_err(|error| CliError::artifact(&args.model, error))?;
+    }
     drop((classifier, data));
     output::file(&args.output, &file)?;
     let kernels = crate::model::isa()?.to_string();
     let unreadable = collected.unreadable;
     let warnings = warnings(&fitted, &options, &draft, &names);
-    let calibrated =
-        Calibrated { warnings, ..Calibrated::new(args, &fitted, &draft, kernels, [unreadable, not_permitted]) };
+    let calibrated = Calibrated {
+        warnings,
+        head: name,
+        ..Calibrated::new(args, &fitted, &draft, kernels, [unreadable, not_permitted])
+    };
     if args.json {
         output::json(&calibrated, out)?;
     } else {
@@ -223,6 +237,7 @@ impl Calibrated {
         let bin = |&[samples, confidence, accuracy]: &[f32; 3]| Bin { samples, confidence, accuracy };
         Self {
             model: args.model.display().to_string(),
+            head: None,
             data: args.data.display().to_string(),
             output: args.output.display().to_string(),
             kernels,
@@ -248,10 +263,11 @@ impl Calibrated {
     }
 
     fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let Self { model, data, samples, all, .. } = self;
+        let Self { model, head, data, samples, all, .. } = self;
+        let of_head = head.as_ref().map_or_else(String::new, |head| format!(", head '{head}',"));
         writeln!(
             out,
-            "{model} on {data}: {} samples, of which {} test",
+            "{model}{of_head} on {data}: {} samples, of which {} test",
             output::bytes(*samples),
             output::bytes(all.tested)
         )?;

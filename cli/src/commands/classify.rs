@@ -9,25 +9,26 @@ use std::time::Instant;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_engine::Classifier;
-use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::task::TaskSpec;
 use dunlin_native::ModelFile;
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::oip;
+use dunlin_sync::fallback::Question;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::args::{Args, ClassifyArgs, ContextArgs, ListArgs};
-use crate::decision::{Class, Decided, Decider};
+use crate::args::{Args, ClassifyArgs};
+use crate::cloud::{Asked, Cloud};
+use crate::decision::{Decider, Judgement};
 use crate::error::{CliError, USER};
-use crate::model::Source;
+use crate::heads;
+use crate::model::{Source, class_name};
 use crate::output;
 use crate::picture::{self, Picture, PictureError};
-use crate::table;
 use crate::text;
 
 /// The most bytes that are read from standard input.
 const STDIN_BYTES: u64 = 1 << 30;
-
-/// Width of a bar.
-const BAR: usize = 24;
 
 /// What was found out.
 #[derive(Debug, Serialize)]
@@ -44,27 +45,29 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     time_us: Option<f64>,
-    classes: Vec<Class>,
-    /// Where the model has a policy, or an option asks for one.
+    /// What the first head says.
+    #[serde(flatten)]
+    first: Judgement,
+    /// What further heads say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heads: Vec<Judgement>,
+    /// Where the cloud was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    decision: Option<Decided>,
+    cloud: Option<Asked>,
 }
 
 /// Classifies all inputs; one that can't be doesn't keep the others from it.
 pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let (source, inputs) = source(args)?;
     let model = source.path.display().to_string();
-    let labels = source.labels(args.locale.as_deref())?;
-    let decides = source.artifact()?.section(SectionKind::Policy).is_some() || asks(&args.context, &args.lists);
-    // Classes are named by what they are called by default, whatever language is shown.
-    let defaults = source.labels(None)?;
     let takes_text = source.artifact()?.task().is_ok_and(|task| task.spec == TaskSpec::Text);
     let mut classifier = source.classifier(args.threads)?;
     let kernels = classifier.session().plan().isa().to_string();
-    let decider = Decider::new(&mut classifier, args, &defaults, decides)?;
+    let decider = Decider::new(&classifier, Path::new(&model), args)?;
+    let mut asker = Asker::new(args, Path::new(&model), &mut classifier)?;
     let mut shown = Classification { model, kernels, results: Vec::new() };
     for input in all(inputs, &args.texts, takes_text)? {
-        let outcome = classify(&mut classifier, &input, &decider, &labels);
+        let outcome = classify(&mut classifier, &input, &decider, asker.as_mut());
         let outcome = outcome.unwrap_or_else(|error| failed(&input, &error));
         if !args.json {
             show(&outcome, &shown.kernels, out)?;
@@ -75,7 +78,12 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<ExitCode, CliErro
         output::json(&shown, out)?;
     }
     let failed = shown.results.iter().any(|outcome| outcome.error.is_some());
-    Ok(if failed { ExitCode::from(USER) } else { ExitCode::SUCCESS })
+    let unanswered = shown.results.iter().filter_map(|outcome| outcome.cloud.as_ref()?.failure()).next();
+    Ok(match unanswered {
+        _ if failed => ExitCode::from(USER),
+        Some(error) => error.report(),
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// The model, which may be the first input, and the other inputs.
@@ -90,12 +98,6 @@ fn source(args: &ClassifyArgs) -> Result<(Source, &[PathBuf]), CliError> {
         }
         inputs => Ok((Source::built_in(), inputs)),
     }
-}
-
-/// Whether an option only means something for a decision.
-fn asks(context: &ContextArgs, lists: &ListArgs) -> bool {
-    let ContextArgs { explain, cohort, stale, no_fallback } = context;
-    *explain || cohort.is_some() || *stale || *no_fallback || !lists.allow.is_empty() || !lists.deny.is_empty()
 }
 
 /// What is classified.
@@ -128,16 +130,16 @@ fn classify(
     classifier: &mut Classifier<ModelFile>,
     input: &Input,
     decider: &Decider,
-    labels: &[String],
+    asker: Option<&mut Asker>,
 ) -> Result<Outcome, CliError> {
     let name = Path::new(&input.name);
-    let picture;
+    let mut picture = None;
     let pixels = match &input.text {
         Some(_) => None,
         None => {
-            picture = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
+            let opened = if name == Path::new("-") { from_stdin()? } else { picture::open(name)? };
             let fault = |e| CliError::Picture { path: name.to_owned(), source: PictureError::Pixels(e) };
-            Some(picture.pixels().map_err(fault)?)
+            Some(picture.insert(opened).pixels().map_err(fault)?)
         }
     };
     let start = Instant::now();
@@ -148,8 +150,47 @@ fn classify(
     };
     scores.map_err(|source| CliError::run(name, source))?;
     let time_us = output::micros(start.elapsed());
-    let (classes, decision) = decider.decide(classifier, labels)?;
-    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), classes, decision })
+    let (first, heads) = decider.decide(classifier)?;
+    let why = first.falls_back();
+    let cloud = why.zip(asker).map(|(why, asker)| asker.ask(why, input, picture.as_ref(), classifier));
+    Ok(Outcome { input: input.name.clone(), error: None, time_us: Some(time_us), first, heads, cloud })
+}
+
+/// Asks the cloud about what the model's first head isn't sure of.
+#[derive(Debug)]
+struct Asker {
+    cloud: Cloud,
+    model: Hash,
+    /// One for each class, as they are called by default.
+    labels: Vec<String>,
+}
+
+impl Asker {
+    fn new(args: &ClassifyArgs, path: &Path, classifier: &mut Classifier<ModelFile>) -> Result<Option<Self>, CliError> {
+        let Some(cloud) = Cloud::new(&args.cloud)? else { return Ok(None) };
+        let model = Hash(Sha256::digest(classifier.session().file()).into());
+        let labels = heads::labels(&heads::head(classifier, 0), path, None)?;
+        Ok(Some(Self { cloud, model, labels }))
+    }
+
+    fn ask(
+        &mut self,
+        (reason, class): (&str, usize),
+        input: &Input,
+        picture: Option<&Picture>,
+        classifier: &Classifier<ModelFile>,
+    ) -> Asked {
+        let scores = classifier.scores();
+        let labels = (0..scores.probabilities.len()).map(|class| class_name(&self.labels, class)).collect();
+        let image = |picture: &Picture| {
+            let (height, width, pixels) = picture.small_rgb();
+            oip::Input::Image { height, width, pixels }
+        };
+        let sent = input.text.clone().map(oip::Input::Text).or(picture.map(image));
+        let features = Some(scores.logits.to_vec());
+        let (model, reason) = (self.model, reason.to_owned());
+        self.cloud.ask(Question { model, reason, labels, class, input: sent, features, review: false })
+    }
 }
 
 fn from_stdin() -> Result<Picture, CliError> {
@@ -165,21 +206,21 @@ fn failed(input: &Input, error: &CliError) -> Outcome {
         input: input.name.clone(),
         error: Some(error.to_string()),
         time_us: None,
-        classes: Vec::new(),
-        decision: None,
+        first: Judgement::default(),
+        heads: Vec::new(),
+        cloud: None,
     }
 }
 
 fn show(outcome: &Outcome, kernels: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let Some(time_us) = outcome.time_us else { return Ok(()) };
     writeln!(out, "{}", outcome.input)?;
-    let width = outcome.classes.iter().map(|class| class.label.chars().count()).max().unwrap_or(0);
-    for Class { label, probability, .. } in &outcome.classes {
-        let bar = table::bar(*probability, BAR);
-        writeln!(out, "  {label:<width$}  {bar} {:>5.1} %", probability * 100.0)?;
+    outcome.first.show(out)?;
+    for head in &outcome.heads {
+        head.show(out)?;
     }
-    if let Some(decision) = &outcome.decision {
-        decision.show(out)?;
+    if let Some(cloud) = &outcome.cloud {
+        cloud.show(out)?;
     }
     writeln!(out, "  {} on {kernels}\n", output::time(time_us))?;
     Ok(())

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use dunlin_compiler::compile::{Options, Precision, Samples, TaskRequest, compile};
+use dunlin_compiler::heads::HeadRequest;
 use dunlin_compiler::picture::ImageRequest;
 use dunlin_compiler::ptq;
 use dunlin_compiler::report::{Accuracy, Report};
@@ -60,6 +61,10 @@ fn options(args: &CompileArgs) -> Result<Options, CliError> {
     };
     if let Some(path) = &args.labels {
         options.labels = labels(path)?;
+    }
+    for (output, path) in &args.heads {
+        let labels = path.as_deref().map(labels).transpose()?.unwrap_or_default();
+        options.heads.push(HeadRequest { output: output.clone(), labels });
     }
     if let Some(path) = &args.card {
         options.card = card(path)?;

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use dunlin_client::{Context, decide};
 use dunlin_compiler::npz::{Array, NpyType, NpzWriter};
 use dunlin_engine::Classifier;
-use dunlin_engine::artifact::{Artifact, SectionKind};
 use dunlin_native::ModelFile;
 
 use crate::args::EvalArgs;
@@ -15,30 +14,33 @@ use crate::dataset::{self, Collected, Data, Wanted};
 use crate::draw;
 use crate::error::{CliError, USER};
 use crate::evaluation::{Decided, Evaluation, Judged, OodResult, Report, Set, Setting, Thresholds};
+use crate::heads;
 use crate::model::Source;
 use crate::output;
 
 /// Classifies all samples and compares with their labels.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.model)?;
-    let names = source.labels(None)?;
     let mut classifier = source.classifier(args.threads)?;
-    let wanted = Wanted { labelled: true, cohort: args.cohort.as_deref() };
+    let head = heads::number(&classifier, &args.model, args.head.head.as_deref())?;
+    let (names, policy, name) = of_head(&classifier, &args.model, head)?;
+    let wanted = Wanted { labelled: true, head, cohort: args.cohort.as_deref() };
     let data = Data::open(&args.data, &mut classifier, wanted)?;
     let other = args.ood.as_deref().map(|path| {
-        Data::open(path, &mut classifier, Wanted { labelled: false, cohort: None }).map(|data| (path, data))
+        Data::open(path, &mut classifier, Wanted { labelled: false, head, cohort: None }).map(|data| (path, data))
     });
     let other = other.transpose()?;
-    let (collected, judged) = judge(&mut classifier, &data, "evaluate", &args.model)?;
+    let (collected, judged) = judge(&mut classifier, &data, "evaluate", (&args.model, head))?;
     let setting = Setting {
         model: args.model.display().to_string(),
+        head: name,
         data: args.data.display().to_string(),
         kernels: classifier.session().plan().isa().to_string(),
         names: &names,
         classes: collected.classes,
         unreadable: collected.unreadable,
         times: collected.times.clone(),
-        policy: thresholds(&mut classifier, &args.model)?,
+        policy,
     };
     let mut evaluation = Evaluation::new(setting, &judged, |place| {
         let index = collected.indices[place];
@@ -47,7 +49,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let mut unreadable = collected.unreadable;
     let other = match &other {
         Some((path, data)) => {
-            let (collected, other) = judge(&mut classifier, data, "out of distribution", &args.model)?;
+            let (collected, other) = judge(&mut classifier, data, "out of distribution", (&args.model, head))?;
             unreadable += collected.unreadable;
             let result = OodResult::new(path.display().to_string(), collected.unreadable, &other, &judged);
             evaluation.ood = Some(result);
@@ -76,18 +78,18 @@ fn judge(
     classifier: &mut Classifier<ModelFile>,
     data: &Data,
     stage: &str,
-    model: &Path,
+    (model, head): (&Path, usize),
 ) -> Result<(Collected, Judged), CliError> {
     let collected = dataset::collect(classifier, data, stage)?;
-    let decides = has_policy(classifier, model)?;
-    let policy = classifier.policy().map_err(|error| CliError::artifact(model, error))?;
+    let head = heads::head(classifier, head);
+    let policy = heads::policy(&head, model)?;
     let mut judged = Judged::new(&collected);
     for (sample, scores) in collected.scores().enumerate() {
         let evasion = scores.signs.evasion();
         let context = Context { cohort: collected.cohort(sample), evasion, fallback: true, stale: false };
         let decision = decide(&scores, &policy, &context);
         judged.energies.push(f64::from(decision.energy));
-        if decides {
+        if head.is_calibrated() {
             judged.decisions.push(Decided::from(decision.outcome));
         }
         if decision.has_set() {
@@ -113,20 +115,17 @@ fn keep(path: &Path, collected: &Collected, other: Option<&Collected>) -> Result
     output::file(path, archive.get_ref())
 }
 
-/// The numbers of the artifact's policy, where it has one.
-fn thresholds(classifier: &mut Classifier<ModelFile>, model: &Path) -> Result<Option<Thresholds>, CliError> {
-    if !has_policy(classifier, model)? {
-        return Ok(None);
-    }
-    let policy = classifier.policy().map_err(|error| CliError::artifact(model, error))?;
+/// The names of a head's classes, the numbers of its policy, where it has one, and its own name, where there are others.
+fn of_head(classifier: &Classifier<ModelFile>, model: &Path, number: usize) -> Result<OfHead, CliError> {
+    let head = heads::head(classifier, number);
+    let policy = heads::policy(&head, model)?;
     let [threshold, alpha, energy] = [policy.bounds.threshold, policy.alpha, policy.bounds.energy].map(f64::from);
-    Ok(Some(Thresholds { threshold, alpha, energy }))
+    let thresholds = Some(Thresholds { threshold, alpha, energy }).filter(|_| head.is_calibrated());
+    let name = if classifier.heads() > 1 { Some(heads::name(&head, model)?) } else { None };
+    Ok((heads::labels(&head, model, None)?, thresholds, name))
 }
 
-fn has_policy(classifier: &mut Classifier<ModelFile>, model: &Path) -> Result<bool, CliError> {
-    let artifact = Artifact::parse(classifier.session().file()).map_err(|error| CliError::artifact(model, error))?;
-    Ok(artifact.section(SectionKind::Policy).is_some())
-}
+type OfHead = (Vec<String>, Option<Thresholds>, Option<String>);
 
 /// The beginning of a text.
 fn beginning(text: &str) -> String {

@@ -7,12 +7,14 @@ use dunlin_engine::artifact::{Artifact, ArtifactError, Expected, Golden, Names};
 use dunlin_engine::model::{Model, Place, TensorDef};
 use dunlin_engine::task::{Task, TaskSpec};
 use dunlin_engine::{Family, Plan, Session};
+use dunlin_protocol::summary::Baseline;
 use serde::Serialize;
 
 use crate::args::{InspectArgs, ThreadArgs};
+use crate::baseline;
 use crate::commands::kernels;
 use crate::error::CliError;
-use crate::inspection::PolicyInfo;
+use crate::inspection::{HeadInfo, PolicyInfo};
 use crate::model::Source;
 use crate::output::{self, bytes, hex};
 use crate::table::{Align, Table};
@@ -37,6 +39,11 @@ struct Inspection {
     golden: Vec<GoldenInfo>,
     /// `null` for a model that wasn't calibrated.
     policy: Option<PolicyInfo>,
+    /// `null` for a model that wasn't calibrated.
+    baseline: Option<Baseline>,
+    /// Outputs after the first one that are classifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heads: Vec<HeadInfo>,
     card: serde_json::Value,
 }
 
@@ -194,7 +201,9 @@ impl Inspection {
         session: &Session<&[u8]>,
     ) -> Result<Self, ArtifactError> {
         let plan = session.plan();
-        let (names, model, labels) = (artifact.names()?, plan.model(), artifact.labels()?);
+        let (names, model) = (artifact.names()?, plan.model());
+        let mut heads = HeadInfo::all(artifact, model)?.into_iter();
+        let (labels, policy) = heads.next().map(|first| (first.labels, first.policy)).unwrap_or_default();
         let name = |index: usize| names.value(index).to_owned();
         let inputs = model.inputs.iter().enumerate().map(|(i, &t)| Tensor::new(name(i), &model.tensors[t]));
         let outputs = model.outputs.iter().enumerate();
@@ -207,7 +216,7 @@ impl Inspection {
             verified: args.verify,
             sections: sections(artifact),
             task: TaskInfo::new(&artifact.task()?),
-            labels: (0..labels.len()).map(|class| labels.name(class).unwrap_or_default().to_owned()).collect(),
+            labels,
             inputs: inputs.collect(),
             outputs: outputs.collect(),
             operators: operators(plan, &names),
@@ -215,7 +224,9 @@ impl Inspection {
             quantization: quantization(model),
             memory: Memory::new(artifact, session),
             golden: golden(artifact)?,
-            policy: PolicyInfo::of(artifact, model)?,
+            policy,
+            baseline: baseline::read(artifact)?,
+            heads: heads.collect(),
             card: serde_json::from_str(card).map_err(|_| ArtifactError::Section { section: "card" })?,
         })
     }
@@ -231,7 +242,7 @@ impl Inspection {
             writeln!(out, "  {image}")?;
         }
         if !self.labels.is_empty() {
-            writeln!(out, "labels: {}", shortened(&self.labels))?;
+            writeln!(out, "labels: {}", output::shortened(&self.labels))?;
         }
         let ends = [("inputs", &self.inputs), ("outputs", &self.outputs)];
         for (name, tensors) in ends {
@@ -263,6 +274,12 @@ impl Inspection {
         }
         if let Some(policy) = &self.policy {
             policy.show(&self.labels, out)?;
+        }
+        for head in &self.heads {
+            head.show(out)?;
+        }
+        if let Some(baseline) = &self.baseline {
+            writeln!(out, "{}", baseline::sentence(baseline))?;
         }
         writeln!(out, "card: {}", serde_json::to_string_pretty(&self.card)?)?;
         Ok(())
@@ -440,11 +457,4 @@ impl Memory {
             tensors: placed.collect(),
         }
     }
-}
-
-/// The first labels, and how many there are.
-fn shortened(labels: &[String]) -> String {
-    const SHOWN: usize = 12;
-    let shown = labels[..labels.len().min(SHOWN)].join(", ");
-    if labels.len() > SHOWN { format!("{shown}, … ({} in all)", labels.len()) } else { shown }
 }

@@ -12,6 +12,8 @@ pub mod keys;
 pub mod publish;
 pub mod rollout;
 pub mod run;
+#[cfg(feature = "server")]
+pub mod serve;
 pub mod status;
 pub mod tokens;
 pub mod tuf_client;

@@ -91,7 +91,7 @@ fn show(status: &Status, out: &mut dyn Write) -> Result<(), CliError> {
             release.rollout.cohorts.as_ref().map_or_else(|| "all".to_owned(), |cohorts| cohorts.join(",")),
             bytes(*length as usize),
             release.patches.len().to_string(),
-            release.notes.as_deref().unwrap_or_default().chars().filter(|c| !c.is_control()).collect(),
+            release.notes.as_deref().unwrap_or_default().replace(char::is_control, " "),
         ]);
     }
     writeln!(out, "{table}")?;

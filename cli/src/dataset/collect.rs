@@ -9,8 +9,9 @@ use dunlin_engine::task::{Pixels, PixelsError};
 use dunlin_native::ModelFile;
 use dunlin_text::Signs;
 
-use super::{Cohorts, Data, DataFault, Samples, classes, data_fault};
+use super::{Cohorts, Data, DataFault, Samples, data_fault};
 use crate::error::CliError;
+use crate::heads;
 use crate::output;
 use crate::picture::{self, PictureError};
 use crate::progress::Progress;
@@ -22,6 +23,8 @@ pub struct Sample {
     pub index: usize,
     /// How long preparing and running took.
     pub time_us: f64,
+    /// Mean brightness of a picture, 0 to 1.
+    pub brightness: Option<f32>,
 }
 
 /// What a classifier said of all samples that could be read, in their order.
@@ -33,6 +36,10 @@ pub struct Collected {
     pub probabilities: Vec<f32>,
     /// What was found in each text.
     pub signs: Vec<Signs>,
+    /// The share of each text's ids that are unknown.
+    pub unknown: Vec<f32>,
+    /// The mean brightness of each picture.
+    pub brightness: Vec<Option<f32>>,
     /// How many classes there are.
     pub classes: usize,
     /// Each sample's class; empty where data are without.
@@ -52,7 +59,7 @@ pub struct Collected {
 /// # Errors
 /// As for [`visit`].
 pub fn collect(classifier: &mut Classifier<ModelFile>, data: &Data, stage: &str) -> Result<Collected, CliError> {
-    let mut collected = Collected::new(classes(classifier), data);
+    let mut collected = Collected::new(heads::head(classifier, data.head).scores.logits.len(), data);
     collected.unreadable = visit(classifier, data, stage, &mut |sample, scores| collected.add(data, sample, scores))?;
     Ok(collected)
 }
@@ -65,6 +72,8 @@ impl Collected {
             logits: Vec::new(),
             probabilities: Vec::new(),
             signs: Vec::new(),
+            unknown: Vec::new(),
+            brightness: Vec::new(),
             classes,
             labels: Vec::new(),
             cohorts,
@@ -79,6 +88,8 @@ impl Collected {
         self.logits.extend_from_slice(scores.logits);
         self.probabilities.extend_from_slice(scores.probabilities);
         self.signs.push(scores.signs);
+        self.unknown.push(scores.unknown);
+        self.brightness.push(sample.brightness);
         self.labels.extend(data.classes.get(sample.index));
         if let (Some(kept), Some(all)) = (&mut self.cohorts, &data.cohorts) {
             kept.of.push(all.of[sample.index]);
@@ -96,11 +107,17 @@ impl Collected {
     /// What the classifier said of each sample.
     pub fn scores(&self) -> impl Iterator<Item = Scores<'_>> {
         let rows = self.probabilities.chunks(self.classes.max(1)).zip(self.logits.chunks(self.classes.max(1)));
-        rows.zip(&self.signs).map(|((probabilities, logits), &signs)| Scores { probabilities, logits, signs })
+        let found = self.signs.iter().zip(&self.unknown);
+        rows.zip(found).map(|((probabilities, logits), (&signs, &unknown))| Scores {
+            probabilities,
+            logits,
+            signs,
+            unknown,
+        })
     }
 }
 
-/// Classifies all samples and shows each with its scores to `each`. A picture or text that can't be read is told on standard
+/// Classifies all samples and shows each with the scores of the data's head to `each`. A picture or text that can't be read is told on standard
 /// error and left out; gives how many these were.
 ///
 /// # Errors
@@ -116,7 +133,7 @@ pub fn visit(
     for index in 0..data.len() {
         progress.show(stage, index, data.len());
         match classify(classifier, data, index) {
-            Ok((scores, time_us)) => each(Sample { index, time_us }, &scores),
+            Ok(sample) => each(sample, &heads::head(classifier, data.head).scores),
             Err(error) if is_of_one(&error) => {
                 error.say();
                 unreadable += 1;
@@ -135,48 +152,46 @@ fn is_of_one(error: &CliError) -> bool {
     )
 }
 
-/// One sample's scores, and the microseconds that they took.
-fn classify<'a>(
-    classifier: &'a mut Classifier<ModelFile>,
-    data: &Data,
-    index: usize,
-) -> Result<(Scores<'a>, f64), CliError> {
-    match &data.samples {
+/// Classifies one sample.
+fn classify(classifier: &mut Classifier<ModelFile>, data: &Data, index: usize) -> Result<Sample, CliError> {
+    let (time_us, brightness) = match &data.samples {
         Samples::Files(files) => {
             let picture = picture::open(&files[index])?;
-            pixels(classifier, &files[index], picture.pixels())
+            pixels(classifier, &files[index], picture.pixels())?
         }
         Samples::Pixels(stack) => {
             let pixels = Pixels::new(stack.picture(index), stack.width, stack.height, stack.format);
-            self::pixels(classifier, &data.path, pixels)
+            self::pixels(classifier, &data.path, pixels)?
         }
         Samples::Tensors(batch) => {
             batch.fill(classifier.session(), index)?;
             let start = Instant::now();
-            let scores = classifier.run().map_err(|error| CliError::run(&data.path, error))?;
-            Ok((scores, output::micros(start.elapsed())))
+            classifier.run().map_err(|error| CliError::run(&data.path, error))?;
+            (output::micros(start.elapsed()), None)
         }
         Samples::Texts(texts) => {
             let start = Instant::now();
-            let scores = classifier.classify_text(&texts[index].text).map_err(|error| match error {
+            classifier.classify_text(&texts[index].text).map_err(|error| match error {
                 ClassifyError::Task { .. } => data_fault(&data.path, DataFault::NotTexts),
                 error => CliError::run(format!("{}, {}", data.path.display(), data.name(index)), error),
             })?;
-            Ok((scores, output::micros(start.elapsed())))
+            (output::micros(start.elapsed()), None)
         }
-    }
+    };
+    Ok(Sample { index, time_us, brightness })
 }
 
-fn pixels<'a>(
-    classifier: &'a mut Classifier<ModelFile>,
+/// The microseconds that a picture took, and its brightness.
+fn pixels(
+    classifier: &mut Classifier<ModelFile>,
     path: &Path,
     pixels: Result<Pixels<'_>, PixelsError>,
-) -> Result<(Scores<'a>, f64), CliError> {
+) -> Result<(f64, Option<f32>), CliError> {
     let pixels = pixels.map_err(|e| CliError::Picture { path: path.to_owned(), source: PictureError::Pixels(e) })?;
     let start = Instant::now();
-    let scores = classifier.classify_pixels(&pixels).map_err(|error| match error {
+    classifier.classify_pixels(&pixels).map_err(|error| match error {
         ClassifyError::Task { .. } => data_fault(path, DataFault::NotImages),
         error => CliError::run(path, error),
     })?;
-    Ok((scores, output::micros(start.elapsed())))
+    Ok((output::micros(start.elapsed()), Some(pixels.brightness())))
 }

@@ -13,6 +13,7 @@ use dunlin_engine::Classifier;
 use dunlin_native::ModelFile;
 
 use crate::error::CliError;
+use crate::heads;
 use crate::tensors::{Batch, Input};
 use arrays::Stack;
 
@@ -26,6 +27,8 @@ pub use folder::Folder;
 pub struct Wanted<'a> {
     /// Whether each sample needs a class; without, classes aren't looked for.
     pub labelled: bool,
+    /// The number of the head that the classes are those of.
+    pub head: usize,
     /// What tells the samples' cohorts: a column, an array, or what folders of pictures are about.
     pub cohort: Option<&'a str>,
 }
@@ -35,6 +38,7 @@ pub struct Wanted<'a> {
 pub struct Data {
     path: PathBuf,
     samples: Samples,
+    head: usize,
     /// A class for each sample; empty where classes weren't asked for.
     classes: Vec<u32>,
     cohorts: Option<Cohorts>,
@@ -71,9 +75,8 @@ impl Data {
     /// # Errors
     /// [`CliError::Read`], [`CliError::Npz`], [`CliError::Tensor`], [`CliError::Data`] when it isn't what is wanted.
     pub fn open(path: &Path, classifier: &mut Classifier<ModelFile>, wanted: Wanted<'_>) -> Result<Self, CliError> {
-        let names = classifier.labels().map_err(|error| CliError::artifact(path, error))?;
-        let names = (0..names.len()).map(|class| names.name(class).unwrap_or_default().to_owned()).collect();
-        let model = Model { names, classes: classes(classifier) };
+        let head = heads::head(classifier, wanted.head);
+        let model = Model { names: heads::labels(&head, path, None)?, classes: head.scores.logits.len() };
         let data = if path.is_dir() {
             Self::pictures(path, &model, wanted)
         } else if text::is_text_name(path) {
@@ -104,7 +107,7 @@ impl Data {
         let (files, classes): (Vec<_>, Vec<_>) = folder.pictures.into_iter().unzip();
         let class = |class: Option<usize>| class.map(|c| c as u32).ok_or_else(|| fault(DataFault::Unlabelled));
         let classes = classes.into_iter().filter(|_| wanted.labelled).map(class).collect::<Result<_, _>>()?;
-        Ok(Self { path: path.to_owned(), samples: Samples::Files(files), classes, cohorts })
+        Ok(Self { path: path.to_owned(), samples: Samples::Files(files), head: wanted.head, classes, cohorts })
     }
 
     /// `pixels`, or the model's inputs.
@@ -138,7 +141,7 @@ impl Data {
             Some(name) => Some(Cohorts::new(path, name, arrays::cohorts(path, &mut npz, name, count)?)?),
             None => None,
         };
-        Ok(Self { path: path.to_owned(), samples, classes, cohorts })
+        Ok(Self { path: path.to_owned(), samples, head: wanted.head, classes, cohorts })
     }
 
     /// Columns `text`, `label` and that of the cohorts.
@@ -157,7 +160,7 @@ impl Data {
             cohorts.extend(fields.next());
         }
         let cohorts = wanted.cohort.map(|column| Cohorts::new(path, column, cohorts)).transpose()?;
-        Ok(Self { path: path.to_owned(), samples: Samples::Texts(texts), classes, cohorts })
+        Ok(Self { path: path.to_owned(), samples: Samples::Texts(texts), head: wanted.head, classes, cohorts })
     }
 
     /// How many samples there are.
@@ -219,11 +222,6 @@ impl Cohorts {
         let of = of.iter().map(index).collect();
         Ok(Self { names, of })
     }
-}
-
-/// How many classes a classifier tells apart.
-pub fn classes(classifier: &mut Classifier<ModelFile>) -> usize {
-    classifier.session().output(0).map_or(0, |output| output.shape.count())
 }
 
 /// A class by its label or else its number.

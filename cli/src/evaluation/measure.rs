@@ -29,6 +29,8 @@ const MISTAKES: usize = 20;
 pub struct Setting<'a> {
     /// The artifact's file.
     pub model: String,
+    /// The head's name, where there are several.
+    pub head: Option<String>,
     /// The data's folder or file.
     pub data: String,
     /// The kernel set.
@@ -59,7 +61,7 @@ pub struct Thresholds {
 impl Evaluation {
     /// Measures. `sample` tells what a sample is called, and its text where that was asked for.
     pub fn new(setting: Setting<'_>, judged: &Judged, sample: impl Fn(usize) -> (String, Option<String>)) -> Self {
-        let Setting { model, data, kernels, names, classes, unreadable, times, policy } = setting;
+        let Setting { model, head, data, kernels, names, classes, unreadable, times, policy } = setting;
         let pairs = judged.labels.iter().zip(&judged.answers.classes);
         let confusion = Confusion::new(classes, pairs.map(|(&truth, &answer)| (truth as usize, answer as usize)));
         let (curve, bins) = (risk_coverage(&judged.answers), reliability(&judged.answers, BINS));
@@ -67,6 +69,7 @@ impl Evaluation {
         let times = Times::new(times);
         Self {
             model,
+            head,
             data,
             kernels,
             samples: judged.len(),

@@ -7,6 +7,9 @@ use serde::Serialize;
 pub struct Evaluation {
     /// The artifact's file.
     pub model: String,
+    /// The name of the head that was measured, where the model has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// The data's folder or file.
     pub data: String,
     /// The kernel set.

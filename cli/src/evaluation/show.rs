@@ -17,12 +17,17 @@ const BAR: usize = 30;
 const COVERAGES: [f64; 7] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0];
 
 impl Evaluation {
+    /// Which head was measured, where that is a question.
+    pub(super) fn of_head(&self) -> String {
+        self.head.as_ref().map_or_else(String::new, |head| format!(", head '{head}',"))
+    }
+
     /// Writes tables.
     ///
     /// # Errors
     /// [`CliError::Stdout`].
     pub fn show(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        writeln!(out, "{} on {}: {} samples", self.model, self.data, bytes(self.samples))?;
+        writeln!(out, "{}{} on {}: {} samples", self.model, self.of_head(), self.data, bytes(self.samples))?;
         let interval = format!("({} to {})", percent(Some(self.accuracy_low)), percent(Some(self.accuracy_high)));
         writeln!(out, "  accuracy           {} {interval}", percent(self.accuracy))?;
         writeln!(out, "  calibration error  {}", percent(self.calibration_error))?;

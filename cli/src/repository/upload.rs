@@ -72,12 +72,14 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Whether devices can fetch a target there. The file itself isn't read.
+    /// Whether devices can fetch a target there, of which a byte is asked for. Where that doesn't tell, it may be uploaded again.
     fn shows(&self, address: &str) -> Result<bool, CliError> {
-        let request = self.request(Method::Get, &format!("/repository/targets/{address}"), None, Vec::new(), 0);
+        let path = format!("/repository/targets/{address}");
+        let mut request = self.request(Method::Get, &path, None, Vec::new(), MOST_ANSWER);
+        request.headers.push(("range", "bytes=0-0".to_owned()));
         match self.http.send(&request) {
-            Ok(response) => Ok(response.status == 200),
-            Err(Failure::TooLong) => Ok(true),
+            Ok(response) => Ok(matches!(response.status, 200 | 206)),
+            Err(Failure::TooLong) => Ok(false),
             Err(failure) => Err(self.unanswered(failure)),
         }
     }

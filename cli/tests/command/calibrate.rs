@@ -84,8 +84,36 @@ fn a_policy_is_fitted_written_shown_and_decides() {
     assert!(shown.contains("policy:") && shown.contains("temperature"), "{shown}");
     let inspected = dunlin!("inspect", out, "--json").json();
     assert_eq!(inspected["policy"]["samples"], 1500);
-    assert!(dunlin!("inspect", shipped(), "--json").json()["policy"].is_null());
+    let bare = dunlin!("inspect", shipped(), "--json").json();
+    assert!(bare["policy"].is_null() && bare["baseline"].is_null());
+    has_baseline(&out, &shown, &inspected["baseline"]);
     decides(&out);
+}
+
+/// What the samples are is counted as a device would count them, by cohort too, and stays where other commands write the file.
+fn has_baseline(model: &Path, shown: &str, json: &serde_json::Value) {
+    assert!(shown.contains("baseline: 1,500 samples in bins of class, confidence, margin, energy, reason"), "{shown}");
+    assert!(shown.contains("cohorts kind=0, kind=1, kind=2"), "{shown}");
+    let groups = json["groups"].as_array().expect("an array");
+    let samples = |group: &serde_json::Value| group["samples"].as_u64().expect("a number");
+    assert_eq!(groups.iter().map(samples).collect::<Vec<_>>(), [1500, 750, 730, 20]);
+    let counts = |metric: &str| -> Vec<u64> {
+        let counts = groups[0]["counts"][metric].as_array().expect("an array").iter();
+        counts.map(|count| count.as_u64().expect("a number")).collect()
+    };
+    assert_eq!((counts("class").len(), counts("class").iter().sum::<u64>()), (10, 1500));
+    // Octiles are of these very samples.
+    assert!(counts("energy").iter().all(|&count| (150..=220).contains(&count)), "{:?}", counts("energy"));
+    assert_eq!(counts("brightness").iter().sum::<u64>(), 1500);
+    assert!(groups[0]["counts"]["latency_log2"].is_null() && groups[0]["counts"]["length_log2"].is_null());
+    let file = AlignedBytes::from_slice(&fs::read(model).expect("written"));
+    let artifact = Artifact::parse(&file).expect("sound");
+    let section = artifact.section(dunlin_engine::artifact::SectionKind::Baseline).expect("there");
+    let kept = dunlin_engine::artifact::Writer::of(&file).expect("sound").finish();
+    assert_eq!(*kept, *file, "a writer that doesn't read it keeps it");
+    assert!(
+        section.bytes.starts_with(b"{\"version\":1,\"schema\":{\"version\":1,\"classes\":10,\"input\":\"picture\",")
+    );
 }
 
 /// The cat is far from the blots that the policy was fitted to, so that the bounds are made what the cases need.

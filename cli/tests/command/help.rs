@@ -1,6 +1,22 @@
 use crate::dunlin;
 
-const COMMANDS: [&str; 8] = ["classify", "compile", "calibrate", "inspect", "run", "eval", "bench", "completions"];
+const COMMANDS: [&str; 15] = [
+    "classify",
+    "compile",
+    "calibrate",
+    "inspect",
+    "run",
+    "eval",
+    "bench",
+    "keys",
+    "publish",
+    "promote",
+    "hold",
+    "rollback",
+    "refresh",
+    "status",
+    "completions",
+];
 
 #[test]
 fn every_command_has_help_with_examples() {
@@ -14,6 +30,7 @@ fn every_command_has_help_with_examples() {
 fn the_root_lists_commands_and_exit_codes() {
     let help = dunlin!("--help").success();
     assert!(COMMANDS.iter().all(|command| help.contains(command)), "{help}");
+    assert!(!help.contains("tuf-client"), "{help}");
     assert!(help.contains("Exit codes:") && help.contains("DUNLIN_ISA"), "{help}");
 }
 

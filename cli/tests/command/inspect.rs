@@ -30,6 +30,7 @@ fn json_has_documented_fields() {
         "memory",
         "golden",
         "policy",
+        "baseline",
         "card",
     ];
     assert_keys(&json, &expected);

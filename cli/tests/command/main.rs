@@ -3,8 +3,11 @@
 mod bench;
 mod calibrate;
 mod classify;
+mod cloud;
 mod compile;
 mod eval;
+mod fleet;
+mod heads;
 mod help;
 mod inspect;
 mod run;

@@ -44,6 +44,7 @@ impl Sessions {
             varying: Vec::new(),
             labels: Vec::new(),
             task,
+            heads: Vec::new(),
             text: None,
             card: String::new(),
             golden: Vec::new(),

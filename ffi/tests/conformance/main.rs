@@ -14,7 +14,7 @@ use dunlin_client::{Outcome, Reason, Rule};
 use dunlin_engine::error::Code;
 use dunlin_engine::{AlignedBytes, Isa, Limits};
 use dunlin_ffi::{BridgeError, Classification, Classifier, LoadOptions, PixelFormat, Request};
-use vectors::{Case, Class, Decision, Expected, Model, Picture, Values, Vectors, root};
+use vectors::{Case, Class, Decision, Expected, Head, Judgement, Model, Picture, Values, Vectors, root};
 
 #[test]
 fn every_case_gives_what_it_must() {
@@ -64,10 +64,15 @@ fn exact_results_are_those_of_every_kernel_set() {
                 (None, None, Some(text)) => engine.classify_text(&text.string()),
                 (None, None, None) => panic!("{} has no input", case.name),
             };
-            let scores = scores.expect("a good input");
+            scores.expect("a good input");
             let hex = |values: &[f32]| vectors::hex(&values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
-            assert_eq!(Some(hex(scores.logits)), case.expected.logits, "{} with {isa}", case.name);
-            assert_eq!(Some(hex(scores.probabilities)), case.expected.probabilities, "{} with {isa}", case.name);
+            let expected = case.expected.judgements();
+            assert_eq!(engine.heads(), expected.len(), "{}", case.name);
+            for (head, expected) in expected.into_iter().enumerate() {
+                let scores = engine.head(head).expect("a head").scores;
+                assert_eq!(hex(scores.logits), expected.logits, "{}, head {head} with {isa}", case.name);
+                assert_eq!(hex(scores.probabilities), expected.probabilities, "{}, head {head} with {isa}", case.name);
+            }
         }
     }
 }
@@ -89,7 +94,7 @@ fn decisions_are_those_of_the_client_and_cases_have_each_that_they_can() {
     assert_eq!(vectors.outcomes, outcomes.map(Outcome::name));
     assert_eq!(vectors.reasons, Reason::ALL.map(Reason::name));
     assert_eq!(vectors.rules, Rule::ALL.map(Rule::name));
-    let decisions = || vectors.cases.iter().filter_map(|case| case.expected.decision.as_ref());
+    let decisions = || vectors.cases.iter().flat_map(|case| case.expected.judgements()).map(|said| &said.decision);
     let used = |outcome: &str| -> BTreeSet<&str> {
         decisions().filter(|d| d.outcome == outcome).map(|d| d.reason.as_deref().unwrap_or_default()).collect()
     };
@@ -149,15 +154,23 @@ fn run(case: &Case) -> Result<Classification, BridgeError> {
 }
 
 fn expected(found: &Classification) -> Expected {
-    let class = |class: &dunlin_ffi::Class| Class { index: class.index, label: class.label.clone() };
+    let (first, others) = found.heads.split_first().expect("a head at least");
+    let head = |head: &dunlin_ffi::Head| Head { name: head.name.clone(), judgement: judgement(head) };
     Expected {
-        code: None,
-        within: None,
-        decision: Some(decided(&found.decision)),
         evasion: found.evasion,
-        logits: Some(vectors::hex(&found.logits)),
-        probabilities: Some(vectors::hex(&found.probabilities)),
-        classes: Some(found.classes.iter().map(class).collect()),
+        first: Some(judgement(first)),
+        heads: others.iter().map(head).collect(),
+        ..Expected::default()
+    }
+}
+
+fn judgement(found: &dunlin_ffi::Head) -> Judgement {
+    let class = |class: &dunlin_ffi::Class| Class { index: class.index, label: class.label.clone() };
+    Judgement {
+        decision: decided(&found.decision),
+        classes: found.classes.iter().map(class).collect(),
+        probabilities: vectors::hex(&found.probabilities),
+        logits: vectors::hex(&found.logits),
     }
 }
 
@@ -200,40 +213,43 @@ fn complaint(case: &Case, outcome: &Result<Classification, BridgeError>) -> Opti
         (Err(error), None) => Some(error.to_string()),
         (Ok(_), Some(code)) => Some(format!("expected the error {code}, found none")),
         (Ok(found), None) => {
-            let mut found_all = expected(found);
-            found_all.within = wanted.within;
-            let classes_have_their_probability = found.classes.iter().all(|class| {
-                vectors::floats(&found.probabilities)[class.index as usize].to_bits() == class.probability.to_bits()
-            });
-            let index = found.decision.index as usize;
-            let decision_has_its_probability =
-                vectors::floats(&found.probabilities)[index].total_cmp(&found.decision.probability).is_eq();
+            let found_all = Expected { within: wanted.within, ..expected(found) };
             let same = match wanted.within {
                 None => found_all == *wanted,
                 Some(within) => {
-                    found_all.classes == wanted.classes
-                        && nearly(&found_all.decision, &wanted.decision, within)
-                        && near(&found_all.logits, &wanted.logits, within)
-                        && near(&found_all.probabilities, &wanted.probabilities, within)
+                    let pairs = || found_all.judgements().into_iter().zip(wanted.judgements());
+                    let names = |all: &Expected| all.heads.iter().map(|head| head.name.clone()).collect::<Vec<_>>();
+                    names(&found_all) == names(wanted)
+                        && found_all.evasion == wanted.evasion
+                        && pairs().all(|(found, wanted)| nearly(found, wanted, within))
                 }
             };
-            (!same || !classes_have_their_probability || !decision_has_its_probability)
+            (!same || !found.heads.iter().all(is_consistent))
                 .then(|| format!("expected {wanted:?}\nfound {found_all:?}"))
         }
     }
 }
 
-fn nearly(found: &Option<Decision>, wanted: &Option<Decision>, within: f32) -> bool {
-    let (Some(found), Some(wanted)) = (found, wanted) else { return false };
-    let of = |d: &Decision| (d.outcome.clone(), d.reason.clone(), d.rule.clone(), d.index, d.set.clone());
-    of(found) == of(wanted)
-        && near(&Some(found.margin.clone()), &Some(wanted.margin.clone()), within)
-        && near(&found.energy, &wanted.energy, within)
+/// Whether the decision and the classes have the probabilities that all classes' have for them.
+fn is_consistent(head: &dunlin_ffi::Head) -> bool {
+    let all = vectors::floats(&head.probabilities);
+    let classes = head.classes.iter().all(|class| all[class.index as usize].to_bits() == class.probability.to_bits());
+    classes && all[head.decision.index as usize].total_cmp(&head.decision.probability).is_eq()
 }
 
-fn near(found: &Option<String>, wanted: &Option<String>, within: f32) -> bool {
-    let floats = |hex: &Option<String>| vectors::floats(&vectors::unhex(hex.as_deref().unwrap_or_default()));
-    let (found, wanted) = (floats(found), floats(wanted));
+fn nearly(found: &Judgement, wanted: &Judgement, within: f32) -> bool {
+    let of = |d: &Decision| (d.outcome.clone(), d.reason.clone(), d.rule.clone(), d.index, d.set.clone());
+    let energies = [&found.decision, &wanted.decision].map(|decision| decision.energy.clone().unwrap_or_default());
+    of(&found.decision) == of(&wanted.decision)
+        && found.classes == wanted.classes
+        && near(&found.decision.margin, &wanted.decision.margin, within)
+        && near(&energies[0], &energies[1], within)
+        && near(&found.logits, &wanted.logits, within)
+        && near(&found.probabilities, &wanted.probabilities, within)
+}
+
+fn near(found: &str, wanted: &str, within: f32) -> bool {
+    let [found, wanted] = [found, wanted].map(|hex| vectors::floats(&vectors::unhex(hex)));
     found.len() == wanted.len() && found.iter().zip(&wanted).all(|(f, w)| (f - w).abs() <= within)
 }
 
@@ -245,10 +261,18 @@ fn described(model: &Model) -> Model {
     let steps = classifier.explain().expect("a model");
     Model {
         model: model.model.clone(),
+        head: model.head,
         locale: model.locale.clone(),
-        labels: classifier.labels(model.locale.clone()).expect("labels"),
+        labels: classifier.labels(model.head, model.locale.clone()).expect("labels"),
         inputs: inputs.into_iter().map(|i| vectors::Input { shape: i.shape, element_type: i.element_type }).collect(),
         steps: steps.into_iter().map(|s| vectors::Step { name: s.name, shape: s.shape }).collect(),
+    }
+}
+
+impl Expected {
+    /// What each head says, the first one first; nothing where an error is expected.
+    fn judgements(&self) -> Vec<&Judgement> {
+        self.first.iter().chain(self.heads.iter().map(|head| &head.judgement)).collect()
     }
 }
 

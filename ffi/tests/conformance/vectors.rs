@@ -22,6 +22,8 @@ pub struct Vectors {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Model {
     pub model: String,
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub head: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
     #[serde(default)]
@@ -147,25 +149,38 @@ impl Text {
 }
 
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
 pub struct Expected {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decision: Option<Decision>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub evasion: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub classes: Option<Vec<Class>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probabilities: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub logits: Option<String>,
+    /// What the first head says.
+    #[serde(flatten)]
+    pub first: Option<Judgement>,
+    /// What further heads say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<Head>,
 }
 
-/// Numbers are hexadecimal digits, as those of [`Expected`].
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+pub struct Head {
+    pub name: String,
+    #[serde(flatten)]
+    pub judgement: Judgement,
+}
+
+/// What a head says; numbers are hexadecimal digits.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+pub struct Judgement {
+    pub decision: Decision,
+    pub classes: Vec<Class>,
+    pub probabilities: String,
+    pub logits: String,
+}
+
+/// Numbers are hexadecimal digits, as those of [`Judgement`].
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
@@ -190,6 +205,10 @@ pub struct Class {
 
 fn is_zero(number: &u8) -> bool {
     *number == 0
+}
+
+fn is_first(head: &u32) -> bool {
+    *head == 0
 }
 
 impl Vectors {

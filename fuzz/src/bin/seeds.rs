@@ -1,9 +1,9 @@
-//! Writes the seeds of the targets `artifact`, `onnx` and `text`; those of `tokenizer` and `ids` were written by hand: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
+//! Writes the seeds of the targets `artifact`, `onnx`, `text` and `tuf`; those of `tokenizer` and `ids` were written by hand: `cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds`.
 
 use dunlin_engine::artifact::SectionKind;
 use dunlin_engine::{AlignedBytes, Artifact};
 use dunlin_fuzz::common::corpus::{whole, wrapped};
-use dunlin_fuzz::common::graphs::GRAPHS;
+use dunlin_fuzz::common::graphs::{self, GRAPHS};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::{self, File};
@@ -14,6 +14,7 @@ use zip::ZipArchive;
 fn main() -> Result<(), Box<dyn Error>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     artifacts(&fuzz.join("corpus/artifact"))?;
+    refreshes(&fuzz.join("corpus/tuf"))?;
     texts(&fuzz.join("../docs/formats/vectors"), &fuzz.join("corpus/text"))?;
     for archive in ["onnx_node.zip", "qdq_grid.zip"] {
         models(&fuzz.join("../conformance").join(archive), &fuzz.join("corpus/onnx"))?;
@@ -21,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each small graph, as sections; one as a whole file too.
+/// Each small graph, as sections; one as a whole file too, one with a policy, and one with several heads.
 fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(corpus)?;
     for (name, graph) in GRAPHS {
@@ -29,7 +30,14 @@ fn artifacts(corpus: &Path) -> Result<(), Box<dyn Error>> {
     }
     let (name, graph) = GRAPHS[0];
     fs::write(corpus.join("seed-policy"), wrapped(&graph().sections().with_policy()))?;
+    fs::write(corpus.join("seed-heads"), wrapped(&graphs::heads().sections().with_heads()))?;
     Ok(fs::write(corpus.join(format!("seed-{name}-file")), whole(&graph().sections().file()))?)
+}
+
+/// What a device gets from an honest server, and its first root.
+fn refreshes(corpus: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(corpus)?;
+    dunlin_fuzz::tuf::seeds().into_iter().try_for_each(|(name, input)| Ok(fs::write(corpus.join(format!("seed-{name}")), input)?))
 }
 
 /// The text sections of the format's vectors, each behind a text.

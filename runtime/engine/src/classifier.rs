@@ -1,6 +1,9 @@
 //! From raw input to scores: the one paved way through the engine.
 
-use crate::artifact::{Artifact, ArtifactError, Calibration, Labels, Policy, SectionKind};
+use crate::artifact::{
+    Artifact, ArtifactError, HeadSpec, Labels, MALFORMED_HEADS, MALFORMED_NAMES, MALFORMED_POLICY, Names, Policy,
+    SectionKind,
+};
 use crate::error::{Code, RunError};
 use crate::model::{Limits, ModelError};
 use crate::session::Session;
@@ -21,13 +24,22 @@ use dunlin_text::{Signs, TextError};
 pub struct Classifier<B> {
     session: Session<B>,
     input: Input,
-    scoring: Scoring,
-    /// Where the file has the policy; empty where it has none.
-    policy: Range<usize>,
-    logits: Vec<f32>,
-    probabilities: Vec<f32>,
+    /// The first one at least.
+    heads: Vec<Scored>,
+    /// Where the file has the names; empty where it has none.
+    names: Range<usize>,
     #[cfg(feature = "text")]
     signs: Signs,
+    #[cfg(feature = "text")]
+    unknown: f32,
+}
+
+/// One of the model's outputs, with what was made of it.
+#[derive(Debug)]
+struct Scored {
+    spec: HeadSpec,
+    logits: Vec<f32>,
+    probabilities: Vec<f32>,
 }
 
 /// How raw input reaches the model's input.
@@ -54,6 +66,9 @@ pub struct Scores<'a> {
     /// What was found in the text; nothing for other inputs.
     #[cfg(feature = "text")]
     pub signs: Signs,
+    /// The share of the text's ids that stand for something unknown, 0 to 1; 0 for other inputs.
+    #[cfg(feature = "text")]
+    pub unknown: f32,
 }
 
 impl<'a> Scores<'a> {
@@ -64,6 +79,8 @@ impl<'a> Scores<'a> {
             logits,
             #[cfg(feature = "text")]
             signs: Signs::default(),
+            #[cfg(feature = "text")]
+            unknown: 0.0,
         }
     }
 
@@ -156,12 +173,11 @@ impl<B: AsRef<[u8]>> Classifier<B> {
         let session = Session::load(file, isa, limits)?;
         let artifact = Artifact::parse(session.file())?;
         let task = artifact.task()?;
-        let classes = session.output(0).map_or(0, |output| output.shape.count());
-        let mut policy = 0..0;
-        if let Some(section) = artifact.section(SectionKind::Policy) {
-            Calibration::parse(section.bytes, classes).ok_or(MALFORMED)?;
-            policy = section.offset..section.offset + section.bytes.len();
+        let mut heads = Vec::new();
+        for spec in artifact.heads_after(task.scoring)? {
+            heads.push(Scored::new(&session, spec)?);
         }
+        let names = artifact.section(SectionKind::Names).map_or(0..0, |s| s.offset..s.offset + s.bytes.len());
         let input = match task.spec {
             TaskSpec::Tensor => Input::Tensor,
             TaskSpec::Image(spec) => image_input(&session, spec)?,
@@ -172,16 +188,15 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             #[cfg(not(any(feature = "ids", feature = "text")))]
             TaskSpec::Text => return Err(ModelError::NoText),
         };
-        let zeros = || alloc::vec![0.0; classes];
         Ok(Self {
             session,
             input,
-            scoring: task.scoring,
-            policy,
-            logits: zeros(),
-            probabilities: zeros(),
+            heads,
+            names,
             #[cfg(feature = "text")]
             signs: Signs::default(),
+            #[cfg(feature = "text")]
+            unknown: 0.0,
         })
     }
 
@@ -195,7 +210,7 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// # Errors
     /// [`ArtifactError`] when the labels are malformed.
     pub fn labels(&self) -> Result<Labels<'_>, ArtifactError> {
-        Artifact::parse(self.session.file())?.labels()
+        self.first().labels()
     }
 
     /// Classifies a picture.
@@ -228,7 +243,7 @@ impl<B: AsRef<[u8]>> Classifier<B> {
             let takes = if matches!(self.input, Input::Tensor) { "tensors" } else { "pictures" };
             return Err(ClassifyError::Task { takes });
         };
-        self.signs = input.fill(&mut self.session, text)?;
+        (self.signs, self.unknown) = input.fill(&mut self.session, text)?;
         self.run()
     }
 
@@ -258,7 +273,7 @@ impl<B: AsRef<[u8]>> Classifier<B> {
 
     /// What the model's own output is.
     pub fn scoring(&self) -> Scoring {
-        self.scoring
+        self.first().scoring()
     }
 
     /// Calibration and thresholds; a policy that changes nothing for a model that wasn't calibrated.
@@ -266,19 +281,44 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// # Errors
     /// [`ArtifactError`] when the thresholds are malformed.
     pub fn policy(&self) -> Result<Policy<'_>, ArtifactError> {
-        let section = self.session.file().get(self.policy.clone()).unwrap_or_default();
-        if self.policy.is_empty() {
-            return Ok(Policy::default());
-        }
-        Policy::parse(section, self.logits.len()).ok_or(MALFORMED)
+        self.first().policy()
     }
 
     /// What the last call said; zeros before the first.
     pub fn scores(&self) -> Scores<'_> {
-        Scores {
+        self.first().scores
+    }
+
+    /// How many of the model's outputs are classifiers: 1, unless the artifact has further ones.
+    pub fn heads(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// One of these classifiers, with what the last call said. The first is the one of which all other functions speak; `None` past the last.
+    pub fn head(&self, index: usize) -> Option<Head<'_>> {
+        self.heads.get(index).map(|head| self.view(head))
+    }
+
+    fn first(&self) -> Head<'_> {
+        self.view(&self.heads[0])
+    }
+
+    fn view<'a>(&'a self, head: &'a Scored) -> Head<'a> {
+        let scores = Scores {
             #[cfg(feature = "text")]
             signs: self.signs,
-            ..Scores::new(&self.probabilities, &self.logits)
+            #[cfg(feature = "text")]
+            unknown: self.unknown,
+            ..Scores::new(&head.probabilities, &head.logits)
+        };
+        let file = self.session.file();
+        let names = file.get(self.names.clone()).unwrap_or_default();
+        Head {
+            scores,
+            spec: &head.spec,
+            file,
+            names,
+            value: self.session.plan().model().inputs.len() + head.spec.output,
         }
     }
 
@@ -288,35 +328,99 @@ impl<B: AsRef<[u8]>> Classifier<B> {
     /// As for [`Session::run`].
     pub fn run(&mut self) -> Result<Scores<'_>, ClassifyError> {
         self.session.run()?;
-        read(&self.session, &mut self.logits)?;
-        let section = self.session.file().get(self.policy.clone()).ok_or(RunError::File)?;
-        let mut calibration = Calibration::default();
-        if !section.is_empty() {
-            calibration = Calibration::parse(section, self.logits.len()).ok_or(RunError::File)?;
-        }
-        let calibrates = !calibration.scales.is_empty();
-        if calibrates {
-            calibration.apply(self.scoring, &mut self.logits);
-        }
-        if self.scoring == Scoring::Logits || calibrates {
-            let classes = self.logits.len().max(1);
-            softmax::rows(self.session.plan().isa(), &self.logits, &mut self.probabilities, classes, false);
-        } else {
-            self.probabilities.copy_from_slice(&self.logits);
-        }
-        if calibrates {
-            // The calibrated ones stood in the place of the model's own, so that they need no memory.
-            read(&self.session, &mut self.logits)?;
+        for head in &mut self.heads {
+            head.score(&self.session)?;
         }
         Ok(self.scores())
     }
 }
 
-const MALFORMED: ArtifactError = ArtifactError::Section { section: "policy" };
+/// One of a model's outputs, as a classifier of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// What the last call said; zeros before the first.
+    pub scores: Scores<'a>,
+    spec: &'a HeadSpec,
+    file: &'a [u8],
+    names: &'a [u8],
+    /// Which of the names.
+    value: usize,
+}
 
-/// The model's first output, dequantized.
-fn read<B: AsRef<[u8]>>(session: &Session<B>, logits: &mut [f32]) -> Result<(), RunError> {
-    let output = session.output(0).ok_or(RunError::Plan)?;
+impl<'a> Head<'a> {
+    /// Its name, which is that of the output; empty in an artifact without names.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the names are malformed.
+    pub fn name(&self) -> Result<&'a str, ArtifactError> {
+        Names::value_in(self.names, self.value).ok_or(MALFORMED_NAMES)
+    }
+
+    /// The classes' names.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the labels are malformed.
+    pub fn labels(&self) -> Result<Labels<'a>, ArtifactError> {
+        self.spec.labels(self.file)
+    }
+
+    /// Calibration and thresholds; a policy that changes nothing for a head that wasn't calibrated.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] when the thresholds are malformed.
+    pub fn policy(&self) -> Result<Policy<'a>, ArtifactError> {
+        self.spec.policy(self.file, self.scores.logits.len())
+    }
+
+    /// Whether it has a policy.
+    pub fn is_calibrated(&self) -> bool {
+        self.spec.is_calibrated()
+    }
+
+    /// What the output is.
+    pub fn scoring(&self) -> Scoring {
+        self.spec.scoring
+    }
+}
+
+impl Scored {
+    fn new<B: AsRef<[u8]>>(session: &Session<B>, spec: HeadSpec) -> Result<Self, ArtifactError> {
+        let classes = session.output(spec.output).ok_or(MALFORMED_HEADS)?.shape.count();
+        spec.calibration(session.file(), classes).ok_or(MALFORMED_POLICY)?;
+        let zeros = || alloc::vec![0.0; classes];
+        Ok(Self { spec, logits: zeros(), probabilities: zeros() })
+    }
+
+    /// Makes probabilities of the output of the session's last run.
+    fn score<B: AsRef<[u8]>>(&mut self, session: &Session<B>) -> Result<(), RunError> {
+        let Self { spec, logits, probabilities } = self;
+        read(session, spec.output, logits)?;
+        let calibration = spec.calibration(session.file(), logits.len()).ok_or(RunError::File)?;
+        let calibrates = !calibration.scales.is_empty();
+        if calibrates {
+            calibration.apply(spec.scoring, logits);
+        }
+        if spec.scoring == Scoring::Logits || calibrates {
+            let classes = logits.len().max(1);
+            softmax::rows(session.plan().isa(), logits, probabilities, classes, false);
+        } else {
+            probabilities.copy_from_slice(logits);
+        }
+        if calibrates {
+            // The calibrated ones stood in the place of the model's own, so that they need no memory.
+            read(session, spec.output, logits)?;
+        }
+        Ok(())
+    }
+}
+
+/// One of the model's outputs, dequantized.
+fn read<B: AsRef<[u8]>>(session: &Session<B>, output: usize, logits: &mut [f32]) -> Result<(), RunError> {
+    let output = session.output(output).ok_or(RunError::Plan)?;
+    if output.shape.count() != logits.len() {
+        // Classes that vary with a text's length.
+        return Err(RunError::Shape { op: "output", shape: output.shape });
+    }
     match (output.dtype, output.quant) {
         (DType::F32, _) => logits.copy_from_slice(output.f32s()?),
         (DType::U8, Some(quant)) => {

@@ -86,6 +86,11 @@ impl<'a> Words<'a> {
         core::str::from_utf8(text).ok()
     }
 
+    /// Bytes that haven't been read yet.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// `Some` when everything has been read and nothing rejected: leftovers are an error.
     pub fn end(&self) -> Option<()> {
         (self.rest.is_empty() && !self.rejected).then_some(())

@@ -51,19 +51,29 @@ fn memory_that_the_system_has_not_is_an_error() {
 
 #[test]
 fn policies_that_lie_end_in_an_error_or_a_clean_run() {
-    let loaded = watched(CASES, |_, random| {
-        let mut sections = graphs::dense(4, 8).sections().with_policy();
-        let words = sections.section(SectionKind::Policy).len() / 4;
-        let index = random.below(words);
+    lies(SectionKind::Policy, &graphs::dense(4, 8).sections().with_policy());
+}
+
+#[test]
+fn heads_that_lie_end_in_an_error_or_a_clean_run() {
+    lies(SectionKind::Heads, &graphs::heads().sections().with_heads());
+}
+
+/// Changes a word of a section at a time.
+fn lies(kind: SectionKind, sound: &Sections) {
+    let mut sound = sound.clone();
+    let words = sound.section(kind).len() / 4;
+    let loaded = watched(CASES, move |_, random| {
+        let mut sections = sound.clone();
         let word = match random.below(3) {
             0 => *random.pick(&WORDS),
             1 => random.below(64) as u32,
             _ => random.next() as u32,
         };
-        sections.set_word(SectionKind::Policy, index, word);
+        sections.set_word(kind, random.below(words), word);
         sections.file()
     });
-    assert!(loaded > CASES / 10 && loaded < CASES, "{loaded} of {CASES} changed policies ran");
+    assert!(loaded > CASES / 10 && loaded < CASES, "{loaded} of {CASES} changed sections ran");
 }
 
 #[test]
@@ -233,10 +243,11 @@ fn wrong_words_under_right_digests_end_in_an_error_or_a_clean_run() {
     assert!(loaded > CASES / 20, "only {loaded} of {CASES} changed graphs ran");
 }
 
-/// The small graphs, bare and with a policy.
+/// The small graphs, bare and with a policy, and one with several heads.
 fn bases() -> Vec<Sections> {
     let bare = GRAPHS.iter().map(|(_, graph)| graph().sections());
-    bare.flat_map(|sections| [sections.clone(), sections.with_policy()]).collect()
+    let heads = graphs::heads().sections().with_heads();
+    bare.flat_map(|sections| [sections.clone(), sections.with_policy()]).chain([heads]).collect()
 }
 
 /// Sections exchanged between graphs, left out, emptied, cut or filled with noise.

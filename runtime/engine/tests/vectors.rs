@@ -8,7 +8,7 @@ mod text_vectors;
 
 use common::{Builder, Sections, bytes_of, exercise, graphs};
 use dunlin_engine::artifact::SectionKind::{
-    self, Card, GoldenValues, Graph, Labels, Memory, Policy, Quantization, Task, Weights,
+    self, Card, GoldenValues, Graph, Heads, Labels, Memory, Policy, Quantization, Task, Weights,
 };
 use dunlin_engine::model::Limits;
 use dunlin_engine::{AlignedBytes, Artifact, Isa, Session};
@@ -50,7 +50,15 @@ fn every_vector_is_read_as_the_index_says() -> Outcome {
 
 #[test]
 fn good_vectors_give_their_golden_outputs_on_every_instruction_set() -> Outcome {
-    for name in ["good_int8", "good_float", "good_packed", "good_policy", "good_bag", "good_unknown_optional_section"] {
+    for name in [
+        "good_int8",
+        "good_float",
+        "good_packed",
+        "good_policy",
+        "good_heads",
+        "good_bag",
+        "good_unknown_optional_section",
+    ] {
         let file = AlignedBytes::from_slice(&std::fs::read(folder().join(format!("{name}.dunlin")))?);
         for isa in Isa::supported() {
             let mut session = Session::load(&file[..], isa, LIMITS)?;
@@ -135,6 +143,11 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         change(&mut sections);
         (*name, sections.file().to_vec())
     }));
+    all.extend(HEADS.iter().map(|(name, change)| {
+        let mut sections = graphs::heads().sections().with_heads();
+        change(&mut sections);
+        (*name, sections.file().to_vec())
+    }));
     all.extend(text_vectors::all());
     all
 }
@@ -165,6 +178,26 @@ const POLICY: &[(&str, Change<Sections>)] = &[
     }),
 ];
 
+/// Where the words of [`Sections::with_heads`] lie: 0 heads; of the first one 1 output, 2 scoring, 3 labels, 25 policy, 38 deny; of the second one
+/// 54 output, 55 scoring, 56 labels, 57 policy.
+const HEADS: &[(&str, Change<Sections>)] = &[
+    ("bad_heads_first_output", |s| s.set_word(Heads, 1, 0)),
+    ("bad_heads_output_twice", |s| s.set_word(Heads, 54, 1)),
+    ("bad_heads_of_no_output", |s| s.set_word(Heads, 54, 4)),
+    ("bad_heads_scoring", |s| s.set_word(Heads, 2, 2)),
+    ("bad_heads_beyond_section", |s| s.set_word(Heads, 0, 0x4000_0000)),
+    ("bad_heads_labels_beyond_section", |s| s.set_word(Heads, 3, u32::MAX)),
+    ("bad_heads_labels_not_utf8", |s| s.set_word(Heads, 6, 0xffff)),
+    ("bad_heads_policy_beyond_section", |s| s.set_word(Heads, 25, 1000)),
+    ("bad_heads_policy_of_other_classes", |s| s.set_word(Heads, 26, 4)),
+    ("bad_heads_policy_deny_of_no_class", |s| s.set_word(Heads, 39, 3)),
+    ("bad_heads_leftover", |s| s.section(Heads).extend([0; 4])),
+    ("bad_heads_cut", |s| {
+        let heads = s.section(Heads);
+        heads.truncate(heads.len() - 4);
+    }),
+];
+
 type Make = fn() -> Vec<u8>;
 type Change<T> = fn(&mut T);
 
@@ -181,6 +214,7 @@ const GOOD: &[(&str, Make)] = &[
     ("good_bag", || file(graphs::bag)),
     ("good_moves", || file(graphs::moves)),
     ("good_policy", || graphs::dense(4, 8).sections().with_policy().file().to_vec()),
+    ("good_heads", || graphs::heads().sections().with_heads().file().to_vec()),
     ("good_minimal", || {
         let required = [Graph, Weights, Quantization, Memory];
         let mut sections = graphs::dense(4, 8).sections();

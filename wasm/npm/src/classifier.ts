@@ -39,18 +39,30 @@ export interface RankedClass {
   readonly probability: number;
 }
 
-/** What a classifier says of one input. */
-export interface Classification {
+/** What one of a model's outputs says of an input. */
+export interface Judgement {
   /** What is to be done: give the answer, ask the cloud, or say that there is none. */
   readonly decision: Decision;
-  /** The most probable classes in falling order, those that the model's policy doesn't show left out. */
+  /** The most probable classes in falling order, those that the policy doesn't show left out. */
   readonly classes: RankedClass[];
   /** The probability of each class, calibrated where the model is. */
   readonly probabilities: Float32Array;
   /** The model's own output before scoring. */
   readonly logits: Float32Array;
+}
+
+/** What a further output of a model says of an input: a classifier of its own, with its own classes and policy. */
+export interface Head extends Judgement {
+  /** The output's name. */
+  readonly name: string;
+}
+
+/** What a classifier says of one input: its first output, and the others that are classifiers too. */
+export interface Classification extends Judgement {
   /** How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs. */
   readonly evasion: number;
+  /** The model's further heads, in their order; empty for a model that has one. */
+  readonly heads: Head[];
 }
 
 /** What the model takes. */
@@ -183,10 +195,14 @@ export class Classifier {
     return this.#call((engine) => engine.explain()).map((step) => ({ ...step, shape: [...step.shape] }));
   }
 
-  /** The classes' names in a language, such as `de`; in the model's own where it has no other. Empty without names. */
-  labels(locale = ""): readonly string[] {
+  /**
+   * The classes' names in a language, such as `de`; in the model's own where it has no other. Empty without names. `head` is the place of a
+   * further head in {@link Classification.heads}, from 1 on.
+   */
+  labels(locale = "", head = 0): readonly string[] {
     this.#throwIfEnded();
-    return this.#call((engine) => this.#labelsIn(engine, locale));
+    whole("head", head);
+    return this.#call((engine) => this.#labelsIn(engine, locale, Math.min(head, LARGEST)));
   }
 
   /** Gives the memory back. Calls under way end as they would; later ones throw `disposed`. Twice is fine. */
@@ -220,23 +236,38 @@ export class Classifier {
   }
 
   /** What comes of the input that was classified. */
-  #classification(engine: Engine, { topK, locale = "", cohort, stale = false, fallback = false }: ClassifyOptions, evasion = 0): Classification {
+  #classification(engine: Engine, options: ClassifyOptions, evasion = 0): Classification {
+    const heads: Judgement[] = [];
+    for (let head; (head = this.#judgement(engine, heads.length, options, evasion)); ) heads.push(head);
+    const [first, ...rest] = heads as [Judgement, ...Head[]];
+    return { ...first, evasion, heads: rest };
+  }
+
+  /** What a head says; nothing past the last. */
+  #judgement(
+    engine: Engine,
+    head: number,
+    { topK, locale = "", cohort, stale = false, fallback = false }: ClassifyOptions,
+    evasion: number,
+  ): Judgement | undefined {
     const top = topK === undefined ? topK : Math.min(topK, LARGEST);
-    const said = engine.classification(top, cohort, stale, fallback, evasion);
-    const { probabilities, logits, outcome, reason, rule, index, probability, margin, energy } = said;
+    const said = engine.classification(head, top, cohort, stale, fallback, evasion);
+    if (!said) return;
+    const { name, probabilities, logits, outcome, reason, rule, index, probability, margin, energy } = said;
     const grounds = { rule, index, probability, margin, ...(energy !== undefined && { energy }), set: [...said.set] };
     const decision = { outcome, ...(reason && { reason }), ...grounds } as Decision;
-    const labels = this.#labelsIn(engine, locale);
+    const labels = this.#labelsIn(engine, locale, head);
     const classes = Array.from(said.top, (index) => {
       const [label, probability] = [labels[index], probabilities[index] ?? 0];
       return label ? { index, label, probability } : { index, probability };
     });
-    return { decision, classes, probabilities, logits, evasion };
+    return { ...(head && { name }), decision, classes, probabilities, logits };
   }
 
-  #labelsIn(engine: Engine, locale: string): string[] {
-    let labels = this.#labels.get(locale);
-    if (!labels) this.#labels.set(locale, (labels = engine.labels(locale)));
+  #labelsIn(engine: Engine, locale: string, head = 0): string[] {
+    const key = `${head} ${locale}`;
+    let labels = this.#labels.get(key);
+    if (!labels) this.#labels.set(key, (labels = engine.labels(head, locale)));
     return labels;
   }
 }

@@ -23,7 +23,7 @@ export interface ArtifactFile {
 export interface Classifier {
   classifyPixels(data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number): void;
   classifyValues(values: Float32Array): void;
-  classification(top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification;
+  classification(head: number, top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification | undefined;
   text(): Uint8Array | undefined;
   setLength(length: number): void;
   setInput(input: number, bytes: Uint8Array): void;
@@ -31,11 +31,13 @@ export interface Classifier {
   output(output: number): Float32Array | Uint8Array | undefined;
   inputs(): { elementType: string; shape: Uint32Array }[];
   explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
-  labels(locale: string): string[];
+  labels(head: number, locale: string): string[];
   free(): void;
 }
 
 export interface Classification {
+  /** Of all heads but the first. */
+  name?: string;
   probabilities: Float32Array;
   logits: Float32Array;
   top: Uint32Array;

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export { Classifier } from "./classifier.js";
-export type { Classification, ClassifyOptions, InputInfo, LoadOptions, RankedClass, StepInfo } from "./classifier.js";
+export type { Classification, ClassifyOptions, Head, InputInfo, Judgement, LoadOptions, RankedClass, StepInfo } from "./classifier.js";
 export type { Decision, Grounds, Outcome, Reason, Rule } from "./decision.js";
 export { DunlinError } from "./error.js";
 export type { DunlinErrorCode } from "./error.js";

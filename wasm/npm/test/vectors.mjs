@@ -7,7 +7,7 @@
 export async function differences({ Classifier, DunlinError }, vectors, read, locate, options) {
   const found = [];
   for (const model of vectors.models) {
-    const said = JSON.stringify(await about(await Classifier.load(locate(model.model), options), model.locale));
+    const said = JSON.stringify(await about(await Classifier.load(locate(model.model), options), model));
     const { labels, inputs, steps } = model;
     const expected = JSON.stringify({ labels, inputs, steps });
     if (said !== expected) found.push(`${model.model}: says ${said}, not ${expected}`);
@@ -25,10 +25,10 @@ export async function differences({ Classifier, DunlinError }, vectors, read, lo
   return found;
 }
 
-async function about(classifier, locale) {
+async function about(classifier, { locale, head }) {
   const inputs = classifier.inputs.map(({ shape, elementType }) => ({ shape, elementType }));
   const steps = classifier.explain().map(({ name, shape }) => ({ name, shape }));
-  const labels = [...classifier.labels(locale)];
+  const labels = [...classifier.labels(locale, head)];
   classifier.dispose();
   return { labels, inputs, steps };
 }
@@ -79,12 +79,20 @@ export function compare(expected, outcome) {
   if (expected.code || outcome.code) {
     return expected.code === outcome.code ? undefined : `ends in ${outcome.code ?? "scores"}, not in ${expected.code ?? "scores"}`;
   }
+  if (outcome.evasion !== (expected.evasion ?? 0)) return `evasion ${outcome.evasion}`;
+  const names = (of) => JSON.stringify((of.heads ?? []).map(({ name }) => name));
+  if (names(outcome) !== names(expected)) return `heads ${names(outcome)}, not ${names(expected)}`;
+  const heads = [expected, ...(expected.heads ?? [])];
+  return heads.map((head, i) => said({ ...head, within: expected.within }, i ? outcome.heads[i - 1] : outcome)).find(Boolean);
+}
+
+/** What is wrong with what a head says, if anything is. */
+function said(expected, outcome) {
   for (const key of ["probabilities", "logits"]) {
     if (!near(outcome[key], expected[key], expected.within)) return `${key} ${hexOf(outcome[key])}, not ${expected[key]}`;
   }
   const classes = JSON.stringify(outcome.classes.map(({ index, label }) => ({ index, label })));
   if (classes !== JSON.stringify(expected.classes.map(({ index, label }) => ({ index, label })))) return `classes ${classes}`;
-  if (outcome.evasion !== (expected.evasion ?? 0)) return `evasion ${outcome.evasion}`;
   return decided(expected, outcome) ?? ofClasses(outcome);
 }
 

@@ -1,4 +1,4 @@
-//! The machines of `dunlin-sync` for JavaScript: conversions only. What they ask for becomes plain objects.
+//! The machine of updates of `dunlin-sync` for JavaScript: conversions only. What it asks for becomes plain objects.
 //!
 //! The host fills a [`Start`], which becomes a [`Client`], then performs what [`Client::poll`] gives and tells what came of it. Times are
 //! milliseconds since the Unix epoch; numbers of requests, commits and reads are whole and small.
@@ -15,7 +15,10 @@ mod script;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use dunlin_sync::{Conditions, Failure, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time};
+use dunlin_sync::{
+    Chance, Conditions, Failure, Machine, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time,
+    Update,
+};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -70,20 +73,20 @@ impl Start {
     /// `input` when they are more or fewer.
     pub fn open(self, seed: &[u8], now: f64) -> Result<Client, JsValue> {
         let seed = seed.try_into().map_err(|_| wrong("a seed has 32 bytes"))?;
-        Ok(Client(dunlin_sync::Client::restore(self.config, &self.stored, seed, time(now))))
+        Ok(Client(Update::restore(self.config, &self.stored, Chance::new(seed), time(now))))
     }
 }
 
-/// All machines of a device.
+/// The machine of updates. Those of questions to the cloud and of summaries aren't in this module.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Client(dunlin_sync::Client);
+pub struct Client(Update);
 
 #[wasm_bindgen]
 impl Client {
     /// What is to be done next, if anything is.
     pub fn poll(&mut self, now: f64) -> Option<Object> {
-        self.0.poll(time(now)).map(script::effect)
+        self.0.poll(time(now)).and_then(script::effect)
     }
 
     /// A request's answer. `headers` are names in lower case, each with its value after it.

@@ -46,8 +46,8 @@ fn object(kind: &str) -> Object {
 }
 
 /// What is to be done: `kind` says what, beside it stands what it takes.
-pub fn effect(effect: Effect) -> Object {
-    match effect {
+pub fn effect(effect: Effect) -> Option<Object> {
+    Some(match effect {
         Effect::Send(request) => {
             let object = object("send");
             object.set_number("id", request.id as f64);
@@ -86,7 +86,7 @@ pub fn effect(effect: Effect) -> Object {
             }
             object
         }
-        Effect::Activate(Activation { first, shadow }) => {
+        Effect::Activate(Activation { first, shadow, .. }) => {
             let object = object("activate");
             object.set("first", &installed(&first));
             if let Some(shadow) = shadow {
@@ -104,7 +104,9 @@ pub fn effect(effect: Effect) -> Object {
             object.set_number("at", at.0 as f64);
             object
         }
-    }
+        // What other machines tell.
+        Effect::Cloud(_) | Effect::Diverged(_) => return None,
+    })
 }
 
 /// A model that the device has.

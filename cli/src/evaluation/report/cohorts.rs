@@ -77,7 +77,9 @@ impl Report<'_> {
         if odds.is_empty() {
             return "<p>No two cohorts can be compared.</p>\n".to_owned();
         }
-        let shown = &odds[..odds.len().min(MOST)];
+        // The largest gaps come first; where there is none, a picture shows nothing.
+        let unlike = odds.iter().filter(|odds| odds.difference > Some(0.0)).count();
+        let shown = &odds[..unlike.clamp(1, MOST)];
         let bottom = TOP + LINE * shown.len() as f64;
         let mut canvas = Canvas::default();
         let frames = [("recognized", COLUMNS[0]), ("others taken for it", COLUMNS[1])].map(|(name, places)| {
@@ -88,6 +90,8 @@ impl Report<'_> {
             });
             let frame = frame(rates.flatten(), places, bottom);
             frame.x_axis(&mut canvas, name, 4, percent_ticks);
+            // The axis is far below where there are many lines.
+            canvas.text([f64::midpoint(places[0], places[1]), 16.0], "dim m", name);
             frame
         });
         for (place, odds) in shown.iter().enumerate() {
@@ -100,7 +104,10 @@ impl Report<'_> {
         }
         canvas.text([248.0, 16.0], "dim e", "largest gap");
         let label = format!("Gaps between cohorts for {} classes", shown.len());
-        let keys = key("c1", "the cohort with the lowest share") + &key("c0", "the one with the highest");
+        let mut keys = key("c1", "the cohort with the lowest share") + &key("c0", "the one with the highest");
+        if shown.len() < odds.len() {
+            keys += &format!(" Of {} classes, the {} with the largest gap.", odds.len(), shown.len());
+        }
         wide(canvas, [WIDTH, bottom + 44.0], &label, &keys) + &numbers(&self.odds_table())
     }
 

@@ -28,10 +28,11 @@ impl Report<'_> {
     /// The page.
     pub fn html(&self) -> String {
         let Evaluation { model, data, kernels, samples, unreadable, cohorts, ood, .. } = self.evaluation;
-        let mut page = page::Page::new(&format!("{} on {}", name(model), name(data)));
+        let of_head = self.evaluation.of_head();
+        let mut page = page::Page::new(&format!("{}{of_head} on {}", name(model), name(data)));
         let left_out =
             if *unreadable > 0 { format!(", {} couldn't be read", bytes(*unreadable)) } else { String::new() };
-        page.lead(&format!("{model} on {data}: {} samples{left_out}; {kernels}", bytes(*samples)));
+        page.lead(&format!("{model}{of_head} on {data}: {} samples{left_out}; {kernels}", bytes(*samples)));
         page.tiles(&self.tiles());
         page.section("reliability", "Reliability", RELIABILITY, &self.reliability());
         page.section("risk", "Risk and coverage", RISK, &self.risk());

@@ -166,9 +166,13 @@ public final class Classifier: Sendable {
 
     /// The classes' names in a language, in the model's default one without; empty where the model has none. Doesn't block.
     ///
+    /// - Parameters:
+    ///   - locale: The language.
+    ///   - head: Which of several heads: 0 is the first one, others follow in the order of ``Classification/heads``.
     /// - Throws: ``DunlinError`` with the code ``DunlinError/Code/disposed`` after ``close()``. `CancellationError`.
-    public func labels(locale: Locale? = nil) async throws -> [String] {
-        try await worker.run { [bridge] in try bridge.labels(locale: locale?.identifier(.bcp47)) }
+    public func labels(locale: Locale? = nil, head: Int = 0) async throws -> [String] {
+        let head = UInt32(clamping: head)
+        return try await worker.run { [bridge] in try bridge.labels(head: head, locale: locale?.identifier(.bcp47)) }
     }
 
     /// What carries out each step of the model on this device. Doesn't block.

@@ -26,6 +26,31 @@ import Testing
         }
     }
 
+    /// The examples of docs/howto/apple.md.
+    @Test func decidesWhatTextsAreAndSaysWhatFurtherHeadsSay() async throws {
+        var said: [String] = []
+        func show(_ label: String) { said.append(label) }
+        func say(_ reason: String) { said.append(reason) }
+        func askTheCloud() async throws { said.append("cloud") }
+        do {
+            let classifier = try await Classifier(contentsOf: repository("mobile/conformance/text.dunlin"))
+            let context = Classifier.Context(cohort: "de", isStale: false, hasFallback: true)
+            let answer = try await classifier.classify("Free entry! Reply WIN to 80085", locale: Locale(identifier: "de"), context: context)
+            switch answer.decision.outcome {
+            case .answer: show(answer.classes.first?.label ?? "")
+            case .fallback: try await askTheCloud()
+            case .abstain(let reason): say(reason.rawValue)
+            }
+            #expect(answer.heads.isEmpty)
+        }
+        #expect(said.count == 1)
+        let classifier = try await Classifier(contentsOf: repository("docs/formats/vectors/good_heads.dunlin"))
+        let answer = try await classifier.classify([Float](repeating: 0, count: 8))
+        for head in answer.heads { print(head.name, head.classes.first?.label ?? "", head.decision.outcome) }
+        #expect(answer.heads.count == 2)
+        #expect(try await classifier.labels(locale: Locale(identifier: "de"), head: 1) == ["rot", "gr\u{fc}n", "blau"])
+    }
+
     @Test func examplesAreThoseOfTheReadme() throws {
         let readme = try String(contentsOf: repository("mobile/swift/README.md"), encoding: .utf8)
         let here = lines(of: try String(contentsOfFile: #filePath, encoding: .utf8))

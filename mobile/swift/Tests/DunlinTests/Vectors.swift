@@ -14,11 +14,12 @@ struct Vectors: Decodable {
             let shape: [Int]
         }
         let model: String
+        let head: Int?
         let locale: String?
         let labels: [String]
         let inputs: [Input]
         let steps: [Step]
-        var testDescription: String { "\(model) \(locale ?? "")" }
+        var testDescription: String { "\(model) \(head ?? 0) \(locale ?? "")" }
     }
 
     struct Case: Decodable, CustomTestStringConvertible {
@@ -62,13 +63,19 @@ struct Vectors: Decodable {
                 let index: Int
                 let label: String?
             }
+            struct Head: Decodable {
+                let name: String?
+                let decision: Decision
+                let classes: [Class]
+                let probabilities: String
+                let logits: String
+            }
             let code: String?
             let within: Float?
-            let decision: Decision?
             let evasion: UInt8?
-            let classes: [Class]?
-            let probabilities: String?
-            let logits: String?
+            let heads: [Head]?
+            /// What the first head says; `nil` where an error is expected.
+            let first: Head?
         }
         let name: String
         let model: String
@@ -114,6 +121,21 @@ let cifar10 = repository("models/cifar10/cifar10.dunlin")
 /// The vectors' bytes that need no file.
 func made(seed: Int, count: Int) -> [UInt8] {
     (0..<count).map { (i: Int) -> UInt8 in UInt8((seed + 7 * i + 3 * i * i) % 251) }
+}
+
+extension Vectors.Case.Expected {
+    private enum Key: CodingKey {
+        case code, within, evasion, heads
+    }
+
+    init(from decoder: any Decoder) throws {
+        let keys = try decoder.container(keyedBy: Key.self)
+        code = try keys.decodeIfPresent(String.self, forKey: .code)
+        within = try keys.decodeIfPresent(Float.self, forKey: .within)
+        evasion = try keys.decodeIfPresent(UInt8.self, forKey: .evasion)
+        heads = try keys.decodeIfPresent([Head].self, forKey: .heads)
+        first = code == nil ? try Head(from: decoder) : nil
+    }
 }
 
 extension Vectors.Case {

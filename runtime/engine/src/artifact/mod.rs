@@ -6,6 +6,7 @@
 
 mod error;
 mod golden;
+mod heads;
 mod labels;
 mod names;
 mod policy;
@@ -14,11 +15,13 @@ mod write;
 
 pub use error::ArtifactError;
 pub use golden::{Expected, Golden, Values, fill_golden};
+pub use heads::HeadSpec;
+pub(crate) use heads::{MALFORMED_HEADS, MALFORMED_NAMES, MALFORMED_POLICY};
 pub use labels::Labels;
 pub use names::Names;
 pub use policy::{Bounds, Calibration, Cohorts, LEAST_PROBABILITY, Policy};
 #[cfg(feature = "write")]
-pub use write::Writer;
+pub use write::{Locales, NewHead, Writer};
 
 use crate::task::{Scoring, Task, TaskSpec};
 use crate::wire::Words;
@@ -71,13 +74,17 @@ pub enum SectionKind {
     Text = 10,
     /// Calibration, and from where on a probability is an answer.
     Policy = 11,
+    /// Outputs after the first one that are classifiers too.
+    Heads = 12,
     /// Seeds of inputs with numbers of their outputs. A reader that doesn't know it has fewer proofs, and is right otherwise.
     GoldenValues = 0x8000_0010,
+    /// How calibration samples fall into bins, JSON: for who compares answers with them. The engine doesn't read it.
+    Baseline = 0x8000_0011,
 }
 
 impl SectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Graph,
         Self::Weights,
         Self::Quantization,
@@ -89,7 +96,9 @@ impl SectionKind {
         Self::Card,
         Self::Text,
         Self::Policy,
+        Self::Heads,
         Self::GoldenValues,
+        Self::Baseline,
     ];
 
     /// The name that messages and tables show.
@@ -106,14 +115,17 @@ impl SectionKind {
             Self::Card => "card",
             Self::Text => "text",
             Self::Policy => "policy",
+            Self::Heads => "heads",
             Self::GoldenValues => "golden values",
+            Self::Baseline => "baseline",
         }
     }
 
     /// Place among [`SectionKind::ALL`].
     const fn place(self) -> usize {
         match self {
-            Self::GoldenValues => Self::ALL.len() - 1,
+            Self::GoldenValues => Self::ALL.len() - 2,
+            Self::Baseline => Self::ALL.len() - 1,
             required => required as usize - 1,
         }
     }
@@ -244,7 +256,7 @@ impl<'a> Artifact<'a> {
     /// [`ArtifactError::Section`] when the section is malformed.
     pub fn names(&self) -> Result<Names<'a>, ArtifactError> {
         let Some(section) = self.section(SectionKind::Names) else { return Ok(Names::default()) };
-        Names::parse(section.bytes).ok_or(ArtifactError::Section { section: "names" })
+        Names::parse(section.bytes).ok_or(MALFORMED_NAMES)
     }
 
     /// The golden inputs and outputs; none when the compiler was told to leave them out.

@@ -23,6 +23,18 @@ impl<'a> Names<'a> {
         Some(names)
     }
 
+    /// As [`Names::value`], of a section of which only this is read; empty where there is none.
+    pub(crate) fn value_in(bytes: &'a [u8], index: usize) -> Option<&'a str> {
+        let mut words = Words::new(bytes);
+        let mut name = "";
+        if words.next().is_some_and(|count| index < count as usize) {
+            for _ in 0..=index {
+                name = words.text()?;
+            }
+        }
+        Some(name)
+    }
+
     /// Name of an input, or, counted on from the last input, of an output; empty when it has none.
     pub fn value(&self, index: usize) -> &'a str {
         self.values.get(index).copied().unwrap_or_default()

@@ -1,12 +1,28 @@
 //! Writing artifacts: the inverse of reading, for the compiler.
 
 use super::{
-    ALIGN, Artifact, ArtifactError, Bounds, Entry, Expected, Golden, MAGIC, Policy, RECORD, SectionKind, VERSION,
-    Values,
+    ALIGN, Artifact, ArtifactError, Bounds, Entry, Expected, Golden, MAGIC, MALFORMED_HEADS, Policy, RECORD,
+    SectionKind, VERSION, Values,
 };
-use crate::wire::put_text;
+use crate::task::Scoring;
+use crate::wire::{Put as _, put_text};
 use alloc::vec::Vec;
+use core::ops::Range;
 use sha2::{Digest as _, Sha256};
+
+/// Names of the classes for each locale, by its BCP 47 tag, the default locale first.
+pub type Locales<'a> = [(&'a str, &'a [&'a str])];
+
+/// A head that a model has besides its first output.
+#[derive(Clone, Copy, Debug)]
+pub struct NewHead<'a> {
+    /// Which output.
+    pub output: usize,
+    /// What the output is.
+    pub scoring: Scoring,
+    /// Names of its classes; none without.
+    pub labels: &'a Locales<'a>,
+}
 
 /// Collects sections and lays them out as a file.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +63,45 @@ impl Writer {
     /// Puts a policy in the place of the one that is there, or adds it: of a model with so many classes, with cohorts that have bounds of
     /// their own.
     pub fn policy(&mut self, policy: &Policy<'_>, classes: usize, cohorts: &[(&str, Bounds<'_>)]) -> &mut Self {
-        let words = policy.words(classes, cohorts);
-        self.replace(SectionKind::Policy, words.iter().flat_map(|word| word.to_le_bytes()).collect())
+        self.replace(SectionKind::Policy, bytes_of(&policy.words(classes, cohorts)))
+    }
+
+    /// As [`Writer::policy`], of a head by its number, 0 being the first output.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Section`] when there is no such head.
+    pub fn head_policy(
+        &mut self,
+        head: usize,
+        policy: &Policy<'_>,
+        classes: usize,
+        cohorts: &[(&str, Bounds<'_>)],
+    ) -> Result<&mut Self, ArtifactError> {
+        if head == 0 {
+            return Ok(self.policy(policy, classes, cohorts));
+        }
+        let section = self.sections.iter().find(|&&(kind, _)| kind == SectionKind::Heads as u32);
+        let section = &section.ok_or(ArtifactError::Missing { section: SectionKind::Heads.name() })?.1;
+        let mut words: Vec<u32> = section.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
+        let place = policy_place(&words, head).ok_or(MALFORMED_HEADS)?;
+        let policy = policy.words(classes, cohorts);
+        words[place.start] = policy.len() as u32;
+        words.splice(place.start + 1..place.end, policy);
+        Ok(self.replace(SectionKind::Heads, bytes_of(&words)))
+    }
+
+    /// Adds heads after the first one, by rising outputs.
+    pub fn heads(&mut self, heads: &[NewHead<'_>]) -> &mut Self {
+        let mut words = alloc::vec![heads.len() as u32];
+        for NewHead { output, scoring, labels } in heads {
+            words.push(*output as u32);
+            scoring.put(&mut words);
+            let labels = if labels.is_empty() { Vec::new() } else { labels_words(labels) };
+            words.push(labels.len() as u32);
+            words.extend(labels);
+            words.push(0);
+        }
+        self.words(SectionKind::Heads, &words)
     }
 
     /// Adds a section of bytes. Sections lie in the file in the order in which they were added.
@@ -59,18 +112,12 @@ impl Writer {
 
     /// Adds a section of words.
     pub fn words(&mut self, kind: SectionKind, words: &[u32]) -> &mut Self {
-        self.bytes(kind, words.iter().flat_map(|w| w.to_le_bytes()).collect())
+        self.bytes(kind, bytes_of(words))
     }
 
-    /// Adds labels: for each locale its BCP 47 tag and the classes' names, the default locale first.
-    pub fn labels(&mut self, locales: &[(&str, &[&str])]) -> &mut Self {
-        let mut words = alloc::vec![locales.len() as u32];
-        for (tag, labels) in locales {
-            put_text(tag, &mut words);
-            words.push(labels.len() as u32);
-            labels.iter().for_each(|label| put_text(label, &mut words));
-        }
-        self.words(SectionKind::Labels, &words)
+    /// Adds labels.
+    pub fn labels(&mut self, locales: &Locales<'_>) -> &mut Self {
+        self.words(SectionKind::Labels, &labels_words(locales))
     }
 
     /// Adds golden inputs and outputs: digests to their section, values to theirs.
@@ -127,4 +174,30 @@ impl Writer {
         file[RECORD..RECORD + table.len()].copy_from_slice(&table);
         file
     }
+}
+
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn labels_words(locales: &Locales<'_>) -> Vec<u32> {
+    let mut words = alloc::vec![locales.len() as u32];
+    for (tag, labels) in locales {
+        put_text(tag, &mut words);
+        words.push(labels.len() as u32);
+        labels.iter().for_each(|label| put_text(label, &mut words));
+    }
+    words
+}
+
+/// Where the section of further heads has a head's policy, its length first.
+fn policy_place(words: &[u32], head: usize) -> Option<Range<usize>> {
+    let list = |at: usize| Some(at..at + 1 + *words.get(at)? as usize);
+    (head <= *words.first()? as usize).then_some(())?;
+    let mut policy = 0..1;
+    for _ in 0..head {
+        let labels = list(policy.end + 2)?;
+        policy = list(labels.end)?;
+    }
+    (policy.end <= words.len()).then_some(policy)
 }

@@ -77,6 +77,20 @@ impl<'a> Pixels<'a> {
         self.format
     }
 
+    /// The mean of all colours, 0 to 1, over an even grid of at most 64 by 64 pixels; transparency doesn't count.
+    pub fn brightness(&self) -> f32 {
+        let (bytes, colours) = (self.format.bytes(), self.format.bytes().min(3));
+        let step = |side: u32| (side as usize).div_ceil(64);
+        let (mut sum, mut count) = (0_u64, 0_u64);
+        for y in (0..self.height as usize).step_by(step(self.height)) {
+            for pixel in self.row(y).chunks_exact(bytes).step_by(step(self.width)) {
+                sum += pixel[..colours].iter().map(|&colour| u64::from(colour)).sum::<u64>();
+                count += colours as u64;
+            }
+        }
+        sum as f32 / (255 * count) as f32
+    }
+
     /// The bytes of row `y < height`.
     pub(super) fn row(&self, y: usize) -> &'a [u8] {
         let bytes = self.width as usize * self.format.bytes();
@@ -146,6 +160,16 @@ impl core::error::Error for PixelsError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brightness_is_the_mean_of_colours() {
+        let mean = |data: &[u8], width, height, format| {
+            Pixels::new(data, width, height, format).map(|pixels| pixels.brightness())
+        };
+        assert_eq!(mean(&[0, 255, 255, 0], 2, 2, PixelFormat::Gray8), Ok(0.5));
+        assert_eq!(mean(&[255, 0, 0, 0, 255, 0, 255, 255], 1, 2, PixelFormat::Rgba8), Ok(0.5));
+        assert_eq!(mean(&[51; 3 * 1000 * 70], 1000, 70, PixelFormat::Rgb8), Ok(0.2));
+    }
 
     #[test]
     fn refuses_what_is_no_picture() {

@@ -29,12 +29,13 @@ impl TextInput {
         Ok(Self { section: section.offset..section.offset + section.bytes.len(), preparer: Preparer::new(&spec) })
     }
 
-    /// Puts a text's ids into the session's inputs: those of the view that shows what the text hides, where it hides something.
+    /// Puts a text's ids into the session's inputs: those of the view that shows what the text hides, where it hides something. Gives what
+    /// was found, and the share of unknown ids.
     pub(crate) fn fill<B: AsRef<[u8]>>(
         &mut self,
         session: &mut Session<B>,
         text: &str,
-    ) -> Result<Signs, ClassifyError> {
+    ) -> Result<(Signs, f32), ClassifyError> {
         let section = session.file().get(self.section.clone()).ok_or(RunError::File)?;
         let spec = Spec::reopen(section).map_err(|_| RunError::File)?;
         let feed = spec.feed;
@@ -52,7 +53,7 @@ impl TextInput {
         put(Some(feed.ids), &mut ids.iter().copied(), feed.pad)?;
         put(feed.mask, &mut ids.iter().map(|_| 1), 0)?;
         put(feed.segments, &mut core::iter::empty(), 0)?;
-        Ok(prepared.signs)
+        Ok((prepared.signs, prepared.unknown_share()))
     }
 }
 

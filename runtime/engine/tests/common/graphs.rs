@@ -122,6 +122,21 @@ pub fn float() -> Builder {
     b
 }
 
+/// Four outputs: logits of four classes, quantized logits of three, what both are made of, and probabilities of the four.
+pub fn heads() -> Builder {
+    let (mut b, random) = (Builder::default(), &mut Random(7));
+    let x = b.input(DType::F32, &[1, 8]);
+    let x = b.quantized(Op::Quantize {}, &[x], 0.01, 128);
+    let four = gemm(&mut b, x, [4, 8], random);
+    let three = gemm(&mut b, x, [3, 8], random);
+    let softmax = b.quantized(Op::QSoftmax { log: false }, &[four], 1.0 / 256.0, 0);
+    for (tensor, quantized) in [(four, false), (three, true), (x, false), (softmax, false)] {
+        let output = if quantized { tensor } else { b.node(Op::Dequantize {}, &[tensor]) };
+        b.output(output);
+    }
+    b
+}
+
 /// As [`float`], of operators with packed weights, panels of which lack channels.
 pub fn packed() -> Builder {
     let (mut b, random) = (Builder::default(), &mut Random(5));

@@ -7,7 +7,7 @@ pub mod corpus;
 pub mod graphs;
 
 use dunlin_engine::artifact::{
-    ALIGN, Bounds, Calibration, Cohorts, Expected, Policy, SectionKind, Writer, fill_golden,
+    ALIGN, Bounds, Calibration, Cohorts, Expected, NewHead, Policy, SectionKind, Writer, fill_golden,
 };
 use dunlin_engine::model::VaryingAxis;
 use dunlin_engine::op::Op;
@@ -67,6 +67,28 @@ impl Sections {
         let artifact = Artifact::parse(&file).expect("the file is sound");
         let section = artifact.section(SectionKind::Policy).expect("it was written");
         self.0.insert(self.0.len() - 1, (SectionKind::Policy, section.bytes.to_vec()));
+        self
+    }
+
+    /// [`graphs::heads`] with its further heads: the quantized output, with labels and a policy, and the last one, with neither.
+    pub fn with_heads(mut self) -> Self {
+        let bounds = Bounds { threshold: 0.5, energy: f32::INFINITY, quantiles: &[0.5] };
+        let calibration = Calibration { scales: &[0.25], biases: &[] };
+        let policy = Policy { calibration, deny: &[1], bounds, ..Policy::default() };
+        let cohort = [("lax", Bounds { threshold: 0.25, ..bounds })];
+        let labels: &[(&str, &[&str])] = &[("en", &["red", "green", "blue"]), ("de", &["rot", "gr\u{fc}n", "blau"])];
+        let heads = [
+            NewHead { output: 1, scoring: Scoring::Logits, labels },
+            NewHead { output: 3, scoring: Scoring::Probabilities, labels: &[] },
+        ];
+        let mut writer = Writer::default();
+        writer.heads(&heads);
+        writer.head_policy(1, &policy, 3, &cohort).expect("there are two heads");
+        self.set_word(SectionKind::Task, 0, Scoring::Logits as u32);
+        let file = AlignedBytes::from_slice(&writer.finish());
+        let artifact = Artifact::parse(&file).expect("the file is sound");
+        let section = artifact.section(SectionKind::Heads).expect("it was written");
+        self.0.insert(self.0.len() - 1, (SectionKind::Heads, section.bytes.to_vec()));
         self
     }
 
@@ -320,23 +342,34 @@ pub fn fill_inputs<B: AsRef<[u8]>>(session: &mut Session<B>, seed: u64) {
     }
 }
 
-/// Classifies once, and reads everything of the policy.
+/// Classifies once, and reads everything of each head.
 fn exercise_classifier<B: AsRef<[u8]>>(classifier: &mut dunlin_engine::Classifier<B>) -> Vec<String> {
     fill_inputs(classifier.session(), 1);
     let mut errors: Vec<String> = classifier.run().err().into_iter().map(|e| e.to_string()).collect();
-    let classes = classifier.scores().probabilities.len();
-    match classifier.policy() {
-        Ok(policy) => {
-            for (name, _) in policy.cohorts.clone() {
-                assert!(policy.bounds_of(Some(name)).is_some(), "a cohort that is there is found");
-            }
-            let quantiles = (0..classes).filter(|&class| policy.bounds.quantile(class).is_some()).count();
-            assert!(quantiles == 0 || quantiles == classes);
-            assert!((0..classes).filter(|&class| policy.permits(class)).count() <= classes);
+    assert!(classifier.head(classifier.heads()).is_none());
+    for index in 0..classifier.heads() {
+        let head = classifier.head(index).expect("as many as there are");
+        let classes = head.scores.probabilities.len();
+        errors.extend(head.name().err().map(|e| e.to_string()));
+        match head.labels() {
+            Ok(labels) => assert_eq!(labels.in_locale("de").count(), labels.len()),
+            Err(error) => errors.push(error.to_string()),
         }
-        Err(error) => errors.push(error.to_string()),
+        match head.policy() {
+            Ok(policy) => exercise_policy(&policy, classes),
+            Err(error) => errors.push(error.to_string()),
+        }
     }
     errors
+}
+
+fn exercise_policy(policy: &Policy<'_>, classes: usize) {
+    for (name, _) in policy.cohorts.clone() {
+        assert!(policy.bounds_of(Some(name)).is_some(), "a cohort that is there is found");
+    }
+    let quantiles = (0..classes).filter(|&class| policy.bounds.quantile(class).is_some()).count();
+    assert!(quantiles == 0 || quantiles == classes);
+    assert!((0..classes).filter(|&class| policy.permits(class)).count() <= classes);
 }
 
 /// Everything that a reader can do with a file: an error or a clean run, whatever the bytes are.

@@ -107,6 +107,21 @@ fn no_role_is_rolled_back() {
 }
 
 #[test]
+fn a_timestamp_of_the_same_version_changes_nothing() {
+    let mut world = World::new();
+    let mut device = world.device();
+    world.refresh(&mut device).expect("sound");
+    let before = device.clone();
+    // The same version with another content, as a publisher of two minds or a thief would sign it.
+    world.forge_with_all_keys("timestamp.json", |signed| {
+        *at(signed, &["meta", "snapshot.json", "version"]) = Value::Integer(100);
+    });
+    world.asked.clear();
+    world.refresh(&mut device).expect("nothing new");
+    assert_eq!((device, world.asked), (before, vec!["2.root.json".to_string(), "timestamp.json".to_string()]));
+}
+
+#[test]
 fn a_role_does_not_vanish_from_the_snapshot() {
     let mut world = World::new();
     let mut device = world.device();

@@ -2,6 +2,7 @@
 
 use dunlin_protocol::tuf::{Fault, Limits, Updater};
 
+use crate::corpus;
 use crate::world::{World, fault};
 
 const NAMES: [(&str, &str); 4] = [
@@ -140,5 +141,29 @@ fn kept_files_that_are_broken_are_fetched_again() {
         device.insert(format!("{role}.json"), b"{".to_vec());
         world.refresh(&mut device).expect("sound");
         assert_eq!(device, whole);
+    }
+}
+
+#[test]
+fn the_corpus_ends_without_a_panic() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/tuf");
+    let entries = std::fs::read_dir(folder).expect("the corpus is in the repository");
+    let inputs = entries.map(|entry| std::fs::read(entry.expect("readable").path()).expect("readable"));
+    assert!(inputs.map(|input| corpus::refresh(&input)).count() >= corpus::seeds().len());
+}
+
+#[test]
+fn sound_seeds_changed_at_any_place_end_without_a_panic() {
+    for (_, seed) in corpus::seeds() {
+        corpus::refresh(&seed);
+        for place in 0..seed.len() {
+            for bit in [1, 4, 32, 128] {
+                let mut changed = seed.clone();
+                changed[place] ^= bit;
+                if place % 7 == usize::from(bit) % 7 || place < 8 {
+                    corpus::refresh(&changed);
+                }
+            }
+        }
     }
 }

@@ -319,7 +319,8 @@ impl Fallback {
             Verdict::Again(why) => self.again(at, why),
             Verdict::Elsewhere(why) => {
                 self.pending[at].unasked |= 1 << flight.server;
-                self.again(at, why);
+                let nobody = matches!(self.choose(&self.pending[at], false), Choice::Nobody);
+                if nobody && !others { self.end(at, why) } else { self.again(at, why) }
             }
             // A hedge under way may still bring an answer.
             Verdict::Over(why) if others => {

@@ -318,8 +318,9 @@ impl World {
             }
             Event::Dropped { ticket, .. } => {
                 let before = seen.dropped.insert(*ticket, event.clone());
-                // A restart before its removal was durable makes it end once more.
-                assert!(seen.ends.insert(*ticket) || self.lives > 0 && before.is_some(), "{ticket} ended twice");
+                // A restart before its removal was durable makes it end once more; so may a store that fails.
+                let again = before.is_some() || self.commits_fail;
+                assert!(seen.ends.insert(*ticket) || self.lives > 0 && again, "{ticket} ended twice");
             }
             Event::Agreement { agrees, .. } => seen.agreements.push(*agrees),
             other => panic!("{other:?}"),

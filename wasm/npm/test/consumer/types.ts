@@ -2,7 +2,7 @@
 import { Classifier, DunlinError } from "dunlin";
 import { Client } from "dunlin/client";
 import type { Answer, ClientEvent, ClientOptions, Conditions, Fault, Floor, RollbackReason, When } from "dunlin/client";
-import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, InputInfo, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
+import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, Head, InputInfo, Judgement, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
 
 const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
 const module: ModuleSource = "/dunlin/";
@@ -24,6 +24,9 @@ export async function use(picture: Picture): Promise<Float32Array> {
   await classifier.classify(pixels);
   await classifier.classify(new Float32Array(4));
   const best: RankedClass | undefined = scores.classes[0];
+  const heads: readonly Head[] = scores.heads;
+  const all: Judgement[] = [scores, ...heads];
+  console.log(heads[0]?.name, all.map(({ decision, classes }) => [decision.outcome, classes[0]?.label]), classifier.labels("de", 1));
   const decision: Decision = scores.decision;
   const [outcome, rule, grounds]: [Outcome, Rule, Grounds] = [decision.outcome, decision.rule, decision];
   const reason: Reason | undefined = decision.outcome === "answer" ? undefined : decision.reason;

@@ -3,8 +3,9 @@ package dunlin
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import dunlin.bridge.Classification as BridgeClassification
+import dunlin.bridge.Head as BridgeHead
 
-/** What a classifier says of one input. */
+/** What a classifier says of one input: its first output, and in [heads] the others that are classifiers too. */
 public class Classification(
     /** What is to be done: give the answer, ask the cloud, or say that there is none. */
     public val decision: Decision,
@@ -16,6 +17,8 @@ public class Classification(
     public val logits: FloatArray,
     /** How much a text looks as if it was made to deceive, from 0 to 255; 0 for other inputs. */
     public val evasion: Int,
+    /** What the model's further heads say, in their order; empty for a model that has one. */
+    public val heads: List<Head> = emptyList(),
 ) {
     /** The most probable class, `null` if none was asked for or shown. */
     public val best: Class? get() = classes.firstOrNull()
@@ -31,15 +34,39 @@ public class Classification(
         /** From 0 to 1. */
         public val probability: Float,
     )
+
+    /** What a further output of a model says of an input: a classifier of its own, with its own classes and policy. */
+    public class Head(
+        /** The output's name; empty in a model without names. */
+        public val name: String,
+        /** What is to be done as far as this head goes. */
+        public val decision: Decision,
+        /** As [Classification.classes]. */
+        public val classes: List<Class>,
+        /** As [Classification.probabilities]. */
+        public val probabilities: FloatArray,
+        /** The output before scoring. */
+        public val logits: FloatArray,
+    ) {
+        /** The most probable class, `null` if none was asked for or shown. */
+        public val best: Class? get() = classes.firstOrNull()
+
+        override fun toString(): String = "Head($name, $decision, $classes)"
+    }
 }
 
-internal fun BridgeClassification.translated(): Classification =
-    Classification(
+internal fun BridgeClassification.translated(): Classification {
+    val all = heads.map { it.translated() }
+    return with(all.first()) { Classification(decision, classes, probabilities, logits, evasion.toInt(), all.drop(1)) }
+}
+
+private fun BridgeHead.translated(): Classification.Head =
+    Classification.Head(
+        name,
         decision.translated(),
         classes.map { Classification.Class(it.index.toInt(), it.label, it.probability) },
         probabilities.toFloats(),
         logits.toFloats(),
-        evasion.toInt(),
     )
 
 private fun ByteArray.toFloats(): FloatArray {

@@ -99,8 +99,14 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
         return call { bridge.classifyText(text.wellFormed(), request).translated() }
     }
 
-    /** The classes' names in [locale], in the model's default one if it doesn't have it; empty where the model has no names. */
-    public suspend fun labels(locale: Locale? = null): List<String> = call { bridge.labels(locale?.toLanguageTag()) }
+    /**
+     * The classes' names in [locale], in the model's default one if it doesn't have it; empty where the model has no names. Of several
+     * heads, [head] says which: 0 is the first one, others follow in the order of [Classification.heads].
+     */
+    public suspend fun labels(locale: Locale? = null, head: Int = 0): List<String> {
+        require(head >= 0) { "head is $head" }
+        return call { bridge.labels(head.toUInt(), locale?.toLanguageTag()) }
+    }
 
     /** What carries out each step. */
     public suspend fun explain(): List<Step> = call { bridge.explain().map { it.translated() } }

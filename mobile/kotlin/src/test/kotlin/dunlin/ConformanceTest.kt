@@ -51,6 +51,16 @@ class ConformanceTest {
         }
         val found = case.run()
         val within = expected["within"]?.floatValue()
+        assertEquals(expected["evasion"]?.asInt() ?: 0, found.evasion)
+        assertEquals(found.classes.firstOrNull(), found.best)
+        val first = with(found) { Classification.Head("", decision, classes, probabilities, logits) }
+        assertSays(expected, first, within)
+        val heads = expected["heads"]?.toList().orEmpty()
+        assertEquals(heads.map { it["name"].asText() }, found.heads.map { it.name })
+        heads.zip(found.heads) { wanted, head -> assertSays(wanted, head, within) }
+    }
+
+    private fun assertSays(expected: JsonNode, found: Classification.Head, within: Float?) {
         assertSame(expected["logits"].floats(), found.logits, within)
         assertSame(expected["probabilities"].floats(), found.probabilities, within)
         val classes = expected["classes"].map { it["index"].asInt() to it["label"]?.asText() }
@@ -59,11 +69,10 @@ class ConformanceTest {
             assertEquals(found.probabilities[score.index].toRawBits(), score.probability.toRawBits())
         }
         assertEquals(found.classes.firstOrNull(), found.best)
-        assertEquals(expected["evasion"]?.asInt() ?: 0, found.evasion)
         assertDecided(expected["decision"], found, within)
     }
 
-    private fun assertDecided(expected: JsonNode, found: Classification, within: Float?) {
+    private fun assertDecided(expected: JsonNode, found: Classification.Head, within: Float?) {
         val decision = found.decision
         val reason = expected["reason"]?.let { id -> Decision.Reason.entries.single { it.id == id.asText() } }
         val outcome =
@@ -96,7 +105,8 @@ class ConformanceTest {
     private suspend fun describe(model: JsonNode) {
         Classifier.load(root.resolve(model["model"].asText())).use { classifier ->
             val labels = model["labels"].map { it.asText() }
-            assertEquals(labels, model["locale"]?.let { classifier.labels(Locale.forLanguageTag(it.asText())) } ?: classifier.labels())
+            val locale = model["locale"]?.let { Locale.forLanguageTag(it.asText()) }
+            assertEquals(labels, model["head"]?.let { classifier.labels(locale, it.asInt()) } ?: classifier.labels(locale))
             val inputs = model["inputs"].map { Classifier.Input(it["shape"].ints(), it["elementType"].asText()) }
             assertEquals(inputs, classifier.inputs)
             val steps = classifier.explain()

@@ -5,6 +5,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import java.io.File
 import java.nio.ByteBuffer
+import java.util.Locale
 
 /** The README's examples stand here word for word. */
 class ReadmeTest {
@@ -42,6 +43,31 @@ class ReadmeTest {
                 is Decision.Outcome.Abstain -> println("no answer: ${outcome.reason}")
             }
             assertEquals(Decision.Outcome.Answer, decision.outcome)
+        }
+    }
+
+    /** The examples of docs/howto/android.md. */
+    @Test
+    fun `decides what texts are, and says what further heads say`() = runBlocking {
+        val said = mutableListOf<String?>()
+        val (show, askTheCloud) = Pair<(String?) -> Unit, () -> Unit>({ said += it }, { said += "cloud" })
+        val say = { reason: String -> said += reason }
+        Classifier.load(root.resolve("mobile/conformance/text.dunlin")).use { classifier ->
+            val context = Classifier.Context(cohort = "de", stale = false, fallback = true)
+            val answer = classifier.classify("Free entry! Reply WIN to 80085", locale = Locale.GERMAN, context = context)
+            when (val outcome = answer.decision.outcome) {
+                Decision.Outcome.Answer -> show(answer.best?.label)
+                is Decision.Outcome.Fallback -> askTheCloud()
+                is Decision.Outcome.Abstain -> say(outcome.reason.id)
+            }
+            assertEquals(1, said.size)
+            assertEquals(0, answer.heads.size)
+        }
+        Classifier.load(root.resolve("docs/formats/vectors/good_heads.dunlin")).use { classifier ->
+            val answer = classifier.classify(FloatArray(8))
+            for (head in answer.heads) println("${head.name}: ${head.best?.label}, ${head.decision.outcome}")
+            assertEquals(2, answer.heads.size)
+            assertEquals(listOf("rot", "gr\u00fcn", "blau"), classifier.labels(Locale.GERMAN, 1))
         }
     }
 

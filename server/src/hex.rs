@@ -1,0 +1,64 @@
+//! Digests and ids as people and JSON have them.
+
+/// Bytes in hexadecimal, in lower case.
+pub fn of(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing into a string doesn't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes of exactly `2 * N` digits, in either case.
+pub fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// The bytes of a UUID with its four dashes.
+pub fn uuid(text: &str) -> Option<[u8; 16]> {
+    let dashed = text.len() == 36 && [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-');
+    let digits: String = text.chars().filter(|&c| c != '-').collect();
+    (dashed && digits.len() == 32).then(|| bytes(&digits)).flatten()
+}
+
+/// A UUID as text.
+pub fn of_uuid(bytes: &[u8; 16]) -> String {
+    let digits = of(bytes);
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_uuids_go_there_and_back_and_nothing_else_is_taken() {
+        let text = "0123abcd-4567-89ef-0123-456789abcdef";
+        let id = uuid(text).expect("a uuid");
+        assert_eq!(of_uuid(&id), text);
+        assert_eq!(uuid(&text.to_uppercase()), Some(id));
+        for wrong in [
+            "",
+            "0123abcd456789ef0123456789abcdef",
+            "0123abcd-4567-89ef-0123-456789abcde",
+            "0123abcd-4567-89ef-0123-456789abcdeg",
+            "0123abcd--456789ef-0123-456789abcdef",
+            "é123abcd-4567-89ef-0123-456789abcde",
+        ] {
+            assert_eq!(uuid(wrong), None, "{wrong}");
+        }
+        assert_eq!(bytes::<2>("00fF"), Some([0, 255]));
+        assert_eq!(bytes::<2>("00f"), None);
+        assert_eq!(bytes::<1>("+1"), None);
+    }
+}

@@ -44,7 +44,7 @@ impl Serving {
             tokens
                 .extend(line.split_whitespace().nth(1).filter(|token| token.starts_with("dunlin-")).map(str::to_owned));
         }
-        panic!("it ended before it served");
+        panic!("it ended before it served: {:?}", child.wait());
     }
 
     fn kill(mut self) {

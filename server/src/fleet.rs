@@ -110,16 +110,19 @@ pub async fn windows(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     json_answer(StatusCode::OK, &json!({ "sha256": crate::hex::of(&model), "windows": windows }))
 }
 
-/// One record for each day, cohort, epsilon and metric.
+/// Day, cohort, epsilon and metric.
+type Window = (u32, String, f64, String);
+
+/// One record for each window.
 fn counted(connection: &Connection, model: &[u8; 32], since: u32, schema: &Schema) -> Result<Vec<Value>, Fault> {
     let select = "SELECT day, cohort, epsilon, metric, bin, n FROM counts WHERE model = ? AND day >= ? ORDER BY day, cohort, epsilon, metric, bin";
     let mut rows = connection.prepare(select)?;
     let row = |row: &rusqlite::Row<'_>| {
-        let key: (u32, String, f64, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let key: Window = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok((key, row.get::<_, u32>(4)? as usize, u64::from(row.get::<_, u32>(5)?)))
     };
     let rows = rows.query_map(params![model, since], row)?.collect::<Result<Vec<_>, _>>()?;
-    let window = |of_one: &[((u32, String, f64, String), usize, u64)]| {
+    let window = |of_one: &[(Window, usize, u64)]| {
         let (day, cohort, epsilon, metric) = &of_one[0].0;
         let metric = Metric::named(metric)?;
         let bins = schema.bins(metric)?;

@@ -149,6 +149,7 @@ describe("a fleet", () => {
       assert.match(await page.locator("section", { hasText: "class, " }).last().innerText(), /Suspect: 4 such windows in a row/);
       await page.locator(`#cell-length_log2-${today() - 2}`).click();
       await page.locator("h2", { hasText: `length of text, ${day(today() - 2)}` }).waitFor();
+      await page.focus("#metric");
       await page.selectOption("#metric", "reason");
       await page.locator("h2", { hasText: `decision, ${day(today() - 1)}` }).waitFor();
       assert.ok(page.url().endsWith(`#/drift/${MODELS[1]}/reason?cohort=locale%3Ade`), page.url());

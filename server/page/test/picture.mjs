@@ -14,7 +14,7 @@ const [browser, server] = await Promise.all([launch(), start(data)]);
 try {
   await publish(server, server.tokens, data);
   await summaries(server, server.tokens, SCALE);
-  await opened(browser, server, server.tokens.reviewer, `#/drift/${MODELS[1]}/class?cohort=locale:de`, async (page) => {
+  await opened(browser, server, server.tokens.reviewer, `#/drift/${MODELS[1]}/length_log2?cohort=locale:de`, async (page) => {
     await ready(page, "Drift");
     await page.locator("svg").first().waitFor();
     await page.screenshot({ path: join(REPOSITORY, "docs/pictures/server.png"), fullPage: true, animations: "disabled" });

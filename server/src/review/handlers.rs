@@ -165,9 +165,7 @@ pub async fn export(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     let asked: ExportAsked = call.query()?;
     let agreed = asked.agreed.unwrap_or(false);
     let (media, body) = match asked.format.unwrap_or(ExportFormat::LabelStudio) {
-        ExportFormat::LabelStudio => {
-            ("application/json", app.store.read(|connection| exchange::tasks(connection)).await?)
-        }
+        ExportFormat::LabelStudio => ("application/json", app.store.read(exchange::tasks).await?),
         ExportFormat::Csv => {
             ("text/csv; charset=utf-8", app.store.read(move |connection| exchange::csv(connection, agreed)).await?)
         }

@@ -1,10 +1,12 @@
 // A client in Chromium, with a repository that the command makes: updates from end to end.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test as named } from "node:test";
 
 import { edited, SECTION } from "./artifact.mjs";
 import { launch } from "./browser.mjs";
-import { read, ROOT } from "./place.mjs";
+import { withTrap } from "./module.mjs";
+import { moduleFile, read, ROOT } from "./place.mjs";
 import { Publisher } from "./repository.mjs";
 import { serve } from "./server.mjs";
 
@@ -25,7 +27,15 @@ const asked = [];
 before(async () => {
   const html = (request, response) => response.setHeader("content-type", "text/html").setHeader("set-cookie", "who=me").end("<!doctype html><title>Dunlin</title>");
   const note = (request) => asked.push({ path: new URL(request.url, "http://host").pathname, headers: request.headers });
-  server = await serve(ROOT, { "/": html }, note);
+  const module = (bytes) => (request, response) => response.setHeader("content-type", "application/wasm").end(bytes);
+  const pages = { "/": html };
+  for (const build of ["baseline", "simd", "relaxed", "sync"]) {
+    const bytes = readFileSync(moduleFile(build));
+    const path = `dunlin_${build}.wasm`;
+    pages[`/engine-traps/${path}`] = module(build === "sync" ? bytes : withTrap(bytes, "classifier_classifyPixels"));
+    pages[`/sync-traps/${path}`] = module(build === "sync" ? withTrap(bytes, "client_poll") : bytes);
+  }
+  server = await serve(ROOT, pages, note);
   browser = await launch();
 });
 
@@ -304,5 +314,34 @@ test("a client that was disposed of lets another lead, and answers no more", asy
     return { code, leads: first.client.isLeading };
   }, optionsFor(publisher));
   assert.deepEqual(found, { code: "disposed", leads: false });
+  await page.context().close();
+});
+
+test("a model that a trap ends is taken back, and what the app ships is loaded anew", async () => {
+  const publisher = new Publisher("traps", "cifar10");
+  publisher.publish(shipped);
+  publisher.publish(word("two"));
+  const page = await visit();
+  await open(page, optionsFor(publisher, { wasm: "/engine-traps/" }));
+  await checked(page, "kept");
+  const found = await page.evaluate(async () => {
+    const { GREY } = await import("/wasm/npm/test/visitor.mjs");
+    const code = () => visitor.client.classify(GREY).then(() => "none", (error) => error.code);
+    const codes = [await code()];
+    const { reason, to } = await visitor.event("rolledBack");
+    return { codes: [...codes, await code(), await code()], reason, to, version: visitor.client.version };
+  });
+  assert.deepEqual(found, { codes: ["internal", "internal", "internal"], reason: "load", to: 1, version: 1 });
+  await page.context().close();
+});
+
+test("a defect of the machines ends updates, and nothing else", async () => {
+  const publisher = new Publisher("defect", "cifar10");
+  publisher.publish(shipped);
+  const page = await visit();
+  assert.equal((await open(page, optionsFor(publisher, { wasm: "/sync-traps/" }))).version, 1);
+  assert.equal((await page.evaluate(() => visitor.event("failed"))).fault, "internal");
+  await page.evaluate(() => visitor.client.check());
+  assert.equal((await classified(page))[0].version, 1);
   await page.context().close();
 });

@@ -21,7 +21,7 @@ use dunlin_engine::{AlignedBytes, Isa, Limits};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use script::{Float32Array, Int32Array, Uint8Array, Uint32Array, error};
+use script::{Float32Array, Uint8Array, Uint32Array, error};
 
 /// The name of the instruction set that classifiers use here.
 #[wasm_bindgen(js_name = kernelSet)]
@@ -127,29 +127,31 @@ impl Classifier {
         self.0.session().set_length(length).map_err(|why| error(why.code(), why))
     }
 
-    /// Puts ids, or what goes with them, into an input, and `rest` where they end.
+    /// Puts an input's elements, as the bytes that they have in memory.
     ///
     /// # Errors
     /// `input`
-    #[wasm_bindgen(js_name = setIds)]
-    pub fn set_ids(&mut self, input: usize, ids: &Int32Array, rest: i32) -> Result<(), JsValue> {
-        let wrong = || error(Code::Input, "the model has no such input for ids");
-        let mut input = self.0.session().input_mut(input).ok_or_else(wrong)?;
-        let slots = input.i32s().map_err(|why| error(why.code(), why))?;
-        let (places, fillers) = slots.split_at_mut_checked(ids.length()).ok_or_else(wrong)?;
-        script::copy_ids(places, ids);
-        fillers.fill(rest);
+    #[wasm_bindgen(js_name = setInput)]
+    pub fn set_input(&mut self, input: usize, bytes: &Uint8Array) -> Result<(), JsValue> {
+        let input = self.0.session().input_mut(input).filter(|input| input.bytes.len() == bytes.length());
+        let input = input.ok_or_else(|| error(Code::Input, "the model has no input of so many bytes"))?;
+        script::copy_bytes(input.bytes, bytes);
         Ok(())
     }
 
-    /// Classifies the ids.
+    /// Classifies what the inputs hold.
     ///
     /// # Errors
     /// `input`
-    #[wasm_bindgen(js_name = classifyIds)]
-    pub fn classify_ids(&mut self) -> Result<(), JsValue> {
+    pub fn run(&mut self) -> Result<(), JsValue> {
         self.0.run().map_err(|why| error(why.code(), why))?;
         Ok(())
+    }
+
+    /// What the model's outputs hold: floats, or else bytes. Nothing past the last output.
+    pub fn output(&mut self, output: usize) -> JsValue {
+        let Some(output) = self.0.session().output(output) else { return JsValue::UNDEFINED };
+        output.f32s().map_or_else(|_| Uint8Array::new(output.bytes).into(), |values| Float32Array::new(values).into())
     }
 
     /// What the scores that a head has for the last input come to: at most `top` classes, and what is to be done, for an input of a cohort,

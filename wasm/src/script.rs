@@ -21,10 +21,6 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     pub fn length(this: &Float32Array) -> usize;
 
-    pub type Int32Array;
-    #[wasm_bindgen(method, getter, structural)]
-    pub fn length(this: &Int32Array) -> usize;
-
     pub type Uint32Array;
     #[wasm_bindgen(constructor)]
     pub fn new(values: &[u32]) -> Uint32Array;
@@ -43,8 +39,6 @@ extern "C" {
     pub fn copy_bytes(to: &mut [u8], from: &Uint8Array);
     #[wasm_bindgen(js_namespace = ["Float32Array", "prototype", "set"], js_name = call)]
     pub fn copy_values(to: &mut [f32], from: &Float32Array);
-    #[wasm_bindgen(js_namespace = ["Int32Array", "prototype", "set"], js_name = call)]
-    pub fn copy_ids(to: &mut [i32], from: &Int32Array);
 
     /// What is thrown; the package makes a `DunlinError` of it, which it knows by the code's name.
     type Error;

@@ -129,7 +129,7 @@ export class Classifier {
     const section = classifier.#call((engine) => engine.text());
     if (section) {
       const text = await orAborted(newTextInstance(wasm), signal);
-      classifier.#text = guarded(text, () => new TextInput(text, section));
+      classifier.#text = guarded(text, () => new TextInput(text, section, classifier.inputs));
     }
     return classifier;
   }
@@ -170,6 +170,23 @@ export class Classifier {
       this.#calls -= 1;
       if (this.#calls === 0 && this.#end) this.#drop();
     }
+  }
+
+  /**
+   * Runs the model itself, without what makes its input of a picture or a text, and scores of its output. Takes the bytes of all values of
+   * each input, and gives the values of each output: floats, or else bytes.
+   *
+   * @throws {DunlinError} `input`, `disposed`
+   */
+  run(inputs: readonly Uint8Array[]): (Float32Array | Uint8Array)[] {
+    this.#throwIfEnded();
+    return this.#call((engine) => {
+      inputs.forEach((bytes, input) => engine.setInput(input, bytes));
+      engine.run();
+      const outputs = [];
+      for (let output; (output = engine.output(outputs.length)); ) outputs.push(output);
+      return outputs;
+    });
   }
 
   /** What each step does, in order. */

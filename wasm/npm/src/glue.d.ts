@@ -26,8 +26,9 @@ export interface Classifier {
   classification(head: number, top: number | undefined, cohort: string | undefined, stale: boolean, fallback: boolean, evasion: number): Classification | undefined;
   text(): Uint8Array | undefined;
   setLength(length: number): void;
-  setIds(input: number, ids: Int32Array, rest: number): void;
-  classifyIds(): void;
+  setInput(input: number, bytes: Uint8Array): void;
+  run(): void;
+  output(output: number): Float32Array | Uint8Array | undefined;
   inputs(): { elementType: string; shape: Uint32Array }[];
   explain(): { name: string; kernel: string; elementType: string; shape: Uint32Array; bytes: number; macs: number }[];
   labels(head: number, locale: string): string[];

@@ -32,10 +32,13 @@ test("the package has what it should have", () => {
   const paths = packed.files.map(({ path }) => path);
   const outside = paths.filter((path) => !path.startsWith("dist/"));
   assert.deepEqual(outside.sort(), files);
-  assert.deepEqual(paths.filter((path) => path.endsWith(".wasm")).sort(), ["baseline", "relaxed", "simd", "text"].map((build) => `dist/dunlin_${build}.wasm`));
-  assert.deepEqual(paths.filter((path) => path.endsWith(".js")), ["dist/index.js"]);
-  const script = readFileSync(`${PACKAGE}dist/index.js`, "utf8");
-  assert.doesNotMatch(script, /\beval\(|new Function|\bimport\(|new SharedArrayBuffer/);
+  assert.deepEqual(paths.filter((path) => path.endsWith(".wasm")).sort(), ["baseline", "relaxed", "simd", "sync", "text"].map((build) => `dist/dunlin_${build}.wasm`));
+  const scripts = paths.filter((path) => path.endsWith(".js"));
+  assert.deepEqual(scripts, ["dist/client.js", "dist/index.js"]);
+  for (const path of scripts) {
+    const script = readFileSync(PACKAGE + path, "utf8");
+    assert.doesNotMatch(script, /\beval\(|new Function|\bimport\(|new SharedArrayBuffer|localStorage|\bcaches\b/);
+  }
 });
 
 test("a browser loads no more than 150 kB", () => {
@@ -43,6 +46,7 @@ test("a browser loads no more than 150 kB", () => {
   for (const { path } of packed.files.filter(({ path }) => path.endsWith(".wasm"))) {
     const bytes = compressed(path) + compressed("dist/index.js");
     assert.ok(bytes <= 150_000, `${path}: ${bytes} bytes with the script`);
+    if (path.endsWith("sync.wasm")) assert.ok(compressed(path) + compressed("dist/client.js") <= 114_000, `${compressed(path)} bytes for a client`);
     if (path.endsWith("text.wasm")) assert.ok(compressed(path) <= 40_000, `${compressed(path)} bytes for text`);
   }
 });

@@ -8,11 +8,12 @@ const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascrip
 // No `unsafe-eval`, and nothing of another origin.
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:";
 
-/** A server of a folder; `pages` has what lies elsewhere, by path. */
-export async function serve(folder, pages = {}) {
+/** A server of a folder; `pages` has what lies elsewhere, by path, and `note` is told of each request. */
+export async function serve(folder, pages = {}, note = () => undefined) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://host").pathname));
     response.setHeader("content-security-policy", POLICY);
+    note(request);
     try {
       const page = pages[path];
       if (page) return await page(request, response);

@@ -32,6 +32,13 @@ const BUILDS: [Build; 3] = [
 /// Loaded besides for a model that takes text. Nothing in it is faster with other instructions.
 const TEXT: Build = Build { name: "text", package: "dunlin-wasm-text", features: "-simd128" };
 
+/// Loaded besides by a page that opens a client.
+const SYNC: Build = Build { name: "sync", package: "dunlin-wasm-sync", features: "-simd128" };
+
+/// Small before fast: it runs for some milliseconds a day.
+const SYNC_SETTINGS: [&str; 4] =
+    ["--config", "profile.dist.opt-level='z'", "--config", "profile.dist.package.'*'.opt-level='z'"];
+
 /// No part of the package: what a browser has to load to trust an update, behind an interface without glue.
 /// It names no feature: code with one switched off that core's hasn't is optimized less at link time.
 const TRUST: Build = Build { name: "tuf", package: "dunlin-size-tuf", features: "" };
@@ -85,6 +92,10 @@ fn build(arguments: &[&str]) -> Result<()> {
     }
     fs::write(package.join("src/glue.js"), script::factory(&scripts[0])?)?;
     fs::write(package.join("src/text-glue.js"), script::factory(&TEXT.make(&package, arguments)?)?)?;
+    fs::write(
+        package.join("src/sync-glue.js"),
+        script::factory(&SYNC.make(&package, &[arguments, &SYNC_SETTINGS].concat())?)?,
+    )?;
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(root().join(licence), package.join(licence))?;
     }

@@ -5,13 +5,16 @@ use std::fs;
 
 use dunlin_xtask::{compressed, root, says};
 
-use crate::{BUILDS, Result, TEXT, trust};
+use crate::{BUILDS, Result, SYNC, TEXT, trust};
 
 /// Bytes of a module and of the script, each compressed as a server does it.
 const GOAL: u64 = 150_000;
 
 /// Bytes of the module for text, compressed.
 const TEXT_GOAL: u64 = 40_000;
+
+/// Bytes of the module for updates and of the script over it, compressed.
+const SYNC_GOAL: u64 = 114_000;
 
 /// Bytes of what trusts updates, compressed.
 const TRUST_GOAL: u64 = 64_000;
@@ -55,6 +58,15 @@ pub fn record(assert: bool) -> Result<()> {
     for (name, together) in &all {
         writeln!(text, "| {name} | {} |", together + text_module)?;
     }
+    let client = [dist.join("client.js"), dist.join(format!("dunlin_{}.wasm", SYNC.name))];
+    let client = client.iter().map(|file| compressed(file).map_err(unbuilt)).sum::<std::result::Result<u64, _>>()?;
+    if client > SYNC_GOAL {
+        complaints.push(format!("{}: {client} bytes with its script, beyond {SYNC_GOAL}", SYNC.name));
+    }
+    writeln!(
+        text,
+        "\nA page that opens a client loads one module and one script more, together {client} bytes (goal: {SYNC_GOAL})."
+    )?;
     let trust = compressed(&trust()?)?;
     if trust > TRUST_GOAL {
         complaints.push(format!("what trusts updates: {trust} bytes, beyond {TRUST_GOAL}"));

@@ -1,5 +1,7 @@
 // Uses of every part of the surface, which are compiled and not run.
 import { Classifier, DunlinError } from "dunlin";
+import { Client } from "dunlin/client";
+import type { Answer, ClientEvent, ClientOptions, Conditions, Fault, Floor, RollbackReason, When } from "dunlin/client";
 import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, Head, InputInfo, Judgement, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
 
 const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
@@ -38,7 +40,44 @@ export async function use(picture: Picture): Promise<Float32Array> {
   await classifier.classify({ data: pixels.data });
   // @ts-expect-error There is no such code.
   const wrong: DunlinErrorCode = "oops";
+  const outputs: (Float32Array | Uint8Array)[] = classifier.run([new Uint8Array(4)]);
+  console.log(outputs);
   // @ts-expect-error Classifiers are loaded.
   new Classifier();
   return wrong && scores.probabilities;
+}
+
+const options: ClientOptions = {
+  model: "m",
+  shipped: { source: "model.dunlin", version: 1 },
+  repository: "https://example.org/repository",
+  root: "{}",
+  floor: { timestamp: 1, targets: undefined } satisfies Floor,
+  cohorts: ["de"],
+  store: "m",
+  interval: 1,
+  when: { metered: true, charging: false, bytesPerDay: 1 } satisfies When,
+  conditions: (): Conditions => ({ metered: false, charging: true }),
+  onEvent: (event: ClientEvent) => {
+    if (event.kind === "rolledBack") {
+      const reason: RollbackReason = event.reason;
+      console.log(event.version, event.to, reason);
+    } else if (event.kind === "failed") {
+      const fault: Fault = event.fault;
+      console.log(fault, event.message);
+    }
+  },
+  memoryLimit: 1,
+  wasm: "/dunlin/",
+};
+
+export async function keep(picture: Picture): Promise<number> {
+  using client = await Client.open(options);
+  const answer: Answer = await client.classify(picture, { topK: 1 });
+  await client.check();
+  await client.conditionsChanged();
+  console.log(client.version, client.isPersistent, client.isLeading, client.isStale);
+  // @ts-expect-error Clients are opened.
+  new Client();
+  return answer.version + answer.decision.index;
 }

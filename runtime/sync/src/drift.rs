@@ -1,6 +1,6 @@
 //! What a device tells of its days: nothing, unless its user agreed; else one answer's bins a day, by chance the true ones.
 //!
-//! Answers of a day go into a [`window`]: for each metric one of them is kept, any as probably as another, and how many fell into which bin.
+//! Answers of a day go into a window: for each metric one of them is kept, any as probably as another, and how many fell into which bin.
 //! The counts stay here, for [`Divergence`]. When the day is over in UTC, the [`Aggregation`] makes of the kept answers what leaves the
 //! device, once: it is stored before it is sent, the same bytes are sent until a server has them, and then it is deleted. A day is told once,
 //! however the clock is set.
@@ -168,7 +168,7 @@ impl Drift {
         self.count(now, true, |_, metric| (metric == Metric::Rollback).then(|| reason.bin()));
     }
 
-    /// Metrics of this device whose answers aren't what they were when the model was calibrated, each once for each [`local`] window.
+    /// Metrics of this device whose answers aren't what they were when the model was calibrated, each once for each local window.
     pub fn poll_divergence(&mut self) -> Option<Divergence> {
         self.diverged.pop_front()
     }

@@ -28,7 +28,7 @@
 //! one; the first answer counts, and the budget of such hedges is small. All tries of a question have its UUID.
 //!
 //! An answer that can't be true (another id, classes, numbers that are no probabilities, an unknown label) isn't taken, the question isn't sent to
-//! that server again, and the server's [breaker](breaker) counts a failure.
+//! that server again, and the server's breaker counts a failure.
 //!
 //! # What survives a restart
 //!

@@ -257,8 +257,8 @@ fn model_name(text: &str) -> Result<String, String> {
 /// `5%` or `0.5%`, as thousandths.
 fn permille(text: &str) -> Result<u16, String> {
     let wrong = || "a share has a percent sign and at most one digit after the point, such as 5% or 0.5%".to_owned();
-    let (whole, tenth) =
-        text.strip_suffix('%').ok_or_else(wrong)?.split_once('.').unwrap_or_else(|| (text.trim_end_matches('%'), "0"));
+    let number = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
     if whole.is_empty() || tenth.len() != 1 || !digits(whole) || !digits(tenth) {
         return Err(wrong());

@@ -5,11 +5,16 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use dunlin_engine::AlignedBytes;
+use dunlin_engine::artifact::Artifact;
 use dunlin_native::Http;
+use dunlin_protocol::hex::Hash;
 use dunlin_protocol::tuf::{Repository, Role};
 use dunlin_sync::{Failure, Method, Request, Response};
+use sha2::{Digest, Sha256};
 
 use super::releases::address_of;
+use crate::baseline;
 use crate::error::CliError;
 use crate::output::bytes as grouped;
 
@@ -28,14 +33,7 @@ pub fn upload(
     let server = Server { url: url.trim_end_matches('/'), token, http: Http::new() };
     for address in repository.targets().filter_map(|(path, target)| address_of(path, target)) {
         if !server.shows(&address)? {
-            let bytes = read(&dir.join("targets").join(&address))?;
-            writeln!(out, "uploading {address}: {} bytes", grouped(bytes.len()))?;
-            server.send(
-                Method::Put,
-                &format!("/v1/repository/targets/{address}"),
-                "application/octet-stream",
-                bytes,
-            )?;
+            server.take(&address, &dir.join("targets").join(&address), out)?;
         }
     }
     let publication = serde_json::to_vec(&Publication { version: 1, metadata: metadata(dir, repository)? })?;
@@ -82,6 +80,19 @@ impl Server<'_> {
             Err(Failure::TooLong) => Ok(false),
             Err(failure) => Err(self.unanswered(failure)),
         }
+    }
+
+    /// Uploads a target, and what its answers look like where all is well, if it is a model that says so.
+    fn take(&self, address: &str, file: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+        let bytes = read(file)?;
+        writeln!(out, "uploading {address}: {} bytes", grouped(bytes.len()))?;
+        // A patch is no artifact.
+        let aligned = AlignedBytes::from_slice(&bytes);
+        if let Some(baseline) = Artifact::parse(&aligned).ok().and_then(|model| baseline::read(&model).ok().flatten()) {
+            let path = format!("/v1/models/{}/baseline", Hash(Sha256::digest(&bytes).into()));
+            self.send(Method::Put, &path, "application/json", baseline.json().into_bytes())?;
+        }
+        self.send(Method::Put, &format!("/v1/repository/targets/{address}"), "application/octet-stream", bytes)
     }
 
     fn send(&self, method: Method, path: &str, media: &str, body: Vec<u8>) -> Result<(), CliError> {

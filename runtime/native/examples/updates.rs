@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use dunlin_client::Context;
 use dunlin_engine::Limits;
 use dunlin_native::{Ask, Client, Http, ModelFile, Options};
-use dunlin_sync::fallback;
+use dunlin_protocol::summary::Cohort;
 use dunlin_sync::{Conditions, Config, Floor, When};
+use dunlin_sync::{drift, fallback};
 
 const USAGE: &str = "updates FOLDER MODEL.dunlin VERSION NAME ROOT.json REPOSITORY
   FOLDER          the client's own folder
@@ -40,6 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             when: When::default(),
         },
         cloud: fallback::Config::default(),
+        drift: drift::Settings::default(),
+        cohort: Cohort::default(),
         limits: Limits::default(),
         transport: Box::new(Http::new()),
         conditions: Box::new(Conditions::default),

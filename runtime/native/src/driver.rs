@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 
 use dunlin_protocol::oip::Consent;
-use dunlin_sync::drift::Divergence;
+use dunlin_protocol::summary;
+use dunlin_sync::drift::{Divergence, Mode, Subject};
 use dunlin_sync::fallback::{self, Question, Ticket};
 use dunlin_sync::{
     Activation, Client, Conditions, Effect, Event, Failure, Observation, Place, Reason, Request, Response, Settings,
@@ -35,6 +36,9 @@ pub trait Host {
     /// # Errors
     /// The place whose model can't be loaded; then nothing has changed.
     fn activate(&mut self, activation: Activation, models: &mut Models<'_>) -> Result<(), Place>;
+
+    /// The model that answers, and who asks it; `None` for a model without a baseline, of whose answers nothing is counted.
+    fn subject(&mut self) -> Option<Subject>;
 
     /// Tells the app what became of updates.
     fn notify(&mut self, event: Event);
@@ -68,6 +72,10 @@ pub enum Input {
     Done(Ticket),
     /// The user allows more to be sent, or less.
     Consent(Consent),
+    /// The model that answers has answered.
+    Answered(summary::Observation),
+    /// The user agreed to summaries, or to none.
+    Summaries(Mode),
     /// Time has passed.
     Wake,
 }
@@ -88,6 +96,8 @@ pub struct Driver<D> {
     store: Store<D>,
     wake: Option<Time>,
     pending: BTreeMap<u64, Pending>,
+    /// Another model answers, of which the count isn't told yet.
+    is_new: bool,
 }
 
 /// A request that isn't answered yet.
@@ -104,7 +114,7 @@ impl<D: Disk> Driver<D> {
     /// What the store's disk says.
     pub fn open(settings: Settings, mut store: Store<D>, seed: [u8; 32], now: Time) -> io::Result<Self> {
         let client = Client::restore(settings, &store.stored()?, seed, now);
-        Ok(Self { client, store, wake: None, pending: BTreeMap::new() })
+        Ok(Self { client, store, wake: None, pending: BTreeMap::new(), is_new: false })
     }
 
     /// Has the host load the model that answers; another one, if it can't be loaded. Nothing else is begun.
@@ -125,6 +135,7 @@ impl<D: Disk> Driver<D> {
 
     /// Takes in what happened, and performs what follows from it.
     pub fn handle(&mut self, now: Time, input: Input, host: &mut impl Host) {
+        self.tell_subject(now, host);
         match input {
             Input::Response(id, response) => self.handle_response(now, id, response),
             Input::Observation(observation) => self.client.handle_observation(now, observation),
@@ -134,6 +145,8 @@ impl<D: Disk> Driver<D> {
             Input::Ask(question, budget, told) => (told.0)(self.client.fallback().ask(now, *question, budget)),
             Input::Done(ticket) => self.client.fallback().done(now, ticket),
             Input::Consent(consent) => self.client.fallback().set_consent(now, consent),
+            Input::Answered(observation) => self.client.drift().handle_answer(now, &observation),
+            Input::Summaries(mode) => self.client.drift().handle_mode(now, mode),
             Input::Wake => (),
         }
         self.give_up(now);
@@ -141,6 +154,12 @@ impl<D: Disk> Driver<D> {
             self.wake = None;
             self.client.handle_wake(now);
         }
+        self.perform(now, host);
+    }
+
+    /// Stores what isn't stored yet, before the program ends.
+    pub fn close(&mut self, now: Time, host: &mut impl Host) {
+        self.client.drift().flush();
         self.perform(now, host);
     }
 
@@ -168,6 +187,14 @@ impl<D: Disk> Driver<D> {
         while let Some(id) = self.pending.iter().find(|(_, pending)| pending.deadline <= now).map(|(&id, _)| id) {
             self.pending.remove(&id);
             self.client.handle_response(now, id, Err(Failure::Timeout));
+        }
+    }
+
+    /// Whose answers are counted from now on. Where none are, nobody needs to know the model's digest.
+    fn tell_subject(&mut self, now: Time, host: &mut impl Host) {
+        if self.is_new && self.client.drift().is_on() {
+            self.is_new = false;
+            self.client.drift().handle_subject(now, host.subject());
         }
     }
 
@@ -210,6 +237,8 @@ impl<D: Disk> Driver<D> {
     }
 
     fn activate(&mut self, activation: Activation, host: &mut impl Host) -> Result<(), Place> {
-        host.activate(activation, &mut |slot| self.store.model(slot.key()))
+        host.activate(activation, &mut |slot| self.store.model(slot.key()))?;
+        self.is_new = true;
+        Ok(())
     }
 }

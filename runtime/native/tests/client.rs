@@ -10,11 +10,14 @@ use std::time::Duration;
 use common::device::LATE;
 use common::repository::Repository;
 use dunlin_client::{Context, Outcome};
-use dunlin_engine::Limits;
+use dunlin_engine::artifact::{SectionKind, Writer};
 use dunlin_engine::classifier::ClassifyError;
-use dunlin_native::{Ask, Client, Done, Happened, ModelFile, OpenError, Options, Transport};
-use dunlin_sync::fallback;
+use dunlin_engine::{AlignedBytes, Limits};
+use dunlin_native::{Ask, Client, Done, Happened, ModelFile, OpenError, Options, Store, Transport};
+use dunlin_protocol::summary::{Baseline, Cohort, Input, Schema};
+use dunlin_sync::drift::{LocalDp, Mode};
 use dunlin_sync::{Conditions, Event, Failure, Place, Reason, Request, Response};
+use dunlin_sync::{drift, fallback};
 use serde_json::{Value, json};
 
 /// Answers from a repository, on another thread.
@@ -61,6 +64,8 @@ impl Phone {
             transport: Box::new(Served(Arc::clone(&self.repository))),
             conditions: Box::new(Conditions::default),
             cloud: fallback::Config::default(),
+            drift: drift::Settings::default(),
+            cohort: Cohort::default(),
             events: Box::new(move |happened| {
                 if let Happened::Update(event) = happened {
                     drop(sender.send(event));
@@ -188,4 +193,50 @@ fn many_threads_may_ask_while_models_change() {
     while event != (Event::Activated { version: 2 }) {
         event = next(&events);
     }
+}
+
+/// The model for texts with a baseline in which nothing was counted yet.
+fn with_baseline() -> ModelFile {
+    let schema = Schema::new(2, Input::Text, (0..7).map(|n| n as f32).collect()).expect("a schema");
+    let mut writer = Writer::of(&AlignedBytes::from_slice(&bytes("sms_spam"))).expect("sound");
+    writer.replace(SectionKind::Baseline, Baseline::empty(schema).json().into_bytes());
+    ModelFile::Held(AlignedBytes::from_slice(&writer.finish()))
+}
+
+/// What the phone keeps of its days, once its client is gone.
+fn days(phone: &Phone) -> Vec<String> {
+    let mut store = Store::open(&phone.folder.path().join("client")).expect("nobody has it open");
+    let stored = store.stored().expect("readable");
+    let days = stored.iter().filter(|(key, _)| key.starts_with("window/") || key.starts_with("summary/"));
+    days.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+#[test]
+fn answers_are_counted_for_those_who_agreed_and_no_longer_when_they_did() {
+    let phone = Phone::new();
+    let agreed = Mode::LocalDp(LocalDp::new(2.0, 1).expect("in range"));
+    let ask = |mode: &Mode, factory: ModelFile| {
+        let options = Options { factory, ..phone.options().0 };
+        let drift = drift::Settings { mode: mode.clone(), server: "https://models.example".into(), token: None };
+        let client = Client::open(Options { drift, ..options }).expect("a client");
+        TEXTS.iter().for_each(|text| {
+            client.classify(Ask::Text(text), &Context::default()).expect("an answer");
+        });
+        client
+    };
+    drop(ask(&Mode::Off, with_baseline()));
+    assert_eq!(days(&phone), Vec::<String>::new());
+    // There is nothing to compare such a model with, and no server would take it.
+    drop(ask(&agreed, ModelFile::open(&model("sms_spam")).expect("a model")));
+    assert_eq!(days(&phone), Vec::<String>::new());
+
+    drop(ask(&agreed, with_baseline()));
+    let kept = days(&phone);
+    assert!(kept.iter().any(|day| day.contains("length")), "{kept:?}");
+    assert!(kept.iter().all(|day| TEXTS.iter().all(|text| !day.contains(text))), "{kept:?}");
+
+    let client = ask(&agreed, with_baseline());
+    client.set_summaries(Mode::Off);
+    drop(client);
+    assert_eq!(days(&phone), Vec::<String>::new());
 }

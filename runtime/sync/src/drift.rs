@@ -145,10 +145,10 @@ impl Drift {
         self.diverged.clear();
     }
 
-    /// Another model answers, or another cohort asks.
-    pub fn handle_subject(&mut self, now: Time, subject: Subject) {
+    /// Another model answers, or another cohort asks; `None` for a model of whose answers nothing is counted.
+    pub fn handle_subject(&mut self, now: Time, subject: impl Into<Option<Subject>>) {
         self.advance(now);
-        self.subject = Some(subject);
+        self.subject = subject.into();
     }
 
     /// The model answered.
@@ -171,6 +171,11 @@ impl Drift {
     /// Metrics of this device whose answers aren't what they were when the model was calibrated, each once for each local window.
     pub fn poll_divergence(&mut self) -> Option<Divergence> {
         self.diverged.pop_front()
+    }
+
+    /// Whether the user agreed to anything.
+    pub fn is_on(&self) -> bool {
+        self.settings.mode != Mode::Off
     }
 
     /// Stores at once what is counted, as before the app goes to sleep.

@@ -17,7 +17,8 @@ use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::task::Pixels;
 use dunlin_engine::{Limits, ModelError};
 use dunlin_protocol::oip::Consent;
-use dunlin_sync::drift::Divergence;
+use dunlin_protocol::summary::Cohort;
+use dunlin_sync::drift::{self, Divergence, Mode};
 use dunlin_sync::fallback::{self, Question, Ticket};
 use dunlin_sync::{Conditions, Config, Event, Installed, Settings, Time};
 
@@ -49,6 +50,10 @@ pub struct Options {
     pub config: Config,
     /// What it wants of questions to the cloud; by default there is nobody to ask.
     pub cloud: fallback::Config,
+    /// What it tells a server of its days; by default nothing.
+    pub drift: drift::Settings,
+    /// Whose answers those are: at most three coarse words, of what the publisher allows.
+    pub cohort: Cohort,
     /// How much memory a model may take.
     pub limits: Limits,
     /// Sends requests.
@@ -101,6 +106,8 @@ pub struct Answer {
     pub probability: f32,
     /// By how much it is more probable than the next one.
     pub margin: f32,
+    /// How unlike the model's inputs the input is: the higher, the less like them.
+    pub energy: f32,
     /// The version of the model that said so.
     pub version: u32,
 }
@@ -140,18 +147,20 @@ impl Client {
     /// # Errors
     /// [`OpenError`]
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let Options { folder, factory, config, cloud, limits, transport, conditions, events } = options;
+        let Options { folder, factory, config, cloud, drift, cohort, limits, transport, conditions, events } = options;
         let store = Store::open(&folder).map_err(OpenError::Folder)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.into()))?;
         let now = now();
-        let settings = Settings { fallback: cloud, ..config.into() };
+        let counts = drift.mode != Mode::Off;
+        let settings = Settings { update: config, fallback: cloud, drift };
         let mut driver = Driver::open(settings, store, seed, now).map_err(OpenError::Folder)?;
         let (sender, receiver) = channel();
-        let serving = Arc::default();
+        let serving: Arc<Mutex<Serving>> = Arc::default();
         let mut host = ModelHost {
             factory: Arc::new(factory),
             limits,
+            cohort,
             serving: Arc::clone(&serving),
             candidate: None,
             fault: None,
@@ -163,6 +172,7 @@ impl Client {
             let fault = host.fault.expect("the app's model is at hand, so that it was its loading that failed");
             return Err(OpenError::Factory(fault));
         }
+        lock(&serving).set_counts(counts);
         let body = move || thread::run(driver, host, conditions, &receiver);
         let joined = std::thread::Builder::new().name("dunlin".into()).spawn(body).map_err(OpenError::System)?;
         Ok(Self { serving, thread: sender, joined: Some(joined) })
@@ -175,10 +185,8 @@ impl Client {
     /// # Errors
     /// The input doesn't fit the model.
     pub fn classify(&self, ask: Ask<'_>, context: &Context<'_>) -> Result<Answer, ClassifyError> {
-        let (answer, input) = lock(&self.serving).classify(ask, context);
-        if let Some(input) = input {
-            self.tell(Message::Input(input));
-        }
+        let (answer, inputs) = lock(&self.serving).classify(ask, context);
+        inputs.into_iter().for_each(|input| self.tell(Message::Input(input)));
         answer
     }
 
@@ -196,6 +204,12 @@ impl Client {
     /// The user allows more to be sent, or less.
     pub fn set_consent(&self, consent: Consent) {
         self.tell(Message::Input(Input::Consent(consent)));
+    }
+
+    /// The user agreed to summaries, or withdrew that: then what waits to be sent is deleted.
+    pub fn set_summaries(&self, mode: Mode) {
+        lock(&self.serving).set_counts(mode != Mode::Off);
+        self.tell(Message::Input(Input::Summaries(mode)));
     }
 
     /// Looks for updates now, rather than when it is time.

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use dunlin_client::{Context, Outcome, decide};
-use dunlin_engine::artifact::Artifact;
+use dunlin_engine::artifact::{Artifact, SectionKind};
 use dunlin_engine::classifier::ClassifyError;
+use dunlin_engine::task::Scoring;
 use dunlin_engine::{Classifier, Isa, Limits, ModelError, Scores};
-use dunlin_sync::drift::Divergence;
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::summary::{self, Baseline, Cohort};
+use dunlin_sync::drift::{Divergence, Subject};
 use dunlin_sync::fallback;
 use dunlin_sync::{Activation, Event, Installed, Observation, Place, Reason, Request, Time, Trial};
+use sha2::{Digest, Sha256};
 
 use super::thread::Message;
 use super::transport::Transport;
@@ -32,13 +36,14 @@ impl AsRef<[u8]> for Shared {
 #[derive(Debug)]
 pub struct Loaded {
     installed: Installed,
+    file: Arc<ModelFile>,
     classifier: Classifier<Shared>,
 }
 
 impl Loaded {
     fn load(installed: Installed, file: Arc<ModelFile>, limits: Limits) -> Result<Self, ModelError> {
-        let classifier = Classifier::load(Shared(file), Isa::best(), limits)?;
-        Ok(Self { installed, classifier })
+        let classifier = Classifier::load(Shared(Arc::clone(&file)), Isa::best(), limits)?;
+        Ok(Self { installed, file, classifier })
     }
 
     /// What this model says, with the time it took.
@@ -69,7 +74,25 @@ impl Loaded {
             label: label.filter(|label| !label.is_empty()),
             probability: decision.probability,
             margin: decision.margin,
+            energy: decision.energy,
             version: self.installed.version,
+        }
+    }
+
+    /// What a summary counts of its last answer.
+    fn counted(&self, ask: Ask<'_>, answer: &Answer, latency: u64) -> summary::Observation {
+        let text = if let Ask::Text(text) = ask { Some(text) } else { None };
+        summary::Observation {
+            class: answer.class as u32,
+            probability: answer.probability,
+            margin: answer.margin,
+            // Probabilities have lost what energy measures.
+            energy: (self.classifier.scoring() != Scoring::Probabilities).then_some(answer.energy),
+            latency: u32::try_from(latency).unwrap_or(u32::MAX),
+            reason: answer.outcome.reason().and_then(|reason| summary::Reason::named(reason.name())),
+            unknown: text.map(|_| self.classifier.scores().unknown),
+            length: text.map(|text| u32::try_from(text.len()).unwrap_or(u32::MAX)),
+            brightness: if let Ask::Pixels(pixels) = ask { Some(pixels.brightness()) } else { None },
         }
     }
 }
@@ -80,14 +103,19 @@ pub struct Serving {
     /// The one that answers, then one that is asked as well, of which nothing is shown. None before the first activation.
     models: Vec<Loaded>,
     expires: Option<Time>,
+    /// Whether answers are counted.
+    counts: bool,
 }
 
 impl Serving {
     /// The answer, and what the client's thread is to know.
-    pub fn classify(&mut self, ask: Ask<'_>, context: &Context<'_>) -> (Result<Answer, ClassifyError>, Option<Input>) {
+    pub fn classify(&mut self, ask: Ask<'_>, context: &Context<'_>) -> (Result<Answer, ClassifyError>, Vec<Input>) {
         let (first, rest) = self.models.split_first_mut().expect("a client that is open has a model");
         let answer = first.ask(ask).map(|latency| (first.answer(context), latency));
-        let Some(shadow) = rest.first_mut() else { return (answer.map(|(answer, _)| answer), None) };
+        let answered = answer.as_ref().ok().filter(|_| self.counts);
+        let answered = answered.map(|(answer, latency)| Input::Answered(first.counted(ask, answer, *latency)));
+        let mut inputs = Vec::from_iter(answered);
+        let Some(shadow) = rest.first_mut() else { return (answer.map(|(answer, _)| answer), inputs) };
         let before = shadow.ask(ask).map(|_| shadow.answer(context));
         match (answer, before) {
             (Ok((answer, latency)), Ok(before)) => {
@@ -95,12 +123,18 @@ impl Serving {
                 let fair = Context { stale: false, fallback: true, ..*context };
                 let falls_back = first.answer(&fair).outcome != Outcome::Answer;
                 let agrees = answer.class == before.class;
-                (Ok(answer), Some(Input::Observation(Observation { agrees, falls_back, latency })))
+                inputs.push(Input::Observation(Observation { agrees, falls_back, latency }));
+                (Ok(answer), inputs)
             }
             // A model that can't take what the one before can isn't a newer version of it.
-            (Err(_), Ok(before)) => (Ok(before), Some(Input::Broken(first.installed.place))),
-            (answer, Err(_)) => (answer.map(|(answer, _)| answer), None),
+            (Err(_), Ok(before)) => (Ok(before), vec![Input::Broken(first.installed.place)]),
+            (answer, Err(_)) => (answer.map(|(answer, _)| answer), inputs),
         }
+    }
+
+    /// Whether answers are counted from now on.
+    pub fn set_counts(&mut self, counts: bool) {
+        self.counts = counts;
     }
 
     pub fn installed(&self) -> Installed {
@@ -120,6 +154,8 @@ impl Serving {
 pub struct ModelHost {
     pub factory: Arc<ModelFile>,
     pub limits: Limits,
+    /// Whose answers summaries are about.
+    pub cohort: Cohort,
     pub serving: Arc<Mutex<Serving>>,
     /// A model that was tried, until it answers.
     pub candidate: Option<Loaded>,
@@ -185,6 +221,14 @@ impl Host for ModelHost {
             |installed| ready.iter().position(|loaded| loaded.installed == installed).map(|at| ready.swap_remove(at));
         serving.models = wanted.into_iter().flatten().filter_map(take).collect();
         Ok(())
+    }
+
+    fn subject(&mut self) -> Option<Subject> {
+        let file = Arc::clone(&lock(&self.serving).models.first()?.file);
+        let artifact = Artifact::parse((*file).as_ref()).ok()?;
+        let baseline = Baseline::parse(artifact.section(SectionKind::Baseline)?.bytes).ok()?;
+        let model = Hash(Sha256::digest((*file).as_ref()).into());
+        Some(Subject { model, baseline, cohort: self.cohort.clone() })
     }
 
     fn notify(&mut self, event: Event) {

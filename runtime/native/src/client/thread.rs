@@ -38,7 +38,7 @@ pub fn run(
                 driver.handle(now(), Input::Conditions(conditions()), &mut host);
                 Input::Wake
             }
-            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return driver.close(now(), &mut host),
         };
         driver.handle(now(), input, &mut host);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use dunlin_native::{Disk, Driver, Host, Input, ModelFile, Models, Store};
-use dunlin_sync::drift::Divergence;
+use dunlin_sync::drift::{Divergence, Subject};
 use dunlin_sync::fallback;
 use dunlin_sync::{
     Activation, Conditions, Config, Event, Failure, Floor, Observation, Place, Reason, Request, Response, Time, Trial,
@@ -113,6 +113,10 @@ impl Host for Hands {
         self.log.push(format!("activate {}", activation.first.version));
         (self.active, self.texts) = (Some(activation), texts);
         Ok(())
+    }
+
+    fn subject(&mut self) -> Option<Subject> {
+        None
     }
 
     fn notify(&mut self, event: Event) {

@@ -1,6 +1,8 @@
 //! `dunlin serve` as an operator has it: the real program, started, stopped, and killed under load.
 #![cfg(feature = "server")]
 
+mod fleet;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -46,10 +48,13 @@ impl Serving {
         }
         panic!("it ended before it served: {:?}", child.wait());
     }
+}
 
-    fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ended");
+impl Drop for Serving {
+    /// With SIGKILL, also when a test fails.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -235,7 +240,7 @@ fn killed_under_load_it_loses_nothing_that_it_acknowledged_and_counts_nothing_tw
             scope.spawn(|| publications(&address, &publisher, &mut repository, &told, &over));
             // A little longer each time, so that it hits other moments.
             thread::sleep(Duration::from_millis(300 + kill * 37 % 500));
-            serving.kill();
+            drop(serving);
             over.store(true, Ordering::Relaxed);
         });
         serving = Serving::start(&data, &args);
@@ -278,7 +283,7 @@ fn killed_under_load_it_loses_nothing_that_it_acknowledged_and_counts_nothing_tw
     let timestamp: Value = serde_json::from_slice(&timestamp).expect("JSON");
     let snapshot = timestamp["signed"]["meta"]["snapshot.json"]["version"].as_u64().expect("a version");
     assert!(snapshot >= told.published.load(Ordering::Relaxed), "a publication was acknowledged and lost");
-    serving.kill();
+    drop(serving);
     each_once(&data, all);
     println!(
         "{kills} kills: {} batches, {} labels, {} publications acknowledged",
@@ -327,7 +332,7 @@ fn told_to_stop_it_finishes_and_ends_with_success() {
     assert!(serving.child.wait().expect("it ends").success());
     let again = Serving::start(&folder.path().join("data"), &[]);
     assert_eq!(again.tokens.len(), 0, "tokens are shown once");
-    again.kill();
+    drop(again);
 }
 
 /// The command answers, with a code, when it can't start.

@@ -1,27 +1,11 @@
 //! Digests and ids as people and JSON have them.
 
 /// Bytes in hexadecimal, in lower case.
-pub fn of(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing into a string doesn't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
+pub use dunlin_protocol::hex::encode as of;
 
 /// The bytes of exactly `2 * N` digits, in either case.
 pub fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    dunlin_protocol::hex::decode(&text.to_ascii_lowercase())?.try_into().ok()
 }
 
 /// The bytes of a UUID with its four dashes.

@@ -1,17 +1,9 @@
 -- Questions about one small picture, each with an id of its own.
-local threads = 0
-
-function setup(thread)
-    thread:set("number", threads)
-    threads = threads + 1
-end
+dofile("common.lua")
 
 function init(args)
-    count, seed = 0, args[2]
-    wrk.method = "POST"
-    wrk.path = "/v2/models/pictures/infer"
-    wrk.headers["Content-Type"] = "application/json"
-    wrk.headers["Authorization"] = "Bearer " .. args[1]
+    seed = args[2]
+    post("/v2/models/pictures/infer", args[1])
     local pixels = {}
     for index = 1, 3072 do
         pixels[index] = index * 7 % 256
@@ -20,8 +12,6 @@ function init(args)
 end
 
 function request()
-    count = count + 1
-    local id = string.format("%s-%04x-4000-8000-%012x", seed, number, count)
     local input = '{"name":"image","shape":[1,32,32,3],"datatype":"UINT8","data":[' .. data .. ']}'
-    return wrk.format(nil, nil, nil, '{"id":"' .. id .. '","parameters":{"dunlin_consent":"input"},"inputs":[' .. input .. ']}')
+    return wrk.format(nil, nil, nil, '{"id":"' .. (next_id(seed)) .. '","parameters":{"dunlin_consent":"input"},"inputs":[' .. input .. ']}')
 end

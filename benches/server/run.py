@@ -3,7 +3,6 @@
 import json
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,28 +10,10 @@ import threading
 import time
 import urllib.request
 
+from serving import serve
+
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 MODEL = "5a" * 32
-
-
-def serve(folder):
-    """The process, its address, and the tokens by role."""
-    model = folder / "cloud" / "pictures"
-    model.mkdir(parents=True)
-    shutil.copy(ROOT / "models/cifar10/cifar10.onnx", model / "model.onnx")
-    shutil.copy(ROOT / "models/cifar10/labels.txt", model)
-    (model / "config.json").write_text('{"picture": {}, "labels": "labels.txt"}')
-    command = [ROOT / "target/release/dunlin", "serve", "--data", folder, "--listen", "127.0.0.1:0", "--rate", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    tokens = {}
-    for line in process.stdout:
-        words = line.split()
-        if line.startswith("Serving at "):
-            return process, words[2], tokens
-        if len(words) == 2:
-            tokens[words[0]] = words[1]
-    sys.exit("the server ended before it served")
 
 
 def baseline(address, token):
@@ -55,8 +36,8 @@ def load(process, name, seconds, connections, address, arguments):
     samples, over = [], threading.Event()
     watch = threading.Thread(target=memory, args=(process, samples, over))
     watch.start()
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", HERE / f"{name}.lua", address, "--", *arguments]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", f"{name}.lua", address, "--", *arguments]
+    said = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
     over.set()
     watch.join()
     lines = [line.strip() for line in said.splitlines()]

@@ -3,35 +3,16 @@
 import asyncio
 import importlib.util
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "benches/server"))
+from serving import serve
+
 PICTURE = (np.arange(32 * 32 * 3) * 7 % 256).astype(np.uint8).reshape(1, 32, 32, 3)
-
-
-def serve(folder):
-    """The process, its address, and the tokens by role."""
-    model = folder / "cloud" / "pictures"
-    model.mkdir(parents=True)
-    shutil.copy(ROOT / "models/cifar10/cifar10.onnx", model / "model.onnx")
-    shutil.copy(ROOT / "models/cifar10/labels.txt", model)
-    (model / "config.json").write_text('{"picture": {}, "labels": "labels.txt"}')
-    command = [ROOT / "target/release/dunlin", "serve", "--data", folder, "--listen", "127.0.0.1:0", "--rate", "0"]
-    log = open(folder / "log", "w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    tokens = {}
-    for line in process.stdout:
-        words = line.split()
-        if line.startswith("Serving at "):
-            return process, words[2], tokens
-        if len(words) == 2:
-            tokens[words[0]] = words[1]
-    sys.exit("the server ended before it served")
 
 
 def schemathesis(address, tokens, examples):
@@ -83,7 +64,8 @@ def kserve(address, token):
 def main():
     examples = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     with tempfile.TemporaryDirectory() as folder:
-        process, address, tokens = serve(pathlib.Path(folder))
+        log = open(pathlib.Path(folder) / "log", "w")
+        process, address, tokens = serve(pathlib.Path(folder), log)
         try:
             print("tritonclient:", triton(address, tokens["device"]))
             if importlib.util.find_spec("kserve"):
@@ -94,8 +76,9 @@ def main():
         finally:
             process.terminate()
             process.wait()
-        log = (pathlib.Path(folder) / "log").read_text()
-    trouble = [line for line in log.splitlines() if '"trouble"' in line]
+        log.close()
+        said = (pathlib.Path(folder) / "log").read_text()
+    trouble = [line for line in said.splitlines() if '"trouble"' in line]
     print("schemathesis:", "failed as " + ", ".join(failed) if failed else "nothing found", "| trouble in the log:", len(trouble))
     print("\n".join(trouble))
     sys.exit(bool(failed or trouble))

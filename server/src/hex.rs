@@ -1,5 +1,7 @@
 //! Digests and ids as people and JSON have them.
 
+use dunlin_protocol::uuid::Uuid;
+
 /// Bytes in hexadecimal, in lower case.
 pub use dunlin_protocol::hex::encode as of;
 
@@ -8,17 +10,14 @@ pub fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     dunlin_protocol::hex::decode(&text.to_ascii_lowercase())?.try_into().ok()
 }
 
-/// The bytes of a UUID with its four dashes.
+/// The bytes of a UUID with its four dashes, in either case.
 pub fn uuid(text: &str) -> Option<[u8; 16]> {
-    let dashed = text.len() == 36 && [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-');
-    let digits: String = text.chars().filter(|&c| c != '-').collect();
-    (dashed && digits.len() == 32).then(|| bytes(&digits)).flatten()
+    Uuid::parse(&text.to_ascii_lowercase()).map(Uuid::bytes)
 }
 
 /// A UUID as text.
 pub fn of_uuid(bytes: &[u8; 16]) -> String {
-    let digits = of(bytes);
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    Uuid::from_bytes(*bytes).text()
 }
 
 #[cfg(test)]

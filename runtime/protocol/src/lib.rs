@@ -13,3 +13,4 @@ pub mod patch;
 pub mod release;
 pub mod summary;
 pub mod tuf;
+pub mod uuid;

@@ -6,7 +6,6 @@
 mod baseline;
 mod cohort;
 mod error;
-mod identity;
 mod metric;
 mod pairs;
 mod response;
@@ -15,7 +14,6 @@ mod schema;
 pub use baseline::{Baseline, Group};
 pub use cohort::{Allowed, Cohort, OTHER};
 pub use error::SummaryError;
-pub use identity::Uuid;
 pub use metric::{Agreement, Metric, Reason, Rollback};
 pub use response::{Estimate, Response};
 pub use schema::{Input, Observation, Schema};
@@ -27,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::hex::{self, Hash};
+pub use crate::uuid::Uuid;
 use pairs::Pairs;
 
 /// The bins of one device, model, day and cohort, each after randomized response.

@@ -1,5 +1,6 @@
 //! Chance that a host seeds once.
 
+use dunlin_protocol::uuid::Uuid;
 use sha2::{Digest, Sha256};
 
 /// Random numbers from a seed: SHA-256 of the seed and a counter.
@@ -27,6 +28,13 @@ impl Chance {
     pub fn number(&mut self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.bytes();
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// A number by which something is known again.
+    pub fn uuid(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.bytes()[..16]);
+        Uuid::random(bytes)
     }
 
     /// A number below `bound`; 0 for a bound of 0. Off from evenness by at most `bound / 2^64`.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use dunlin_protocol::summary::{Agreement, Rollback};
+use dunlin_protocol::summary::Agreement;
 
 use crate::chance::Chance;
 use crate::drift::{self, Drift};
@@ -66,7 +66,7 @@ impl Client {
         let effect = self.lanes.poll(now, [&mut self.update, &mut self.fallback, &mut self.drift]);
         if let Some(Effect::Activate(Activation { left: Some(reason), .. })) = &effect {
             // Before the host says that another model answers: it is the one that is left of which this is told.
-            self.drift.handle_rollback(now, told(*reason));
+            self.drift.handle_rollback(now, *reason);
         }
         effect.or_else(|| self.drift.poll_divergence().map(Effect::Diverged))
     }
@@ -157,18 +157,5 @@ impl Client {
             1 => &mut self.fallback,
             _ => &mut self.drift,
         }
-    }
-}
-
-/// The name under which summaries have a reason.
-const fn told(reason: Reason) -> Rollback {
-    match reason {
-        Reason::Load => Rollback::Load,
-        Reason::Golden => Rollback::Golden,
-        Reason::Crash => Rollback::Crash,
-        Reason::Agreement => Rollback::Agreement,
-        Reason::Fallback => Rollback::Fallback,
-        Reason::Latency => Rollback::Latency,
-        Reason::Withdrawn => Rollback::Withdrawn,
     }
 }

@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
@@ -104,22 +106,23 @@ impl Reason {
     }
 }
 
-/// Why a device gave a model up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a device took a model back. The names are the same in every language, in a device's store and in summaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Rollback {
-    /// It couldn't be loaded.
+    /// It can't be loaded.
     Load,
-    /// Its golden outputs were others.
+    /// It doesn't compute here what it should.
     Golden,
-    /// The app ended while it was tried.
+    /// The program ended while it was being started, or again and again while it was tried.
     Crash,
-    /// It answered otherwise than the model before too often.
+    /// It finds other classes than the model before.
     Agreement,
-    /// It asked the cloud too often.
+    /// It leaves too many inputs to the cloud, or to nobody.
     Fallback,
-    /// It took too long.
+    /// It is too slow.
     Latency,
-    /// Its publisher withdrew it.
+    /// Its publisher took it back.
     Withdrawn,
 }
 

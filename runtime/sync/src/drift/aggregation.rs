@@ -5,7 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use dunlin_protocol::hex::Hash;
-use dunlin_protocol::summary::{Batch, Cohort, Metric, Response as Randomized, Summary, Uuid};
+use dunlin_protocol::summary::{Batch, Cohort, Metric, Response as Randomized, Summary};
 
 use crate::chance::Chance;
 use crate::effect::Response;
@@ -89,8 +89,7 @@ impl Aggregation for LocalDp {
             let response = Randomized::new(count, self.epsilon / metrics as f64)?;
             bins.insert(metric, response.randomize(bin, [chance.number(), chance.number()]));
         }
-        let id = (u128::from(chance.number()) << 64 | u128::from(chance.number())).to_le_bytes();
-        let summary = Summary::new(Uuid::random(id), told.model, told.day, told.cohort.clone(), self.epsilon, bins);
+        let summary = Summary::new(chance.uuid(), told.model, told.day, told.cohort.clone(), self.epsilon, bins);
         Some(summary.ok()?.json().into_bytes())
     }
 

@@ -6,6 +6,7 @@ use core::fmt;
 
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::oip::{Answer, AnswerFault, Input};
+use dunlin_protocol::uuid::Uuid;
 
 use crate::chance::Chance;
 use crate::effect::Failure;
@@ -31,42 +32,23 @@ pub struct Question {
 
 /// Handle of a pending answer: a random UUID, which means the same after a restart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket([u8; 16]);
+pub struct Ticket(Uuid);
 
 impl Ticket {
-    /// The next one: version 4, so 122 random bits.
+    /// The next one.
     pub(super) fn draw(chance: &mut Chance) -> Self {
-        let random = chance.bytes();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&random[..16]);
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        Self(bytes)
+        Self(chance.uuid())
     }
 
     /// From the form in which it is shown.
     pub fn from_text(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text.bytes().filter(|&byte| byte != b'-').collect();
-        let (pairs, []) = digits.as_chunks::<2>() else { return None };
-        let mut bytes = [0; 16];
-        if pairs.len() != bytes.len() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        let ticket = Self(bytes);
-        (alloc::format!("{ticket}") == text).then_some(ticket)
+        Uuid::parse(text).map(Self)
     }
 }
 
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{dash}{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(&self.0.text())
     }
 }
 

@@ -55,44 +55,8 @@ pub enum Place {
     Slot(Slot),
 }
 
-/// Why a model was taken back. The names are the same in every language, in the state and in summaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reason {
-    /// It can't be loaded.
-    Load,
-    /// It doesn't compute here what it should.
-    Golden,
-    /// The program ended while it was being started, or again and again while it was tried.
-    Crash,
-    /// It finds other classes than the model before.
-    Agreement,
-    /// It leaves too many inputs to the cloud, or to nobody.
-    Fallback,
-    /// It is too slow.
-    Latency,
-    /// Its publisher took it back.
-    Withdrawn,
-}
-
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Load, Self::Golden, Self::Crash, Self::Agreement, Self::Fallback, Self::Latency, Self::Withdrawn];
-
-    /// The name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Load => "load",
-            Self::Golden => "golden",
-            Self::Crash => "crash",
-            Self::Agreement => "agreement",
-            Self::Fallback => "fallback",
-            Self::Latency => "latency",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
+/// Why a model was taken back.
+pub use dunlin_protocol::summary::Rollback as Reason;
 
 /// A model in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

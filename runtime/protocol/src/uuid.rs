@@ -1,3 +1,5 @@
+//! Random numbers by which something is known again.
+
 use alloc::string::String;
 
 use crate::hex;
@@ -14,6 +16,11 @@ impl Uuid {
     pub const fn random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
+        Self(bytes)
+    }
+
+    /// From its bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

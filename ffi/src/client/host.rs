@@ -237,3 +237,70 @@ impl From<HttpFailure> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    type Outcome = Result<Response, Failure>;
+
+    fn outcomes(tell: impl FnOnce(&Arc<Reply>)) -> Vec<Outcome> {
+        let (sender, receiver) = channel();
+        let reply = Reply::new(Box::new(move |outcome| drop(sender.send(outcome))));
+        tell(&reply);
+        drop(reply);
+        receiver.iter().collect()
+    }
+
+    #[test]
+    fn the_first_word_about_a_request_counts_and_none_is_a_failure() {
+        let header = HttpHeader { name: "ETag".into(), value: "\"7\"".into() };
+        let answer = Response { status: 404, headers: vec![("etag".into(), "\"7\"".into())], body: vec![1] };
+        let said = outcomes(|reply| {
+            reply.answered(404, vec![header], vec![1]);
+            reply.failed(HttpFailure::Timeout);
+        });
+        assert_eq!(said, [Ok(answer)]);
+        assert_eq!(outcomes(|reply| reply.failed(HttpFailure::TooLong)), [Err(Failure::TooLong)]);
+        assert_eq!(outcomes(|_| ()), [Err(Failure::Broken)]);
+    }
+
+    /// Whatever it is asked, it fails.
+    #[derive(Debug)]
+    struct Failing;
+
+    impl Host for Failing {
+        fn send(&self, _: HttpRequest, reply: Arc<Reply>) -> Result<(), HostError> {
+            std::mem::forget(reply);
+            Err(HostError::Failed)
+        }
+
+        fn conditions(&self) -> Result<Conditions, HostError> {
+            Err(HostError::Failed)
+        }
+
+        fn asked(&self, _: u64, _: String) -> Result<(), HostError> {
+            Err(HostError::Failed)
+        }
+
+        fn happened(&self, _: ClientEvent) -> Result<(), HostError> {
+            Err(HostError::Failed)
+        }
+    }
+
+    #[test]
+    fn a_platform_that_fails_is_the_worst_device() {
+        let caller = Caller::new(Box::new(Failing));
+        assert_eq!(caller.conditions(), dunlin_sync::Conditions { metered: true, charging: false });
+        caller.happened(Happened::Update(dunlin_sync::Event::Stale));
+        caller.asked(1, String::new());
+        let (sender, receiver) = channel();
+        let headers = vec![("authorization", "Bearer secret".to_owned())];
+        let url = "https://fleet.example".to_owned();
+        let request = Request { id: 1, method: Method::Get, url, headers, body: Vec::new(), max_bytes: 1, timeout: 1 };
+        assert!(!format!("{:?}", HttpRequest::from(request.clone())).contains("secret"));
+        caller.send(request, Box::new(move |outcome| drop(sender.send(outcome))));
+        assert_eq!(receiver.recv(), Ok(Err(Failure::Broken)));
+    }
+}

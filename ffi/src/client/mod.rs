@@ -273,3 +273,197 @@ impl Open {
         use_them(&called.insert(known).names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::records::LoadOptions;
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    /// A client that its own thread lets go when it tells of an event.
+    type Place = Arc<Mutex<Option<Arc<Client>>>>;
+
+    /// Has no network, and tells what it was told.
+    #[derive(Debug)]
+    struct Phone {
+        told: Mutex<Sender<Told>>,
+        client: Place,
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Told {
+        Asked(u64, String),
+        Happened(ClientEvent),
+    }
+
+    impl Phone {
+        fn tell(&self, told: Told) -> Result<(), HostError> {
+            // A test that is over listens no more.
+            let _ = self.told.lock().expect("no panic").send(told);
+            Ok(())
+        }
+    }
+
+    impl Host for Phone {
+        fn send(&self, _: HttpRequest, reply: Arc<Reply>) -> Result<(), HostError> {
+            reply.failed(HttpFailure::Connect);
+            Ok(())
+        }
+
+        fn conditions(&self) -> Result<Conditions, HostError> {
+            Ok(Conditions { metered: false, charging: true })
+        }
+
+        fn asked(&self, number: u64, ticket: String) -> Result<(), HostError> {
+            self.tell(Told::Asked(number, ticket))
+        }
+
+        fn happened(&self, event: ClientEvent) -> Result<(), HostError> {
+            let last = self.client.lock().expect("no panic").take();
+            drop(last);
+            self.tell(Told::Happened(event))
+        }
+    }
+
+    fn options(folder: &Path) -> ClientOptions {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/sms_spam/sms_spam.dunlin");
+        let text = |path: &Path| path.to_str().expect("paths here are UTF-8").to_owned();
+        ClientOptions {
+            folder: text(folder),
+            model: "messages".into(),
+            shipped: Shipped::File { path: text(&model) },
+            version: 1,
+            repository: "https://fleet.example/repository/".into(),
+            root: b"{}".to_vec(),
+            floor: Floor::default(),
+            cohorts: Vec::new(),
+            interval: 1000,
+            when: When { metered: false, charging: false, bytes_per_day: 1 },
+            cloud: Cloud {
+                servers: Vec::new(),
+                consent: Consent::Input,
+                timeout: None,
+                questions_per_day: None,
+                bytes_per_day: None,
+                hedges: None,
+                tries: None,
+                outbox_items: None,
+                outbox_bytes: None,
+                outbox_age: None,
+            },
+            summaries: Summaries { server: String::new(), token: None, cohort: [].into(), privacy: None },
+            load: LoadOptions::default(),
+        }
+    }
+
+    fn open(options: ClientOptions) -> (Result<Arc<Client>, BridgeError>, Receiver<Told>, Place) {
+        let ((sender, told), client) = (channel(), Arc::default());
+        let phone = Phone { told: Mutex::new(sender), client: Arc::clone(&client) };
+        (Client::open(options, Box::new(phone)), told, client)
+    }
+
+    fn code(options: ClientOptions) -> Option<ErrorCode> {
+        open(options).0.err().map(|error| error.code())
+    }
+
+    const UNSURE: &str = "Win a date with me tonight, txt back";
+
+    #[test]
+    fn options_that_mean_nothing_are_errors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let usual = || options(folder.path());
+        let privacy = |epsilon, metrics| Some(Privacy { epsilon, metrics });
+        for privacy in [privacy(0.0, 1), privacy(-1.0, 1), privacy(f64::NAN, 1), privacy(1.0, 0)] {
+            let summaries = Summaries { privacy, ..usual().summaries };
+            assert_eq!(code(ClientOptions { summaries, ..usual() }), Some(ErrorCode::Input), "{privacy:?}");
+        }
+        let cohort = [("city".to_owned(), "a name of its own".to_owned())].into();
+        let summaries = Summaries { cohort, ..usual().summaries };
+        assert_eq!(code(ClientOptions { summaries, ..usual() }), Some(ErrorCode::Input));
+        let nowhere = Shipped::File { path: "/nowhere/model.dunlin".into() };
+        assert_eq!(code(ClientOptions { shipped: nowhere, ..usual() }), Some(ErrorCode::Fetch));
+        let none = Shipped::Bytes { bytes: vec![0; 100] };
+        assert_eq!(code(ClientOptions { shipped: none, ..usual() }), Some(ErrorCode::Artifact));
+        let (client, ..) = open(usual());
+        assert!(client.is_ok(), "{client:?}");
+        assert_eq!(code(usual()), Some(ErrorCode::Fetch), "another has the folder open");
+    }
+
+    #[test]
+    fn a_question_has_its_number_and_its_ticket_before_anything_comes_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (client, told, _) = open(options(folder.path()));
+        let client = client.expect("a client");
+        let ask = |text: &str| {
+            let question = Question { number: 7, budget: 60_000, review: false };
+            client.classify_text(text, Request::default(), Some(question)).expect("an answer")
+        };
+        let sure = ask("See you at seven then");
+        assert_eq!(sure.classification.heads[0].decision.outcome, crate::Outcome::Answer);
+        let unsure = ask(UNSURE);
+        assert!(matches!(unsure.classification.heads[0].decision.outcome, crate::Outcome::Fallback { .. }));
+        let next = || told.recv_timeout(Duration::from_secs(60)).expect("word before the test is given up");
+        let Told::Asked(7, asked) = next() else { panic!("only the second was asked") };
+        let Told::Happened(ClientEvent::Local { ticket, later: false, .. }) = next() else { panic!("nobody to ask") };
+        assert_eq!(asked, ticket);
+        client.done(&ticket).expect("a ticket");
+        assert_eq!(client.done("7").map_err(|error| error.code()), Err(ErrorCode::Input));
+    }
+
+    #[test]
+    fn a_client_that_is_disposed_of_says_so_and_leaves_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (client, told, _) = open(options(folder.path()));
+        let client = client.expect("a client");
+        client.dispose();
+        client.dispose();
+        assert!(told.iter().all(|told| matches!(told, Told::Happened(_))), "its thread is gone");
+        let failures = [
+            client.check().err(),
+            client.conditions_changed().err(),
+            client.version().err(),
+            client.is_stale().err(),
+            client.labels(0, None).err(),
+            client.set_consent(Consent::None).err(),
+            client.set_summaries(None).err(),
+            client.classify_text("text", Request::default(), None).err(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.map(|error| error.code()), Some(ErrorCode::Disposed));
+        }
+        assert_eq!(code(options(folder.path())), None);
+    }
+
+    /// Its own thread can't wait for its own end.
+    #[test]
+    fn the_last_reference_may_go_on_the_clients_thread() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (client, told, place) = open(options(folder.path()));
+        let client = client.expect("a client");
+        *place.lock().expect("no panic") = Some(Arc::clone(&client));
+        let weak = Arc::downgrade(&client);
+        client.check().expect("it is open");
+        drop(client);
+        let last = told.iter().last();
+        assert!(matches!(last, Some(Told::Happened(ClientEvent::Failed { .. }))), "{last:?}");
+        assert!(weak.upgrade().is_none());
+    }
+
+    #[test]
+    fn names_are_those_of_the_model_and_the_locale() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (client, ..) = open(options(folder.path()));
+        let client = client.expect("a client");
+        assert_eq!(client.labels(0, None), Ok(vec!["ham".into(), "spam".into()]));
+        assert_eq!(client.labels(1, Some("de".into())), Ok(Vec::new()));
+        let picture = client.classify_pixels(&[0; 3], 1, 1, PixelFormat::Rgb8, Request::default(), None);
+        assert_eq!(picture.map_err(|error| error.code()), Err(ErrorCode::Input));
+        let none = client.classify_pixels(&[0; 2], 1, 1, PixelFormat::Rgb8, Request::default(), None);
+        assert_eq!(none.map_err(|error| error.code()), Err(ErrorCode::Picture));
+        let values = client.classify_values(&[0; 5], Request::default(), None);
+        assert_eq!(values.map_err(|error| error.code()), Err(ErrorCode::Input));
+    }
+}

@@ -50,8 +50,8 @@ export interface Core {
   observed(now: number, agrees: boolean, fallsBack: boolean, microseconds: number): void;
   broken(now: number, place: Place, lost: boolean): void;
   ended(now: number): void;
-  /** Of the module for fleets only, as the others up to `counted`. Gives the ticket. */
-  ask(now: number, question: Question, budget: number): string;
+  /** Of the module for fleets only, as the others up to `counted`. */
+  ask(now: number, ticket: string, question: Question, budget: number): void;
   done(now: number, ticket: string): void;
   consent(now: number, consent: Consent): void;
   summaries(now: number, epsilon: number, metrics: number): void;

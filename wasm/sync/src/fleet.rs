@@ -119,9 +119,14 @@ impl Question {
 
 #[wasm_bindgen]
 impl Client {
-    /// Asks, and gives the ticket. An answer comes as an event within `budget` milliseconds.
-    pub fn ask(&mut self, now: f64, question: Question, budget: f64) -> String {
-        self.0.fallback().ask(time(now), question.0, budget as u64).to_string()
+    /// Asks, by a ticket, which is a random UUID. An answer comes as an event within `budget` milliseconds.
+    ///
+    /// # Errors
+    /// `input` when the ticket is no UUID.
+    pub fn ask(&mut self, now: f64, ticket: &str, question: Question, budget: f64) -> Result<(), JsValue> {
+        let ticket = Ticket::from_text(ticket).ok_or_else(|| wrong("a ticket is a UUID"))?;
+        self.0.fallback().ask_by(time(now), ticket, question.0, budget as u64);
+        Ok(())
     }
 
     /// The app has the answer that came later.

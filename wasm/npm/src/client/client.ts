@@ -9,7 +9,7 @@ import { CLOCK, Driver, type Host, type Input, isSame } from "./driver.js";
 import type { ClientEvent, CloudAnswer, Why } from "./event.js";
 import { Models, type Said } from "./models.js";
 import type { ClientOptions, Consent, SummaryMode } from "./options.js";
-import { type Asking, isShown, type Outcome, questionOf, Questions } from "./questions.js";
+import { type Asking, isShown, newTicket, type Outcome, questionOf, Questions } from "./questions.js";
 import type { Store } from "./store.js";
 import { type Message, Tabs } from "./tabs.js";
 import { send } from "./transport.js";
@@ -36,7 +36,8 @@ export interface Standing {
   readonly cloud?: CloudAnswer;
   /** Why the cloud has none, where it was to be asked. */
   readonly why?: Why;
-  /** Under which an answer may come later, with the event `upgrade`. It means the same when the page is opened again. */
+  /** Under which an answer may come later, with the event `upgrade`; it does, or is said not to, once `waiting` was told. It means the same when
+   * the page is opened again. */
   readonly ticket?: string;
 }
 
@@ -52,9 +53,6 @@ export class Client {
   readonly #models: Models;
   readonly #tabs: Tabs | undefined;
   readonly #questions = new Questions(CLOCK, (event) => this.#tell(event));
-  /** Questions of this tab that the one that leads hasn't given a ticket, by their numbers. */
-  readonly #unticketed = new Map<number, (ticket: string) => void>();
-  #numbers = 0;
   readonly #closed = new AbortController();
   #driver: Driver | undefined;
   #expires: number | undefined;
@@ -164,7 +162,7 @@ export class Client {
     const { digest } = about;
     const labels = Array.from(answer.probabilities, (_, index) => about.labels[index] || String(index));
     const payload = fleet.consent === "input" && shown !== undefined && isShown(shown) ? shown : undefined;
-    const asking = { digest, reason, labels, index, review, features: answer.logits, input: payload };
+    const asking = { ticket: newTicket(), digest, reason, labels, index, review, features: answer.logits, input: payload };
     return { answer, ...(await this.#askCloud(asking, until)) };
   }
 
@@ -352,17 +350,15 @@ export class Client {
 
   /** Asks by the machines, which the tab that leads has: there is one budget for all tabs, one outbox, and one rest for a server. */
   #askCloud(asking: Asking, until: number): Promise<Outcome> {
-    return this.#questions.outcome(asking.labels, until, (ticketed) => {
-      if (this.#driver) return this.#hand(asking, until, ticketed);
-      const number = (this.#numbers += 1);
-      this.#unticketed.set(number, ticketed);
-      this.#tabs?.tell({ kind: "ask", tab: this.#tabs.id, number, asking, until });
-    });
+    const outcome = this.#questions.outcome(asking, until);
+    if (this.#driver) this.#hand(asking, until);
+    else this.#tabs?.tell({ kind: "ask", asking, until });
+    return outcome;
   }
 
   /** Gives a question to the machines. */
-  #hand(asking: Asking, until: number, ticketed: (ticket: string) => void): void {
-    void this.#driver?.handle((core, now) => ticketed(core.ask(now, questionOf(this.#sync, asking), Math.max(until - now, 0))));
+  #hand(asking: Asking, until: number): void {
+    void this.#driver?.handle((core, now) => core.ask(now, asking.ticket, questionOf(this.#sync, asking), Math.max(until - now, 0)));
   }
 
   /** Takes in what another tab tells. */
@@ -371,15 +367,8 @@ export class Client {
     switch (message.kind) {
       case "news":
         return driver ? undefined : this.#followSoon();
-      case "ask": {
-        const { tab, number, asking, until } = message;
-        return this.#hand(asking, until, (ticket) => this.#tabs?.tell({ kind: "asked", tab, number, ticket }));
-      }
-      case "asked":
-        if (message.tab !== this.#tabs?.id) return;
-        this.#unticketed.get(message.number)?.(message.ticket);
-        this.#unticketed.delete(message.number);
-        return;
+      case "ask":
+        return this.#hand(message.asking, message.until);
       case "cloud":
         return this.#questions.take(message.event);
       case "done":

@@ -7,6 +7,7 @@ import type { ClientEvent, CloudAnswer, Why } from "./event.js";
 
 /** A question, as one tab may hand it to another. */
 export interface Asking {
+  readonly ticket: string;
   readonly digest: Uint8Array;
   readonly reason: string;
   readonly labels: readonly string[];
@@ -37,6 +38,15 @@ function coloursOf({ data, width, height, format = "rgba8" }: PixelData): Uint8A
   return Uint8Array.from({ length: width * height * 3 }, (_, at) => data[Math.floor(at / 3) * bytes + (at % 3) * step] ?? 0);
 }
 
+/** A random UUID, by which a question is known in all tabs, and to servers. */
+export function newTicket(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 15) | 64;
+  bytes[8] = ((bytes[8] ?? 0) & 63) | 128;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 /** What came of a question by its deadline. */
 export interface Outcome {
   readonly cloud?: CloudAnswer;
@@ -47,7 +57,6 @@ export interface Outcome {
 
 interface Waiting {
   readonly labels: readonly string[];
-  ticket: string | undefined;
   /** Ends the waiting; nothing once it is over. */
   settle: ((outcome: Outcome) => void) | undefined;
 }
@@ -61,21 +70,18 @@ export class Questions {
     readonly tell: (event: ClientEvent) => void,
   ) {}
 
-  /** Asks, and has an answer by a time whatever becomes of it. `ask` is told whom to give the ticket. */
-  outcome(labels: readonly string[], until: number, ask: (ticketed: (ticket: string) => void) => void): Promise<Outcome> {
+  /** What comes of a question that is asked now, by a time and whatever becomes of it. */
+  outcome({ ticket, labels }: Asking, until: number): Promise<Outcome> {
     return new Promise((resolve) => {
-      const waiting: Waiting = { labels, ticket: undefined, settle: undefined };
       // The machines say so as well; but they may be busy, or in a tab that sleeps.
-      const cancel = this.clock.after(Math.max(until - this.clock.now(), 0), () => waiting.settle?.({ why: "deadline", ...later(waiting) }));
-      waiting.settle = (outcome) => {
+      const cancel = this.clock.after(Math.max(until - this.clock.now(), 0), () => waiting.settle?.({ why: "deadline", ticket }));
+      const settle = (outcome: Outcome): void => {
         cancel();
         waiting.settle = undefined;
         resolve(outcome);
       };
-      ask((ticket) => {
-        waiting.ticket = ticket;
-        this.#waiting.set(ticket, waiting);
-      });
+      const waiting: Waiting = { labels, settle };
+      this.#waiting.set(ticket, waiting);
     });
   }
 
@@ -102,10 +108,6 @@ export class Questions {
         return this.tell(event);
     }
   }
-}
-
-function later({ ticket }: Waiting): Pick<Outcome, "ticket"> {
-  return ticket === undefined ? {} : { ticket };
 }
 
 function answerOf({ index, probabilities }: { readonly index: number; readonly probabilities: Float32Array }, waiting: Waiting | undefined): CloudAnswer {

@@ -8,10 +8,9 @@ import type { Asking } from "./questions.js";
 export type Message =
   /** The store has changed. */
   | { readonly kind: "news" }
-  /** To the tab that leads: a question, by a number of the tab that asks, and until when it waits. */
-  | { readonly kind: "ask"; readonly tab: string; readonly number: number; readonly asking: Asking; readonly until: number }
-  /** From the tab that leads: the question's ticket, and then what became of it. */
-  | { readonly kind: "asked"; readonly tab: string; readonly number: number; readonly ticket: string }
+  /** To the tab that leads: a question, and until when it waits. */
+  | { readonly kind: "ask"; readonly asking: Asking; readonly until: number }
+  /** From the tab that leads: what became of a question. */
   | { readonly kind: "cloud"; readonly event: Asked }
   /** To the tab that leads: the app has an answer; an answer of a model, to be counted. */
   | { readonly kind: "done"; readonly ticket: string }
@@ -22,8 +21,6 @@ export type Message =
 
 /** The tabs of one origin that have a store open. */
 export class Tabs {
-  /** Of this tab, among those that are open. */
-  readonly id = Array.from(crypto.getRandomValues(new Uint32Array(4))).join();
   readonly #name: string;
   readonly #channel: BroadcastChannel;
   #isOpen = true;

@@ -120,6 +120,10 @@ pub struct BadModel {
 #[serde(transparent)]
 pub struct Steps(pub Vec<u16>);
 
+/// What may be wrong with a bad release.
+const KINDS: [Rollback; 6] =
+    [Rollback::Agreement, Rollback::Crash, Rollback::Fallback, Rollback::Latency, Rollback::Load, Rollback::Golden];
+
 /// The cohorts that devices are in.
 pub const LOCALES: [&str; 3] = ["de", "en", "fr"];
 
@@ -141,14 +145,10 @@ fn drift(text: &str) -> Result<Drift, String> {
 fn bad_model(text: &str) -> Result<BadModel, String> {
     let pairs = Pairs::parse(text, &["at", "kind", "repair"])?;
     let kind = pairs.get("kind").unwrap_or("agreement");
-    let kinds = Rollback::ALL.into_iter().filter(|&kind| kind != Rollback::Withdrawn);
-    let names = || kinds.clone().map(Rollback::name).collect::<Vec<_>>().join(", ");
+    let unknown = || format!("kind: give one of {}", KINDS.map(Rollback::name).join(", "));
     Ok(BadModel {
         at: day(pairs.needed("at", "10 for the day on which it is published")?)?,
-        kind: kinds
-            .clone()
-            .find(|known| known.name() == kind)
-            .ok_or_else(|| format!("kind: give one of {}", names()))?,
+        kind: KINDS.into_iter().find(|known| known.name() == kind).ok_or_else(unknown)?,
         repair: pairs.get("repair").map_or(Ok(1), |days| {
             days.parse()
                 .ok()

@@ -66,14 +66,14 @@ fn published(entry: &Entry) -> Happened {
     (*day, *hour, what)
 }
 
-/// Alerts that were raised together for the same window are one line.
+/// Alerts that were raised on one day for the same window are one line, with the hour of the first.
 fn alerts(record: &Record) -> impl Iterator<Item = Happened> {
     let together = |a: &Alert, b: &Alert| {
-        let key = |alert: &Alert| (alert.raised, alert.hour, alert.version, alert.window, alert.cause);
+        let key = |alert: &Alert| (alert.raised, alert.version, alert.window, alert.cause);
         key(a) == key(b)
     };
     let mut alerts = record.alerts.clone();
-    alerts.sort_by_key(|alert| (alert.raised, alert.hour, alert.version, alert.window, alert.cause));
+    alerts.sort_by_key(|alert| (alert.raised, alert.version, alert.window, alert.cause, alert.hour));
     let lines: Vec<Happened> = alerts.chunk_by(together).map(line).collect();
     lines.into_iter()
 }
@@ -81,8 +81,9 @@ fn alerts(record: &Record) -> impl Iterator<Item = Happened> {
 fn line(alerts: &[Alert]) -> Happened {
     let first = &alerts[0];
     let whose = |alert: &Alert| if alert.cohort.is_empty() { String::new() } else { format!(" of {}", alert.cohort) };
-    let mut metrics: Vec<String> = alerts.iter().map(|alert| alert.metric.clone() + &whose(alert)).collect();
-    metrics.sort();
+    let mut metrics: Vec<&Alert> = alerts.iter().collect();
+    metrics.sort_by_key(|alert| (&alert.cohort, &alert.metric));
+    let mut metrics: Vec<String> = metrics.into_iter().map(|alert| alert.metric.clone() + &whose(alert)).collect();
     let more = metrics.len().saturating_sub(SHOWN);
     metrics.truncate(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -195,7 +196,8 @@ fn days(record: &Record) -> Table {
         row.extend(versions.iter().map(share));
         let numbers = [day.traffic.requests, day.traffic.lost, day.traffic.sent_bytes, day.traffic.received_bytes];
         row.extend(numbers.map(|number| grouped(number as usize)));
-        row.extend([day.suspect, day.compared].map(|number| number.to_string()));
+        let of_compared = |number: u32| if day.compared == 0 { "-".to_owned() } else { number.to_string() };
+        row.extend([day.suspect, day.compared].map(of_compared));
         table.row(row);
     }
     table

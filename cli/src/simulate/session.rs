@@ -112,7 +112,7 @@ impl Session {
             self.answer();
             self.go_on().await;
         }
-        self.client.drift().flush();
+        self.client.handle_end(self.now);
         self.go_on().await;
         self.device.version = self.active.first.version;
         (self.device, self.tally)

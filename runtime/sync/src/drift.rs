@@ -167,7 +167,9 @@ impl Drift {
 
     /// This model is given up; another subject follows.
     pub fn handle_rollback(&mut self, now: Time, reason: Rollback) {
-        self.count(now, true, |_, metric| (metric == Metric::Rollback).then(|| reason.bin()));
+        if let Some(bin) = reason.bin() {
+            self.count(now, true, |_, metric| (metric == Metric::Rollback).then_some(bin));
+        }
     }
 
     /// Metrics of this device whose answers aren't what they were when the model was calibrated, each once for each local window.

@@ -172,6 +172,18 @@ fn what_other_machines_store_is_left_alone() {
 }
 
 #[test]
+fn a_model_that_was_lost_counts_as_none_that_was_given_up() {
+    let mut world = World::default();
+    let mut drift = world.device(local_dp(), 2);
+    drift.handle_rollback(at(100, 1), Rollback::Lost);
+    drift.flush();
+    assert!(world.run(&mut drift, at(100, 1)) && world.store.is_empty());
+    drift.handle_rollback(at(100, 1), Rollback::Golden);
+    drift.flush();
+    assert!(world.run(&mut drift, at(100, 1)) && !world.store.is_empty());
+}
+
+#[test]
 fn a_day_is_told_once_after_its_end_and_then_forgotten() {
     let mut world = World::default();
     let mut drift = world.device(local_dp(), 2);

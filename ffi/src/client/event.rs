@@ -133,6 +133,8 @@ pub enum RollbackReason {
     Latency,
     /// Its publisher took it back.
     Withdrawn,
+    /// Its bytes are gone from the store; it is fetched again.
+    Lost,
 }
 
 /// The faults of `dunlin_sync::Fault`.
@@ -247,6 +249,7 @@ impl From<dunlin_sync::Reason> for RollbackReason {
             Reason::Fallback => Self::Fallback,
             Reason::Latency => Self::Latency,
             Reason::Withdrawn => Self::Withdrawn,
+            Reason::Lost => Self::Lost,
         }
     }
 }

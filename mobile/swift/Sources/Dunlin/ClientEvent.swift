@@ -54,6 +54,8 @@ extension Client {
         case latency
         /// Its publisher took it back.
         case withdrawn
+        /// Its bytes are gone from the device; it is fetched again.
+        case lost
     }
 
     /// Why a look for updates failed. The raw values are the same in all languages.
@@ -145,6 +147,7 @@ extension Client.RollbackReason {
             case .fallback: .fallback
             case .latency: .latency
             case .withdrawn: .withdrawn
+            case .lost: .lost
             }
     }
 }

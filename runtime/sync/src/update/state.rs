@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::release::{Canary, Release};
-use serde::{Deserialize, Serialize};
 
 use super::canary::Counts;
 use super::config::Config;
+use super::stored;
 use crate::chance::Chance;
 use crate::effect::Time;
 
@@ -18,8 +18,7 @@ use crate::effect::Time;
 pub(crate) const KEY: &str = "state";
 
 /// One of the two rooms for models that were fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
     /// The first.
     A,
@@ -45,13 +44,11 @@ impl Slot {
 }
 
 /// Where a model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the app, which shipped it.
     Factory,
     /// In the store.
-    #[serde(untagged)]
     Slot(Slot),
 }
 
@@ -59,38 +56,59 @@ pub enum Place {
 pub use dunlin_protocol::summary::Rollback as Reason;
 
 /// A model in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) sha256: Hash,
     pub(crate) version: u32,
 }
 
 /// How far a trial is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It is being loaded and asked its golden inputs: a program that finds this when it starts was ended by it.
+    /// It is being loaded and asked its golden inputs: a program that finds this when it starts was perhaps ended by it.
     Start,
     /// It answers, beside the model before.
     Canary,
 }
 
 /// A model that has to show itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Trying {
     pub(crate) slot: Slot,
     pub(crate) stage: Stage,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Canary>,
-    #[serde(default)]
     pub(crate) counts: Counts,
+    /// How often in a row the program ended while it was being started.
+    pub(crate) starts: u32,
     /// How often the program ended since an input was last counted.
-    #[serde(default)]
     pub(crate) ends: u32,
+    /// Whether the program ended as it wanted, which isn't held against the model.
+    pub(crate) ended: bool,
+    /// Whether it has answered before the program ended.
+    pub(crate) answered: bool,
+}
+
+impl Trying {
+    fn new(slot: Slot, canary: Option<Canary>) -> Self {
+        let counts = Counts::default();
+        Self { slot, stage: Stage::Start, canary, counts, starts: 0, ends: 0, ended: false, answered: false }
+    }
+
+    /// The program starts, and the model is to be started again. Says whether the model is thought to have ended the program.
+    pub(crate) fn resume(&mut self) -> bool {
+        if !core::mem::take(&mut self.ended) {
+            match self.stage {
+                Stage::Start => self.starts += 1,
+                Stage::Canary => self.ends += 1,
+            }
+        }
+        self.stage = Stage::Start;
+        self.starts > MOST_STARTS || self.ends > MOST_ENDS
+    }
 }
 
 /// A model that isn't taken again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Blocked {
     pub(crate) sha256: Hash,
     pub(crate) reason: Reason,
@@ -109,42 +127,34 @@ impl Blocked {
 }
 
 /// Bytes that were fetched on a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) day: u32,
     pub(crate) bytes: u64,
 }
 
 /// All that is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
-    version: u32,
     /// Says in which bucket of a rollout the device is; never sent.
-    #[serde(with = "dunlin_protocol::hex::bytes")]
     pub(crate) secret: [u8; 16],
     /// Where the last good model is.
     pub(crate) serving: Place,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    a: Option<Held>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    b: Option<Held>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) a: Option<Held>,
+    pub(super) b: Option<Held>,
     pub(crate) trying: Option<Trying>,
-    #[serde(default)]
-    blocked: Vec<Blocked>,
-    #[serde(default)]
+    pub(super) blocked: Vec<Blocked>,
     pub(crate) spent: Spent,
     /// When to look for updates next.
     pub(crate) next: Time,
     /// Whether there is a release that only waits for the right conditions.
-    #[serde(default)]
     pub(crate) waiting: bool,
     /// How often looking failed since it last didn't.
-    #[serde(default)]
     pub(crate) failures: u32,
     /// Until when what was last seen counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Time>,
+    /// The day on which a model was last fetched again because it was lost.
+    pub(super) lost: Option<u32>,
 }
 
 impl State {
@@ -153,7 +163,6 @@ impl State {
         let mut secret = [0; 16];
         secret.copy_from_slice(&chance.bytes()[..16]);
         Self {
-            version: FORMAT,
             secret,
             serving: Place::Factory,
             a: None,
@@ -165,21 +174,22 @@ impl State {
             waiting: false,
             failures: 0,
             expires: None,
+            lost: None,
         }
     }
 
     /// From what was stored; `None` when that is nothing that this version reads, as after a later one.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let state: Self = serde_json::from_slice(bytes).ok()?;
+        let state = stored::read(bytes)?;
         let held = |place| matches!(place, Place::Factory) || state.held(place).is_some();
         let trying = |trying: &Trying| held(Place::Slot(trying.slot)) && Place::Slot(trying.slot) != state.serving;
-        let sound = state.version == FORMAT && held(state.serving) && state.trying.as_ref().is_none_or(trying);
+        let sound = held(state.serving) && state.trying.as_ref().is_none_or(trying);
         sound.then_some(state)
     }
 
     /// What is stored.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("it has neither maps nor numbers that JSON doesn't have")
+        stored::write(self)
     }
 
     /// What is in a slot; `None` of the factory.
@@ -225,13 +235,15 @@ impl State {
     /// A model is in its slot, and is to be started.
     pub(crate) fn start(&mut self, slot: Slot, held: Held, canary: Option<Canary>) {
         self.hold(slot, Some(held));
-        self.trying = Some(Trying { slot, stage: Stage::Start, canary, counts: Counts::default(), ends: 0 });
+        self.trying = Some(Trying::new(slot, canary));
     }
 
     /// The model that was started does what it should: it answers, for good if nothing more is asked of it.
     pub(crate) fn started(&mut self) {
         match &mut self.trying {
-            Some(trying) if trying.canary.is_some() => trying.stage = Stage::Canary,
+            Some(trying) if trying.canary.is_some() => {
+                (trying.stage, trying.starts, trying.ended, trying.answered) = (Stage::Canary, 0, false, true);
+            }
             _ => self.keep(),
         }
     }
@@ -263,10 +275,19 @@ impl State {
         };
         let held = self.held(Place::Slot(slot))?;
         self.hold(slot, None);
-        if reason != Reason::Withdrawn {
-            self.block(held.sha256, reason, config, now);
+        match reason {
+            Reason::Withdrawn => (),
+            Reason::Lost => self.lose(now),
+            reason => self.block(held.sha256, reason, config, now),
         }
         Some((slot, held))
+    }
+
+    /// A model's bytes are gone: looks for it at once, but not again and again where nothing lasts.
+    const fn lose(&mut self, now: Time) {
+        if !matches!(self.lost, Some(day) if day == now.day()) {
+            (self.lost, self.next) = (Some(now.day()), now);
+        }
     }
 
     fn block(&mut self, sha256: Hash, reason: Reason, config: &Config, now: Time) {
@@ -314,5 +335,8 @@ pub(crate) struct Listed {
     pub(crate) length: u64,
 }
 
-const FORMAT: u32 = 1;
 const MOST_BLOCKED: usize = 32;
+/// How often in a row a program may end while the model is being started before the model is thought to have ended it.
+const MOST_STARTS: u32 = 1;
+/// How often it may end without an input having been counted.
+const MOST_ENDS: u32 = 3;

@@ -89,6 +89,9 @@ public enum class RollbackReason(
 
     /** Its publisher took it back. */
     WITHDRAWN("withdrawn"),
+
+    /** Its bytes are gone from the device; it is fetched again. */
+    LOST("lost"),
 }
 
 /** Why a look for updates failed. */

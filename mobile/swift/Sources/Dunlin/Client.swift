@@ -61,7 +61,7 @@ public final class Client: Sendable {
 
     deinit { close() }
 
-    /// Classifies a picture, as ``Classifier/classify(_:topK:locale:context:)-(Pixels,_,_,_)`` does. While a new model is on trial the one before is
+    /// Classifies a picture, as a ``Classifier`` does. While a new model is on trial the one before is
     /// asked too. Doesn't block.
     ///
     /// - Throws: ``DunlinError`` with the code ``DunlinError/Code/picture``, ``DunlinError/Code/input`` or ``DunlinError/Code/disposed``.

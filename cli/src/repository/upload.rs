@@ -7,7 +7,6 @@ use std::path::Path;
 
 use dunlin_engine::AlignedBytes;
 use dunlin_engine::artifact::Artifact;
-use dunlin_native::Http;
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::tuf::{Repository, Role};
 use dunlin_sync::{Failure, Method, Request, Response};
@@ -18,64 +17,39 @@ use crate::baseline;
 use crate::error::CliError;
 use crate::output::bytes as grouped;
 
-/// Uploads the files that the server doesn't show yet, then the metadata, which it checks and shows at once.
-///
-/// # Errors
-/// [`CliError::Upload`], [`CliError::Read`].
-pub fn upload(
-    dir: &Path,
-    repository: &Repository,
-    url: &str,
-    token: Option<&str>,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
-    let token = token.map(str::to_owned).or_else(|| std::env::var("DUNLIN_TOKEN").ok());
-    let server = Server { url: url.trim_end_matches('/'), token, http: Http::new() };
-    for address in repository.targets().filter_map(|(path, target)| address_of(path, target)) {
-        if !server.shows(&address)? {
-            server.take(&address, &dir.join("targets").join(&address), out)?;
-        }
-    }
-    let publication = serde_json::to_vec(&Publication { version: 1, metadata: metadata(dir, repository)? })?;
-    server.send(Method::Post, "/v1/repository/publish", "application/json", publication)?;
-    writeln!(out, "published at {}", server.url)?;
-    Ok(())
-}
-
-#[derive(serde::Serialize)]
-struct Publication {
-    version: u32,
-    metadata: BTreeMap<String, String>,
-}
-
-/// All files that a device may ask for.
-fn metadata(dir: &Path, repository: &Repository) -> Result<BTreeMap<String, String>, CliError> {
-    let mut names: Vec<String> =
-        (1..=repository.version(Role::Root)).map(|version| format!("{version}.root.json")).collect();
-    for role in [Role::Targets, Role::Snapshot] {
-        names.push(format!("{}.{}.json", repository.version(role), role.name()));
-    }
-    names.push("timestamp.json".to_owned());
-    let file = |name: String| {
-        let bytes = read(&dir.join("metadata").join(&name))?;
-        Ok((name, String::from_utf8_lossy(&bytes).into_owned()))
-    };
-    names.into_iter().map(file).collect()
-}
-
-struct Server<'a> {
-    url: &'a str,
-    token: Option<String>,
-    http: Http,
+/// A server of `dunlin serve`.
+pub struct Server<'a> {
+    /// Its address, without a slash at its end.
+    pub url: &'a str,
+    /// A publisher's token.
+    pub token: Option<String>,
+    /// The way to it.
+    pub line: &'a dyn Fn(&Request) -> Result<Response, Failure>,
 }
 
 impl Server<'_> {
+    /// Uploads the files that it doesn't show yet, then the metadata, which it checks and shows at once.
+    ///
+    /// # Errors
+    /// [`CliError::Upload`], [`CliError::Read`].
+    pub(super) fn upload(&self, dir: &Path, repository: &Repository, out: &mut dyn Write) -> Result<(), CliError> {
+        for address in repository.targets().filter_map(|(path, target)| address_of(path, target)) {
+            if !self.shows(&address)? {
+                self.take(&address, &dir.join("targets").join(&address), out)?;
+            }
+        }
+        let publication = serde_json::to_vec(&Publication { version: 1, metadata: metadata(dir, repository)? })?;
+        self.send(Method::Post, "/v1/repository/publish", "application/json", publication)?;
+        writeln!(out, "published at {}", self.url)?;
+        Ok(())
+    }
+
     /// Whether devices can fetch a target there, of which a byte is asked for. Where that doesn't tell, it may be uploaded again.
     fn shows(&self, address: &str) -> Result<bool, CliError> {
         let path = format!("/repository/targets/{address}");
         let mut request = self.request(Method::Get, &path, None, Vec::new(), MOST_ANSWER);
         request.headers.push(("range", "bytes=0-0".to_owned()));
-        match self.http.send(&request) {
+        match (self.line)(&request) {
             Ok(response) => Ok(matches!(response.status, 200 | 206)),
             Err(Failure::TooLong) => Ok(false),
             Err(failure) => Err(self.unanswered(failure)),
@@ -97,7 +71,7 @@ impl Server<'_> {
 
     fn send(&self, method: Method, path: &str, media: &str, body: Vec<u8>) -> Result<(), CliError> {
         let request = self.request(method, path, Some(media), body, MOST_ANSWER);
-        let response = self.http.send(&request).map_err(|failure| self.unanswered(failure))?;
+        let response = (self.line)(&request).map_err(|failure| self.unanswered(failure))?;
         match response.status {
             200..=299 => Ok(()),
             401 | 403 => Err(self.fault("the token isn't a publisher's; give --token or set DUNLIN_TOKEN".to_owned())),
@@ -125,6 +99,27 @@ impl Server<'_> {
     fn fault(&self, what: String) -> CliError {
         CliError::Upload { url: self.url.to_owned(), what }
     }
+}
+
+#[derive(serde::Serialize)]
+struct Publication {
+    version: u32,
+    metadata: BTreeMap<String, String>,
+}
+
+/// All files that a device may ask for.
+fn metadata(dir: &Path, repository: &Repository) -> Result<BTreeMap<String, String>, CliError> {
+    let mut names: Vec<String> =
+        (1..=repository.version(Role::Root)).map(|version| format!("{version}.root.json")).collect();
+    for role in [Role::Targets, Role::Snapshot] {
+        names.push(format!("{}.{}.json", repository.version(role), role.name()));
+    }
+    names.push("timestamp.json".to_owned());
+    let file = |name: String| {
+        let bytes = read(&dir.join("metadata").join(&name))?;
+        Ok((name, String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    names.into_iter().map(file).collect()
 }
 
 /// What the server says, without what would move a terminal's cursor.

@@ -1,7 +1,9 @@
 //! `dunlin serve` as an operator has it: the real program, started, stopped, and killed under load.
 #![cfg(feature = "server")]
 
+mod away;
 mod fleet;
+mod simulated;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

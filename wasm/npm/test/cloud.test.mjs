@@ -206,6 +206,22 @@ test("a tab that follows asks by the one that leads, and waits for it no longer 
   await second.context().close();
 });
 
+test("a question goes on when the tab that leads goes, and is asked by the one that leads then", async () => {
+  const first = await visit();
+  const second = await visit(first.context());
+  assert.deepEqual([await open(first), await open(second)], [true, false]);
+  // Asked, and never answered.
+  const reached = new Promise((resolve) => first.route("**/v2/**", () => resolve(undefined)));
+  const asked = ask(second, UNSURE, { budget: 60_000 });
+  await reached;
+  await first.close();
+  const { cloud } = await asked;
+  assert.equal(cloud.label, ["ham", "spam"][cloud.index]);
+  assert.deepEqual([first.asked.length, second.asked.length], [1, 1]);
+  assert.equal(second.asked[0].body.id, first.asked[0].body.id, "the same question to the server");
+  await second.context().close();
+});
+
 /** Keys of what is counted, in a page's store. */
 const counted = (page) =>
   page.evaluate(async () => {

@@ -289,6 +289,8 @@ export class Client {
     this.#expires = driver.core.expires();
     this.#watch(driver);
     void driver.wake();
+    this.#tabs?.tell({ kind: "leads" });
+    this.#sendAgain();
   }
 
   /** Leads after another tab. While the runtime can't be had, the model that was loaded answers. */
@@ -351,9 +353,18 @@ export class Client {
   /** Asks by the machines, which the tab that leads has: there is one budget for all tabs, one outbox, and one rest for a server. */
   #askCloud(asking: Asking, until: number): Promise<Outcome> {
     const outcome = this.#questions.outcome(asking, until);
+    this.#send(asking, until);
+    return outcome;
+  }
+
+  #send(asking: Asking, until: number): void {
     if (this.#driver) this.#hand(asking, until);
     else this.#tabs?.tell({ kind: "ask", asking, until });
-    return outcome;
+  }
+
+  /** Asks once more what waits: another tab leads, or this one, and may not have heard of it. What it knows it doesn't ask twice. */
+  #sendAgain(): void {
+    for (const { asking, until } of this.#questions.open()) this.#send(asking, until);
   }
 
   /** Gives a question to the machines. */
@@ -367,6 +378,8 @@ export class Client {
     switch (message.kind) {
       case "news":
         return driver ? undefined : this.#followSoon();
+      case "leads":
+        return this.#sendAgain();
       case "ask":
         return this.#hand(message.asking, message.until);
       case "cloud":

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { build, createServer } from "vite";
 
 import { launch } from "./browser.mjs";
@@ -42,7 +41,8 @@ test("the package has what it should have", () => {
 });
 
 test("a browser loads no more than 150 kB", () => {
-  const compressed = (path) => gzipSync(readFileSync(`${PACKAGE}dist/${path}`), { level: 9 }).length;
+  // As the record of sizes has it: other programs' deflate differs by some hundred bytes.
+  const compressed = (path) => execFileSync("gzip", ["-9", "-c", `${PACKAGE}dist/${path}`], { maxBuffer: 1 << 24 }).length;
   const most = { baseline: ["index.js", 150_000], simd: ["index.js", 150_000], relaxed: ["index.js", 150_000], text: [undefined, 40_000], sync: ["client.js", 81_000], fleet: ["client.js", 198_000] };
   for (const [build, [script, goal]] of Object.entries(most)) {
     const bytes = compressed(`dunlin_${build}.wasm`) + (script ? compressed(script) : 0);

@@ -1,4 +1,4 @@
-import { type Classification, type ClassifyOptions, decode, DunlinError, type Picture } from "../index.js";
+import { type Classification, type ClassifyOptions, DunlinError, type Picture, pixelsOf } from "../index.js";
 import type { Change, Core, Place, StoreFailure, SyncInstance } from "../sync-glue.js";
 import { BrowserStore, openStore } from "./browser-store.js";
 import { conditionsOfDevice, watchConditions } from "./conditions.js";
@@ -347,7 +347,9 @@ export class Client {
 
   /** What is asked about, as it can be sent and counted, where it may be. */
   async #shown(input: Picture | Float32Array | string): Promise<Picture | Float32Array | string> {
-    return typeof input === "string" || input instanceof Float32Array || !this.#config.fleet ? input : decode(input);
+    if (typeof input === "string" || input instanceof Float32Array || !this.#config.fleet) return input;
+    const { channels, ...pixels } = await pixelsOf(input);
+    return { ...pixels, format: FORMATS[channels] };
   }
 
   /** Asks by the machines, which the tab that leads has: there is one budget for all tabs, one outbox, and one rest for a server. */
@@ -457,6 +459,8 @@ export class Client {
     }).catch(() => undefined);
   }
 }
+
+const FORMATS = { 1: "gray8", 3: "rgb8", 4: "rgba8" } as const;
 
 /** Milliseconds until this tab tries again to lead. */
 const PAUSE = 60_000;

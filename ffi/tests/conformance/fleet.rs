@@ -43,7 +43,7 @@ fn baseline() -> Baseline {
 }
 
 fn with(artifact: &[u8], section: SectionKind, bytes: Vec<u8>) -> Vec<u8> {
-    let mut writer = Writer::of(artifact).expect("sound");
+    let mut writer = Writer::of(&AlignedBytes::from_slice(artifact)).expect("sound");
     writer.replace(section, bytes);
     writer.finish()
 }

@@ -17,7 +17,7 @@ use crate::endpoints::ENDPOINTS;
 use crate::fault::Fault;
 use crate::http::{self, Gate, Keyring, Listening, NewToken, Rates, Role, TlsError};
 use crate::infer::{Models, ModelsError};
-use crate::intake::{Baselines, Segments};
+use crate::intake::{Baselines, Labels, Segments};
 use crate::metrics::Metrics;
 use crate::repository::Repository;
 use crate::store::{OpenError, Store};
@@ -40,6 +40,8 @@ pub struct App {
     pub repository: Repository,
     /// What summaries are held to.
     pub baselines: Baselines,
+    /// What classes are called.
+    pub labels: Labels,
     /// Where summaries go once they are counted.
     pub segments: Segments,
     /// What answers questions.
@@ -127,6 +129,7 @@ impl Server {
             metrics: Metrics::new(ENDPOINTS),
             repository: Repository::open(&config, &store).await?,
             baselines: Baselines::open(&store).await.map_err(content)?,
+            labels: Labels::open(&store).await.map_err(content)?,
             segments: Segments::open(&config).map_err(StartError::Segments)?,
             models: Models::open(&config).map_err(StartError::Models)?,
             looked: AtomicU64::new(0),
@@ -135,8 +138,6 @@ impl Server {
             store,
             config,
         });
-        // What was begun before a crash is finished before anything new is.
-        app.segments.resume(&app).await.map_err(content)?;
         let router = http::router(&app, ENDPOINTS);
         let at = app.config.listen;
         let listening = http::listen(at, app.config.connections, tls, router).await;
@@ -191,11 +192,10 @@ pub async fn new_token(config: &Config, role: Role, name: &str) -> Result<NewTok
 }
 
 impl App {
-    /// What is done between requests.
+    /// What is done between requests. A bucket that is away keeps nothing else from being done.
     async fn tend(self: &Arc<Self>) -> Result<(), Fault> {
-        self.segments.rotate(self).await?;
-        crate::detect::detect(self).await?;
-        crate::retention::forget(self).await
+        let (rotated, detected) = (self.segments.rotate(self).await, crate::detect::detect(self).await);
+        crate::retention::forget(self).await.and(detected).and(rotated)
     }
 }
 

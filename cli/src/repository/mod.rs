@@ -1,8 +1,10 @@
 //! A fleet's repository as a folder, the folder of its keys, and what is written to them.
 
+mod advice;
 mod fault;
 mod keys;
 mod releases;
+mod server;
 mod upload;
 
 use std::fs::{self, File};
@@ -18,10 +20,12 @@ use sha2::{Digest, Sha256};
 use crate::args::{RepositoryArgs, ServerArgs};
 use crate::error::CliError;
 
+pub use advice::{Advice, advice};
 pub use fault::RepositoryFault;
 pub use keys::{KeyFolder, random};
 use releases::address;
 pub use releases::{Listed, Releases};
+pub use server::Server;
 
 /// A repository that this process alone changes.
 #[derive(Debug)]
@@ -115,8 +119,8 @@ impl Publisher {
     /// # Errors
     /// [`CliError::Upload`].
     pub fn upload(&self, server: &ServerArgs, out: &mut dyn Write) -> Result<(), CliError> {
-        match &server.server {
-            Some(url) => upload::upload(&self.dir, &self.repository, url, server.token.as_deref(), out),
+        match Server::of(server) {
+            Some(server) => upload::upload(&self.dir, &self.repository, &server, out),
             None => Ok(()),
         }
     }

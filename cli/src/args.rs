@@ -7,6 +7,8 @@ mod fleet;
 mod head;
 #[cfg(feature = "server")]
 mod serve;
+#[cfg(feature = "server")]
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -22,6 +24,8 @@ pub use fleet::{
 pub use head::HeadArgs;
 #[cfg(feature = "server")]
 pub use serve::{LogArg, ServeArgs};
+#[cfg(feature = "server")]
+pub use simulate::{LOCALES, Plan, SimulateArgs};
 
 const ROOT_EXAMPLES: &str = "\
 Examples:
@@ -157,6 +161,9 @@ pub enum Command {
     /// Serves a fleet: models, summaries, answers, reviews
     #[cfg(feature = "server")]
     Serve(Box<ServeArgs>),
+    /// Simulates a fleet: updates, a bad release, drift, and what the server says of it
+    #[cfg(feature = "server")]
+    Simulate(Box<SimulateArgs>),
     /// Prints a completion script for a shell
     Completions(CompletionsArgs),
     /// The client of The Update Framework as its conformance suite calls it

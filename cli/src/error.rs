@@ -17,6 +17,8 @@ use crate::commands::calibrate::CalibrationFault;
 use crate::dataset::DataFault;
 use crate::picture::PictureError;
 use crate::repository::RepositoryFault;
+#[cfg(feature = "server")]
+use crate::simulate::SimulationFault;
 use crate::tensors::TensorFault;
 use crate::text::TextFault;
 
@@ -171,6 +173,9 @@ pub enum CliError {
     /// The server can't start.
     #[cfg(feature = "server")]
     Serve(Box<dunlin_server::StartError>),
+    /// There is no simulation.
+    #[cfg(feature = "server")]
+    Simulation(SimulationFault),
     /// The model can't be compiled.
     Compile {
         /// The ONNX file.
@@ -300,6 +305,8 @@ impl fmt::Display for CliError {
             ),
             #[cfg(feature = "server")]
             Self::Serve(source) => source.fmt(f),
+            #[cfg(feature = "server")]
+            Self::Simulation(source) => source.fmt(f),
             Self::Compile { path, source } => match &**source {
                 // A spec that is at fault itself is named once.
                 CompileError::Text { option, .. } if Path::new(option) == path => source.fmt(f),

@@ -22,6 +22,8 @@ mod picture;
 mod profile;
 mod progress;
 mod repository;
+#[cfg(feature = "server")]
+mod simulate;
 mod table;
 mod tensors;
 mod text;
@@ -60,6 +62,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Command::Status(args) => commands::status::run(args, out),
         #[cfg(feature = "server")]
         Command::Serve(args) => commands::serve::run(args, out),
+        #[cfg(feature = "server")]
+        Command::Simulate(args) => commands::simulate::run(args, out),
         Command::Completions(args) => commands::completions::run(args, out),
         Command::TufClient(args) => commands::tuf_client::run(args),
     }

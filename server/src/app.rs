@@ -3,14 +3,19 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::sync::watch;
+use tower_service::Service;
 
 use crate::config::Config;
 use crate::endpoints::ENDPOINTS;
@@ -52,14 +57,22 @@ pub struct App {
     pub forgotten: AtomicU64,
 }
 
+/// A server that neither listens nor does anything by itself: whoever has it brings requests, and says when to [`tend`](Self::tend).
+///
+/// [`Server`] is one with a socket. A simulation brings its own time as well, as [`Config::clock`].
+pub struct QuietServer {
+    app: Arc<App>,
+    router: Router,
+    first_tokens: Vec<NewToken>,
+    _lock: File,
+}
+
 /// A server that runs.
 pub struct Server {
-    app: Arc<App>,
+    quiet: QuietServer,
     listening: Listening,
     tending: tokio::task::JoinHandle<()>,
     stop: watch::Sender<bool>,
-    first_tokens: Vec<NewToken>,
-    _lock: File,
 }
 
 /// Why a server can't start.
@@ -109,12 +122,12 @@ impl std::error::Error for StartError {}
 /// How often the server looks for what is to be done between requests.
 const TEND: Duration = Duration::from_secs(1);
 
-impl Server {
-    /// Starts a server; it answers when this returns.
+impl QuietServer {
+    /// Opens the data folder, or makes it; requests are answered when this returns.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn open(config: Config) -> Result<Self, StartError> {
         crate::log::set(config.log);
         let lock = lock(&config)?;
         let store = open(&config)?;
@@ -122,7 +135,6 @@ impl Server {
         let first_tokens = http::first_tokens(&store, config.clock.now()).await.map_err(content)?;
         let keyring = Keyring::default();
         keyring.refresh(&store).await.map_err(content)?;
-        let tls = config.tls.as_ref().map(http::acceptor).transpose().map_err(StartError::Tls)?;
         let app = Arc::new(App {
             gate: Gate::new(config.at_once),
             rates: Rates::new(config.rate),
@@ -139,23 +151,24 @@ impl Server {
             config,
         });
         let router = http::router(&app, ENDPOINTS);
-        let at = app.config.listen;
-        let listening = http::listen(at, app.config.connections, tls, router).await;
-        let listening = listening.map_err(|error| StartError::Listen(at, error))?;
-        let (stop, stopping) = watch::channel(false);
-        let tending = tokio::spawn(tend(Arc::clone(&app), stopping));
-        crate::log::event("started", json!({ "address": listening.address.to_string(), "models": app.models.names() }));
-        Ok(Self { app, listening, tending, stop, first_tokens, _lock: lock })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.listening.address
+        Ok(Self { app, router, first_tokens, _lock: lock })
     }
 
     /// Tokens that were made because there were none; shown once.
     pub fn first_tokens(&self) -> &[NewToken] {
         &self.first_tokens
+    }
+
+    /// Answers a request that came from an address, as if by a socket.
+    ///
+    /// # Errors
+    /// The answer's body broke off: a client would see its connection end.
+    pub async fn call(&self, peer: IpAddr, mut request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
+        request.extensions_mut().insert(SocketAddr::new(peer, 0));
+        let answer = self.router.clone().call(request.map(Body::from)).await;
+        let (head, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?;
+        Ok(Response::from_parts(head, body.to_bytes().into()))
     }
 
     /// Does now what a server does between requests: writes segments, looks for drift, forgets what is old.
@@ -166,6 +179,49 @@ impl Server {
         self.app.tend().await
     }
 
+    /// Closes the data folder, once all is written.
+    pub async fn close(self) {
+        self.app.models.close();
+        self.app.store.close().await;
+    }
+}
+
+impl Server {
+    /// Starts a server; it answers when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(http::acceptor).transpose().map_err(StartError::Tls)?;
+        let quiet = QuietServer::open(config).await?;
+        let app = &quiet.app;
+        let at = app.config.listen;
+        let listening = http::listen(at, app.config.connections, tls, quiet.router.clone()).await;
+        let listening = listening.map_err(|error| StartError::Listen(at, error))?;
+        let (stop, stopping) = watch::channel(false);
+        let tending = tokio::spawn(tend(Arc::clone(app), stopping));
+        crate::log::event("started", json!({ "address": listening.address.to_string(), "models": app.models.names() }));
+        Ok(Self { quiet, listening, tending, stop })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listening.address
+    }
+
+    /// Tokens that were made because there were none; shown once.
+    pub fn first_tokens(&self) -> &[NewToken] {
+        self.quiet.first_tokens()
+    }
+
+    /// Does now what a server does between requests, see [`QuietServer::tend`].
+    ///
+    /// # Errors
+    /// `internal`.
+    pub async fn tend(&self) -> Result<(), Fault> {
+        self.quiet.tend().await
+    }
+
     /// Lets requests under way finish, and stops.
     pub async fn stop(self) {
         self.listening.stop().await;
@@ -173,8 +229,7 @@ impl Server {
         if self.tending.await.is_err() {
             crate::log::trouble("stopping", "what is done between requests panicked");
         }
-        self.app.models.close();
-        self.app.store.close().await;
+        self.quiet.close().await;
         crate::log::event("stopped", json!({}));
     }
 }

@@ -1,6 +1,6 @@
 //! One server for a fleet: it hands out models, collects summaries, answers what devices are unsure of, and asks people.
 //!
-//! [`Server::start`] takes a [`Config`] and answers from then on. `endpoints` lists what it does, `http` has what all of that shares
+//! [`Server::start`] takes a [`Config`] and answers from then on; a [`QuietServer`] does so without a socket. `endpoints` lists what it does, `http` has what all of that shares
 //! (who may, how much, how errors are told), `store` what it knows; each other module is one thing the server does.
 
 mod app;
@@ -27,7 +27,7 @@ mod retention;
 mod review;
 mod store;
 
-pub use app::{Server, StartError, new_token};
+pub use app::{QuietServer, Server, StartError, new_token};
 pub use clock::{Clock, DAY, Millis};
 pub use config::{Cloud, Config, TextSection, Tls, is_name};
 pub use http::{NewToken, Role};

@@ -261,7 +261,7 @@ fn model_name(text: &str) -> Result<String, String> {
 }
 
 /// `5%` or `0.5%`, as thousandths.
-fn permille(text: &str) -> Result<u16, String> {
+pub(super) fn permille(text: &str) -> Result<u16, String> {
     let wrong = || "a share has a percent sign and at most one digit after the point, such as 5% or 0.5%".to_owned();
     let number = text.strip_suffix('%').ok_or_else(wrong)?;
     let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
@@ -273,7 +273,7 @@ fn permille(text: &str) -> Result<u16, String> {
     permille.filter(|&permille| permille <= 1000).ok_or_else(|| "a share is at most 100%".to_owned())
 }
 
-fn canary(text: &str) -> Result<Canary, String> {
+pub(super) fn canary(text: &str) -> Result<Canary, String> {
     let mut canary = Canary { inputs: 50, agreement: 0.8, fallback: 0.5, latency_ms: 200 };
     for part in text.split(',') {
         let wrong = || {

@@ -8,7 +8,7 @@ use dunlin_protocol::tuf::Role;
 
 use crate::args::{KeysAction, KeysArgs, ServerArgs};
 use crate::error::CliError;
-use crate::repository::{KeyFolder, Publisher, RepositoryFault, newest_root};
+use crate::repository::{KeyFolder, Publisher, RepositoryFault, newest_root, now};
 
 /// Makes keys, or gives a role a new one.
 pub fn run(args: &KeysArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
@@ -32,7 +32,7 @@ fn rotate(role: Role, dir: &Path, repository: &Path, server: &ServerArgs, out: &
     if !publisher.repository.has_key(role, &successor) {
         let rotated = publisher.repository.rotate(role, &mut publisher.keys.keys, successor);
         rotated.map_err(|source| publisher.fault(RepositoryFault::Publish(source)))?;
-        publisher.publish()?;
+        publisher.publish(now())?;
     }
     let root = publisher.repository.version(Role::Root);
     let old = publisher.keys.succeed(role, root)?;

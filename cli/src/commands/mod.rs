@@ -14,6 +14,8 @@ pub mod rollout;
 pub mod run;
 #[cfg(feature = "server")]
 pub mod serve;
+#[cfg(feature = "server")]
+pub mod simulate;
 pub mod status;
 pub mod tokens;
 pub mod tuf_client;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::StatusArgs;
 use crate::error::CliError;
 use crate::output::{self, bytes};
-use crate::repository::{self, Advice, Listed, Releases, Server, advice, now, signed_until};
+use crate::repository::{self, Advice, Listed, Releases, advice, now, on_server, signed_until};
 use crate::table::{Align, Table};
 
 /// Everything that is shown.
@@ -44,8 +44,7 @@ struct ReleaseStatus {
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let repository = repository::open(&args.repository, None)?;
     let releases = Releases::of(&repository);
-    let server = Server::of(&args.server);
-    let alerts = server.as_ref().map(|server| advice(server, &releases, &args.repository)).transpose()?;
+    let alerts = on_server(&args.server, |server| advice(server, &releases, &args.repository))?;
     let status = Status {
         repository: args.repository.display().to_string(),
         roles: Role::ALL.map(|role| RoleStatus::of(&repository, role)).into(),

@@ -34,6 +34,16 @@ impl KeyFolder {
         Ok(Self { dir: dir.to_owned(), keys })
     }
 
+    /// Keys that are in no folder, from a seed for each role.
+    #[cfg(feature = "server")]
+    pub fn of_seeds(seeds: [[u8; 32]; 4]) -> Self {
+        let mut keys = Keys::default();
+        for (role, seed) in Role::ALL.into_iter().zip(seeds) {
+            keys.set(role, SigningKey::from_seed(&seed));
+        }
+        Self { dir: PathBuf::new(), keys }
+    }
+
     /// Makes a key for each role.
     ///
     /// # Errors

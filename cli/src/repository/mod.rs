@@ -1,6 +1,7 @@
 //! A fleet's repository as a folder, the folder of its keys, and what is written to them.
 
 mod advice;
+mod changes;
 mod fault;
 mod keys;
 mod releases;
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use dunlin_native::Http;
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::tuf::{self, Lifetimes, PublishError, Repository, Role};
 
@@ -21,6 +23,7 @@ use crate::args::{RepositoryArgs, ServerArgs};
 use crate::error::CliError;
 
 pub use advice::{Advice, advice};
+pub use changes::Draft;
 pub use fault::RepositoryFault;
 pub use keys::{KeyFolder, random};
 use releases::address;
@@ -59,13 +62,20 @@ impl Publisher {
         if args.repository.join("metadata/1.root.json").exists() {
             return Self::open(args);
         }
-        let keys = KeyFolder::open(&args.keys)?;
-        let repository = Repository::new(&keys.keys).map_err(|source| at(&args.repository, source))?;
+        Self::begin(&args.repository, KeyFolder::open(&args.keys)?)
+    }
+
+    /// An empty repository in a folder that is made if it isn't there.
+    ///
+    /// # Errors
+    /// [`CliError::Repository`]: a missing key; [`CliError::Write`].
+    pub fn begin(dir: &Path, keys: KeyFolder) -> Result<Self, CliError> {
+        let repository = Repository::new(&keys.keys).map_err(|source| at(dir, source))?;
         for folder in ["metadata", "targets"] {
-            let path = args.repository.join(folder);
+            let path = dir.join(folder);
             fs::create_dir_all(&path).map_err(|source| CliError::Write { path, source })?;
         }
-        Ok(Self { dir: args.repository.clone(), keys, repository, _lock: lock(&args.repository)? })
+        Ok(Self { dir: dir.to_owned(), keys, repository, _lock: lock(dir)? })
     }
 
     /// From its parts, for the one command that changes keys.
@@ -102,12 +112,12 @@ impl Publisher {
         fs::read(&path).map_err(|source| CliError::Read { path, source })
     }
 
-    /// Signs what has changed and shows it to devices: the file that does so is replaced last.
+    /// Signs what has changed and shows it to devices: the file that does so is replaced last. `now` are seconds since the epoch.
     ///
     /// # Errors
     /// [`CliError::Repository`]: a key is missing or another; [`CliError::Write`].
-    pub fn publish(&mut self) -> Result<(), CliError> {
-        let files = self.repository.seal(&self.keys.keys, now(), &Lifetimes::default());
+    pub fn publish(&mut self, now: u64) -> Result<(), CliError> {
+        let files = self.repository.seal(&self.keys.keys, now, &Lifetimes::default());
         for file in files.map_err(|source| at(&self.dir, source))? {
             write(&self.dir.join("metadata").join(&file.name), &file.bytes)?;
         }
@@ -119,16 +129,35 @@ impl Publisher {
     /// # Errors
     /// [`CliError::Upload`].
     pub fn upload(&self, server: &ServerArgs, out: &mut dyn Write) -> Result<(), CliError> {
-        match Server::of(server) {
-            Some(server) => upload::upload(&self.dir, &self.repository, &server, out),
-            None => Ok(()),
-        }
+        on_server(server, |server| self.upload_to(server, out)).map(Option::unwrap_or_default)
+    }
+
+    /// Uploads what is published.
+    ///
+    /// # Errors
+    /// [`CliError::Upload`].
+    pub fn upload_to(&self, server: &Server<'_>, out: &mut dyn Write) -> Result<(), CliError> {
+        upload::upload(&self.dir, &self.repository, server, out)
     }
 
     /// Something about this repository.
     pub fn fault(&self, source: RepositoryFault) -> CliError {
         CliError::Repository { path: self.dir.clone(), source }
     }
+}
+
+/// Does something with the server that the arguments name, where they name one.
+///
+/// # Errors
+/// What `work` says.
+pub fn on_server<T>(
+    args: &ServerArgs,
+    work: impl FnOnce(&Server<'_>) -> Result<T, CliError>,
+) -> Result<Option<T>, CliError> {
+    let Some(url) = &args.server else { return Ok(None) };
+    let token = args.token.clone().or_else(|| std::env::var("DUNLIN_TOKEN").ok());
+    let http = Http::new();
+    work(&Server { url: url.trim_end_matches('/'), token, line: &|request| http.send(request) }).map(Some)
 }
 
 /// A repository as it is published.

@@ -1,27 +1,20 @@
 //! A server of `dunlin serve`, as its publisher asks it.
 
-use dunlin_native::Http;
 use dunlin_sync::{Failure, Method, Request, Response};
 
-use crate::args::ServerArgs;
 use crate::error::CliError;
 
 /// The way to it.
 pub struct Server<'a> {
     /// Its address, without a slash at its end.
     pub url: &'a str,
-    token: Option<String>,
-    http: Http,
+    /// A publisher's token.
+    pub token: Option<String>,
+    /// What sends requests.
+    pub line: &'a dyn Fn(&Request) -> Result<Response, Failure>,
 }
 
-impl<'a> Server<'a> {
-    /// As the arguments say; none where they name no server.
-    pub fn of(args: &'a ServerArgs) -> Option<Self> {
-        let url = args.server.as_deref()?.trim_end_matches('/');
-        let token = args.token.clone().or_else(|| std::env::var("DUNLIN_TOKEN").ok());
-        Some(Self { url, token, http: Http::new() })
-    }
-
+impl Server<'_> {
     /// The JSON of a path.
     ///
     /// # Errors
@@ -46,7 +39,7 @@ impl<'a> Server<'a> {
     pub fn has(&self, path: &str) -> Result<bool, CliError> {
         let mut request = self.request(Method::Get, path, None, Vec::new());
         request.headers.push(("range", "bytes=0-0".to_owned()));
-        match self.http.send(&request) {
+        match (self.line)(&request) {
             Ok(response) => Ok(matches!(response.status, 200 | 206)),
             Err(Failure::TooLong) => Ok(false),
             Err(failure) => Err(self.unanswered(failure)),
@@ -54,7 +47,7 @@ impl<'a> Server<'a> {
     }
 
     fn done(&self, request: &Request) -> Result<Response, CliError> {
-        let response = self.http.send(request).map_err(|failure| self.unanswered(failure))?;
+        let response = (self.line)(request).map_err(|failure| self.unanswered(failure))?;
         match response.status {
             200..=299 => Ok(response),
             401 | 403 => Err(self.fault("the token isn't a publisher's; give --token or set DUNLIN_TOKEN".to_owned())),

@@ -11,6 +11,8 @@ mod heads;
 mod help;
 mod inspect;
 mod run;
+#[cfg(feature = "server")]
+mod simulate;
 mod texts;
 mod tokens;
 

@@ -68,7 +68,7 @@ impl Bucket {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         let (method, rest) = lines[0].split_once(' ')?;
-        let path = rest.split([' ', '?']).next()?.to_owned();
+        let path = rest.split([' ', '?']).next()?.replace("%2F", "/");
         let mut stored = self.0.0.lock().expect("no panic");
         stored.authorizations.extend(header("authorization"));
         let status = match method {

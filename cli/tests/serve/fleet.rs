@@ -23,6 +23,7 @@ use dunlin_sync::{Chance, Conditions, Config, Effect, Event, Failure, Floor, Mac
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::away::Away;
 use crate::{Serving, agent, file, send, today};
 
 /// What people write, and from some day on.
@@ -85,26 +86,31 @@ impl World {
         self.release(&[&["publish", artifact, "--model", "messages"], more].concat());
     }
 
+    /// What apps say about updates that ship the first release.
+    fn config(&self) -> Config {
+        let root = self.folder.path().join("repository/metadata/1.root.json");
+        Config {
+            model: "messages".into(),
+            factory: 1,
+            repository: format!("{}/repository", self.serving.address),
+            root: fs::read(root).expect("the first root"),
+            floor: Floor::default(),
+            cohorts: Vec::new(),
+            runtime: 1,
+            build: "1".into(),
+            interval: DAY,
+            when: When::default(),
+        }
+    }
+
     /// A device whose app ships the first release.
     fn device(&self, number: usize) -> Device {
-        let root = self.folder.path().join("repository/metadata/1.root.json");
         let (sender, events) = channel();
         let online = Arc::new(AtomicBool::new(true));
         let client = Client::open(Options {
             folder: self.folder.path().join(format!("devices/{number}")),
             factory: ModelFile::open(&self.first).expect("a model"),
-            config: Config {
-                model: "messages".into(),
-                factory: 1,
-                repository: format!("{}/repository", self.serving.address),
-                root: fs::read(root).expect("the first root"),
-                floor: Floor::default(),
-                cohorts: Vec::new(),
-                runtime: 1,
-                build: "1".into(),
-                interval: 86_400_000,
-                when: When::default(),
-            },
+            config: self.config(),
             cloud: fallback::Config {
                 servers: vec![fallback::Server {
                     url: self.serving.address.clone(),
@@ -134,6 +140,9 @@ impl World {
         alerts["alerts"].as_array().expect("a list").clone()
     }
 }
+
+/// Milliseconds.
+const DAY: u64 = 86_400_000;
 
 /// A network that may be gone.
 struct Line {
@@ -315,6 +324,22 @@ fn a_fleet_hears_of_drift_and_a_bad_release_takes_itself_back() {
     assert!(said.contains("\n  dunlin calibrate messages.dunlin --data labelled.csv\n"), "{said}");
     assert!(said.contains("the server has no keys"), "{said}");
 
+    // A device was here a week ago, and then not any more: days go by, it answers, and hears of nothing.
+    let today = Time(today() * DAY);
+    let week_ago = Time(today.0 - 7 * DAY);
+    let mut away = Away::start(&world.folder.path().join("devices/away"), &world.first, world.config(), week_ago);
+    away.live_until(week_ago.after(DAY / 2));
+    assert_eq!(away.events(), [], "it has what there is");
+    away.set_online(false);
+    for day in 1..7 {
+        away.live_until(week_ago.after(day * DAY));
+        assert_eq!(away.ask(USUAL[0]), (1, 0));
+    }
+    let events = away.events();
+    assert!(events.len() > 5, "{events:?}");
+    let unreachable = Event::Failed(dunlin_sync::Fault::Network(Failure::Connect));
+    assert!(events.iter().all(|event| *event == unreachable), "{events:?}");
+
     // A release that finds other classes goes to a few, and those few take it back.
     let devices: Vec<Device> = std::iter::once(device).chain((1..150).map(|number| world.device(number))).collect();
     let offline = world.device(1000);
@@ -359,4 +384,24 @@ fn a_fleet_hears_of_drift_and_a_bad_release_takes_itself_back() {
         device.until(&Event::Kept { version: 3 });
         assert_eq!(device.ask("See you at seven then").version, 3);
     }
+
+    // Who comes back after a week gets that one by itself, and never had the bad one.
+    away.set_online(true);
+    away.live_until(today.after(DAY));
+    let events = away.events();
+    let events: Vec<&Event> = events.iter().filter(|event| **event != unreachable).collect();
+    assert!(
+        matches!(
+            events[..],
+            [
+                Event::Found { version: 3 },
+                Event::Downloaded { version: 3, .. },
+                Event::Activated { version: 3 },
+                Event::Kept { version: 3 },
+            ]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(away.ask(USUAL[0]), (3, 0));
+    assert_eq!(away.ask(LATER[0]), (3, 1));
 }

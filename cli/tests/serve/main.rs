@@ -1,9 +1,11 @@
 //! `dunlin serve` as an operator has it: the real program, started, stopped, and killed under load.
 #![cfg(feature = "server")]
 
+mod away;
 mod buckets;
 mod delegated;
 mod fleet;
+mod simulated;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

@@ -126,8 +126,8 @@ impl<D: Disk> Driver<D> {
             let first = self.client.serving();
             match self.activate(Activation { first, shadow: None, left: None }, host) {
                 Ok(()) => return Ok(()),
-                Err(Place::Factory) => return Err(Place::Factory),
-                Err(broken) => self.client.handle_broken(now, broken),
+                Err((Place::Factory, _)) => return Err(Place::Factory),
+                Err(broken) => self.handle_broken(now, broken),
             }
             self.perform(now, host);
         }
@@ -157,9 +157,9 @@ impl<D: Disk> Driver<D> {
         self.perform(now, host);
     }
 
-    /// Stores what isn't stored yet, before the program ends.
+    /// Stores what isn't stored yet, before the program ends as it wants.
     pub fn close(&mut self, now: Time, host: &mut impl Host) {
-        self.client.drift().flush();
+        self.client.handle_end(now);
         self.perform(now, host);
     }
 
@@ -220,12 +220,13 @@ impl<D: Disk> Driver<D> {
                 }
                 Effect::Trial(trial) => {
                     let model = self.store.model(trial.slot.key());
-                    let outcome = model.map_err(|_| Reason::Load).and_then(|model| host.trial(trial, model));
+                    let unreadable = |error| if is_lost(&error) { Reason::Lost } else { Reason::Load };
+                    let outcome = model.map_err(unreadable).and_then(|model| host.trial(trial, model));
                     self.client.handle_trial(now, outcome);
                 }
                 Effect::Activate(activation) => {
-                    if let Err(place) = self.activate(activation, host) {
-                        self.client.handle_broken(now, place);
+                    if let Err(broken) = self.activate(activation, host) {
+                        self.handle_broken(now, broken);
                     }
                 }
                 Effect::Notify(event) => host.notify(event),
@@ -236,9 +237,20 @@ impl<D: Disk> Driver<D> {
         }
     }
 
-    fn activate(&mut self, activation: Activation, host: &mut impl Host) -> Result<(), Place> {
-        host.activate(activation, &mut |slot| self.store.model(slot.key()))?;
+    /// Otherwise the place whose model can't be loaded, and whether its file is gone.
+    fn activate(&mut self, activation: Activation, host: &mut impl Host) -> Result<(), (Place, bool)> {
+        let (store, mut lost) = (&mut self.store, false);
+        let mut models = |slot: Slot| store.model(slot.key()).inspect_err(|error| lost = is_lost(error));
+        host.activate(activation, &mut models).map_err(|place| (place, lost))?;
         self.is_new = true;
         Ok(())
     }
+
+    fn handle_broken(&mut self, now: Time, (place, lost): (Place, bool)) {
+        if lost { self.client.handle_lost(now, place) } else { self.client.handle_broken(now, place) }
+    }
+}
+
+fn is_lost(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }

@@ -216,13 +216,52 @@ fn a_model_that_cannot_be_loaded_is_told(ground: &impl Ground) {
     let Device { driver, hands, now } = device;
     drop(driver);
     let mut store = ground.open().expect("a store");
+    assert_eq!(store.commit(vec![("slot/a".into(), Some(b"load!".into()))]), Ok(()));
+    let config = config(&hands.repository);
+    let mut device = Device::start(store, config, Hands::new(hands.repository), now).expect("a device");
+    device.pass(3 * DAY);
+    assert_eq!(device.answering(), 1);
+    let reason = dunlin_sync::Reason::Load;
+    assert_eq!(device.hands.events, [Event::RolledBack { version: 2, to: 1, reason }]);
+}
+
+fn a_model_that_is_lost_is_fetched_again(ground: &impl Ground) {
+    let mut device = ground.start(hands("", json!({})));
+    device.pass(DAY);
+    assert_eq!(device.answering(), 2);
+    let Device { driver, hands, now } = device;
+    drop(driver);
+    let mut store = ground.open().expect("a store");
     // The state says otherwise.
     assert_eq!(store.commit(vec![("slot/a".into(), None)]), Ok(()));
     let config = config(&hands.repository);
     let device = Device::start(store, config, Hands::new(hands.repository), now).expect("a device");
-    assert_eq!(device.answering(), 1);
-    let reason = dunlin_sync::Reason::Load;
-    assert_eq!(device.hands.events, [Event::RolledBack { version: 2, to: 1, reason }]);
+    assert_eq!(device.hands.log[0], "activate 1", "it answers first of all");
+    let reason = dunlin_sync::Reason::Lost;
+    assert_eq!(device.hands.events[0], Event::RolledBack { version: 2, to: 1, reason });
+    assert_eq!(device.answering(), 2, "and nobody waited for a day");
+}
+
+fn an_end_that_is_wanted_is_told(ground: &impl Ground) {
+    for closes in [true, false] {
+        let mut device = ground.start(hands("", canary()));
+        device.pass(DAY);
+        for _ in 0..6 {
+            let Device { mut driver, mut hands, now } = device;
+            if closes {
+                driver.close(now, &mut hands);
+            }
+            drop(driver);
+            let (store, config) = (ground.open().expect("a store"), config(&hands.repository));
+            device = Device::start(store, config, Hands::new(hands.repository), now).expect("a device");
+        }
+        // Four ends without an input are a crash, unless they were wanted.
+        assert_eq!(device.answering(), if closes { 2 } else { 1 });
+        drop(device);
+        let mut store = ground.open().expect("a store");
+        let changes = store.stored().expect("sound").into_keys().map(|key| (key, None)).collect();
+        assert_eq!(store.commit(changes), Ok(()));
+    }
 }
 
 fn one_at_a_time(ground: &PathBuf) {
@@ -261,6 +300,8 @@ fn the_native_driver_does_what_a_driver_must() {
         a_restart_goes_on,
         a_trial_is_told,
         a_model_that_cannot_be_loaded_is_told,
+        a_model_that_is_lost_is_fetched_again,
+        an_end_that_is_wanted_is_told,
     ]
     .to_vec();
     let folder = tempfile::tempdir().expect("a folder");

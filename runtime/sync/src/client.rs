@@ -103,7 +103,7 @@ impl Client {
         self.update.handle_check(now);
     }
 
-    /// A trial's end; reasons are [`Reason::Load`], [`Reason::Golden`] and [`Reason::Latency`].
+    /// A trial's end; reasons are [`Reason::Load`], [`Reason::Golden`], [`Reason::Latency`] and [`Reason::Lost`].
     pub fn handle_trial(&mut self, now: Time, outcome: Result<(), Reason>) {
         self.update.handle_trial(now, outcome);
     }
@@ -116,6 +116,18 @@ impl Client {
     /// The host can't load, or run, the model that is at a place.
     pub fn handle_broken(&mut self, now: Time, place: Place) {
         self.update.handle_broken(now, place);
+    }
+
+    /// The bytes of the model at a place are gone, or aren't those any more that were stored. It isn't blamed, and is fetched again.
+    pub fn handle_lost(&mut self, now: Time, place: Place) {
+        self.update.handle_lost(now, place);
+    }
+
+    /// The program ends as it wants: stores what isn't stored yet, and that this is no fault of a model on trial. A host that goes on after
+    /// all needn't say so.
+    pub fn handle_end(&mut self, now: Time) {
+        self.update.handle_end(now);
+        self.drift.flush();
     }
 
     /// The model that answers when the program starts, and whenever none is on trial.

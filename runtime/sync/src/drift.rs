@@ -113,7 +113,9 @@ impl Drift {
             not_before: Time(0),
             woken_at: None,
         };
-        for (key, value) in stored.range(String::from(FIRST)..String::from(END)) {
+        // What the other machines keep, such as trusted metadata, is none of this one's.
+        let own = |key: &String| [QUEUE, WINDOW].iter().any(|prefix| key.starts_with(prefix));
+        for (key, value) in stored.iter().filter(|(key, _)| own(key)) {
             if drift.settings.mode == Mode::Off || !drift.take(key, value) {
                 drift.changes.insert(key.clone(), None);
             }
@@ -165,7 +167,9 @@ impl Drift {
 
     /// This model is given up; another subject follows.
     pub fn handle_rollback(&mut self, now: Time, reason: Rollback) {
-        self.count(now, true, |_, metric| (metric == Metric::Rollback).then(|| reason.bin()));
+        if let Some(bin) = reason.bin() {
+            self.count(now, true, |_, metric| (metric == Metric::Rollback).then_some(bin));
+        }
     }
 
     /// Metrics of this device whose answers aren't what they were when the model was calibrated, each once for each local window.
@@ -342,11 +346,9 @@ fn bytes(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("numbers and texts are JSON")
 }
 
-/// Where this machine's keys begin in a store, and what comes after all of them.
-const FIRST: &str = QUEUE;
-const END: &str = "window0";
-
+/// How this machine's keys begin in a store.
 const QUEUE: &str = "summary/";
+const WINDOW: &str = "window/";
 const CLOSED: &str = "window/closed";
 const LOCAL: &str = "window/local";
 

@@ -61,35 +61,29 @@ fn ended_before_or_after_any_effect_the_story_ends_as_it_would_have() {
     let mut whole = new_world();
     let expected = play(&mut whole);
     assert_eq!(expected, [1, 2, 2, 4, 2, 5]);
-    let (effects, mut lost) = (whole.performed, 0);
+    let effects = whole.performed;
     for fuel in 0..effects {
         for after in [false, true] {
             let mut world = new_world();
             world.fuel = Some((fuel, after));
             let answering = play(&mut world);
             assert_eq!(world.fuel, None, "it did end");
-            // Ended while a model is started, a program can't tell that from a model that ended it: once more a week later.
-            let blamed = |event: &Event| matches!(event, Event::RolledBack { reason: Reason::Crash, .. });
-            if world.events.iter().any(blamed) {
-                lost += 1;
-                world.pass(10 * DAY);
-                world.classify(6);
-                world.pass(0);
-                assert_eq!(world.answering(), 5, "{fuel} {after}");
-            } else {
-                assert_eq!(answering, expected, "{fuel} {after}");
-            }
+            assert_eq!(answering, expected, "{fuel} {after}");
+            assert!(!world.events.iter().any(blamed), "{fuel} {after}");
         }
     }
-    println!("{effects} effects, {} ends, {lost} of them blamed on a model", 2 * effects);
-    // From the commit that a model is started to the commit that it was: three effects, of four models.
-    assert!(lost <= 4 * 3 * 2, "{lost}");
+    println!("{effects} effects, {} ends", 2 * effects);
+}
+
+fn blamed(event: &Event) -> bool {
+    matches!(event, Event::RolledBack { reason: Reason::Crash, .. })
 }
 
 #[test]
 fn ended_twice_it_still_answers() {
     let mut whole = new_world();
     play(&mut whole);
+    let (mut pairs, mut crashes) = (0, 0);
     for (first, second) in (0..whole.performed).step_by(7).flat_map(|first| [1, 2, 5, 20].map(|next| (first, next))) {
         let mut world = new_world();
         world.fuel = Some((first, first % 2 == 0));
@@ -111,5 +105,9 @@ fn ended_twice_it_still_answers() {
         world.classify(6);
         world.pass(0);
         assert_eq!(world.answering(), 5, "{first} {second}");
+        (pairs, crashes) = (pairs + 1, crashes + usize::from(world.events.iter().any(blamed)));
     }
+    // Only where a model was being started both times, which nobody can tell from a model that ended the program.
+    println!("{crashes} of {pairs} blamed on a model");
+    assert!(crashes * 10 < pairs, "{crashes} of {pairs}");
 }

@@ -97,6 +97,38 @@ fn a_model_that_can_no_longer_be_loaded_is_replaced_at_once() {
 }
 
 #[test]
+fn a_model_whose_bytes_are_gone_is_not_blamed_and_is_fetched_again() {
+    let mut world = world(&[(2, "", json!({}))]);
+    world.pass(DAY);
+    assert_eq!(world.answering(), 2);
+    world.take_events();
+    // Found out while it answers, and again on the same day, when there was nothing to be had for it.
+    let now = world.now;
+    world.client().handle_lost(now, SLOT_A);
+    world.pass(0);
+    assert_eq!(world.answering(), 2);
+    let bytes = model(2, "").len() as u64;
+    let fetched =
+        [Event::Downloaded { version: 2, bytes }, Event::Activated { version: 2 }, Event::Kept { version: 2 }];
+    let events: Vec<Event> = world.take_events().into();
+    assert_eq!(events, [&[rolled_back(2, 1, Reason::Lost)], &fetched[..]].concat());
+    world.client().handle_lost(now, SLOT_A);
+    world.pass(0);
+    assert_eq!(world.answering(), 1, "not again and again");
+    world.pass(2 * DAY);
+    assert_eq!(world.answering(), 2);
+    // Of a model that is lost where it was just put, no more is fetched either.
+    let mut world = self::world(&[(2, "lost!", canary())]);
+    world.pass(DAY);
+    let fetches = world.requests.iter().filter(|path| path.starts_with("targets/")).count();
+    assert!((1..=3).contains(&fetches), "{fetches}");
+    assert_eq!(world.answering(), 1);
+    world.pass(10 * DAY);
+    let fetches = world.requests.iter().filter(|path| path.starts_with("targets/")).count();
+    assert!((10..=30).contains(&fetches), "it isn't blocked: {fetches}");
+}
+
+#[test]
 fn a_state_that_cannot_be_read_is_begun_anew() {
     for state in [&b"nonsense"[..], br#"{"version":2}"#, b""] {
         let mut world = world(&[(2, "", json!({}))]);

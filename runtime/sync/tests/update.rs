@@ -91,9 +91,11 @@ fn a_model_that_does_not_do_is_taken_back_and_never_fetched_again_by_this_runtim
 }
 
 #[test]
-fn a_model_that_ends_the_program_when_it_starts_is_tried_once_more_a_week_later() {
+fn a_model_that_ends_the_program_twice_when_it_starts_is_tried_once_more_a_week_later() {
     let mut world = world(&[(2, "crash!", canary())]);
     assert_eq!(world.run_until(START.after(DAY)), Err(Ended::Crash));
+    world.start();
+    assert_eq!(world.perform_all(), Err(Ended::Crash), "once may be chance");
     world.start();
     assert_eq!(world.perform_all(), Ok(()), "not once more at once");
     assert_eq!(world.answering(), 1);
@@ -101,6 +103,8 @@ fn a_model_that_ends_the_program_when_it_starts_is_tried_once_more_a_week_later(
     assert_eq!(world.take_events().pop_back(), Some(rolled_back(2, 1, Reason::Crash)));
     let end = world.now.after(3 * DAY);
     assert_eq!(world.run_until(end), Err(Ended::Crash), "once more");
+    world.start();
+    assert_eq!(world.perform_all(), Err(Ended::Crash));
     world.start();
     world.take_events();
     world.pass(40 * DAY);
@@ -138,6 +142,46 @@ fn a_canary_goes_on_after_the_program_ended_and_a_model_that_ends_it_each_time_i
     }
     assert_eq!((crashes, world.answering()), (4, 1));
     assert_eq!(world.take_events().pop_back(), Some(rolled_back(2, 1, Reason::Crash)));
+}
+
+#[test]
+fn a_program_that_ends_as_it_wants_blames_no_model() {
+    // While the model is started, again and again.
+    let mut world = world(&[(2, "", canary())]);
+    world.closes = 9;
+    world.pass(DAY);
+    assert_eq!((world.closes, world.answering()), (0, 2));
+    // While it is on trial, without an input in between.
+    for _ in 0..9 {
+        world.leave();
+        world.start();
+        world.pass(0);
+        assert_eq!(world.answering(), 2);
+    }
+    // A program that goes on after all, and then ends for another reason, is forgiven that once.
+    world.leave();
+    for _ in 0..4 {
+        world.start();
+        world.pass(0);
+    }
+    assert_eq!(world.answering(), 2);
+    // Ends that nobody wanted are counted as ever.
+    world.start();
+    world.pass(0);
+    assert_eq!(world.answering(), 1);
+    let mut events = world.take_events();
+    assert_eq!(events.pop_back(), Some(rolled_back(2, 1, Reason::Crash)));
+    assert_eq!(events.iter().filter(|event| **event == Event::Activated { version: 2 }).count(), 1);
+}
+
+#[test]
+fn nothing_is_written_when_a_program_ends_without_a_model_on_trial() {
+    let mut world = world(&[(2, "", json!({}))]);
+    world.pass(DAY);
+    assert_eq!(world.answering(), 2);
+    let commits = world.commits;
+    world.leave();
+    assert_eq!(world.commits, commits);
 }
 
 #[test]

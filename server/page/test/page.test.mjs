@@ -200,7 +200,10 @@ describe("a fleet", () => {
       assert.ok(share > 25 && share < 55, `${share} % of 40 %`);
       assert.match((await tile("p50"))[1], /^\d+ µs$/);
       assert.match((await tile("p99"))[2], /^99 of 100; .* to .*s$/);
-      assert.equal(await page.locator("svg[role=img]").count(), 4 - (await page.locator("section p", { hasText: "Too few inputs went to the cloud" }).count()));
+      const right = parseFloat((await tile("right, estimated"))[1]);
+      assert.ok(right > 65 && right < 95, `${right} % of 81 %`);
+      assert.match((await tile("right, estimated"))[2], /^\d.* to .*; without audits$/);
+      assert.equal(await page.locator("svg[role=img]").count(), 5 - (await page.locator("section p", { hasText: "Too few inputs went to the cloud" }).count()));
       const quiet = await client(server.address, server.tokens.reviewer).get(`v1/models/${MODELS[1]}/answers?cohort=locale:fr`);
       const { interval } = quiet.days.at(-1).fallback;
       assert.ok(interval[0] <= 0.07 && interval[1] >= 0.07, `7 % lies in ${interval}`);

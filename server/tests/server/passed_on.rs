@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::common::{Fleet, shipped};
+use crate::common::{Fleet, JSON, shipped};
 use dunlin_server::{Cloud, Role};
 use serde_json::{Value, json};
 
@@ -49,7 +49,11 @@ fn the_other_servers_answer_comes_under_the_name_by_which_this_one_was_asked() {
         assert_eq!((&metadata["inputs"], &metadata["outputs"]), (&there["inputs"], &there["outputs"]));
         fleet.get(&format!("/v2/models/{name}/versions/1"), "").expect(200);
     }
-    let asked = question(json!({ "dunlin_consent": "input", "dunlin_review": true }));
+    // Nobody here knows the other server's labels: those of the model that asks are told.
+    let model = "ab".repeat(32);
+    let labels = json!({ "labels": ["bird", "frog"] }).to_string();
+    fleet.send("PUT", &format!("/v1/models/{model}/labels"), "publisher", JSON, labels.as_bytes()).expect(200);
+    let asked = question(json!({ "dunlin_consent": "input", "dunlin_review": true, "dunlin_model": model }));
     let mut direct = asked.clone();
     direct["id"] = json!("00000000-0000-4000-8000-000000000009");
     let direct = other.post("/v2/models/pictures/infer", "", &direct).expect(200).json();
@@ -65,6 +69,10 @@ fn the_other_servers_answer_comes_under_the_name_by_which_this_one_was_asked() {
     let item = fleet.get("/v1/reviews", &anna).expect(200).json()["reviews"][0].clone();
     let label = direct["outputs"].as_array().expect("outputs").iter().find(|output| output["name"] == "label");
     assert_eq!((&item["cloud"], &item["predicted"]), (&json!("far"), &label.expect("a label")["data"][0]));
+    assert_eq!(item["labels"], json!(["bird", "frog"]));
+    let path = format!("/v1/reviews/{}/label", item["id"].as_str().expect("an id"));
+    assert_eq!(fleet.post(&path, &anna, &json!({ "label": "cat" })).expect(400).code(), "bad_request");
+    fleet.post(&path, &anna, &json!({ "label": "frog" })).expect(200);
 }
 
 #[test]

@@ -61,6 +61,8 @@ export interface Head extends Judgement {
 export interface Classification extends Judgement {
   /** How much a text looks as if it was made to deceive, 0 to 255; 0 for other inputs. */
   readonly evasion: number;
+  /** Which share of a text's tokens the model doesn't know, 0 to 1; 0 for other inputs. */
+  readonly unknown: number;
   /** The model's further heads, in their order; empty for a model that has one. */
   readonly heads: Head[];
 }
@@ -152,7 +154,7 @@ export class Classifier {
         const ids = this.#call(() => text.ids(input), text.instance);
         return this.#call((engine) => {
           text.give(engine, ids);
-          return this.#classification(engine, options, text.evasion);
+          return this.#classification(engine, options, text);
         });
       }
       if (input instanceof Float32Array) {
@@ -236,11 +238,11 @@ export class Classifier {
   }
 
   /** What comes of the input that was classified. */
-  #classification(engine: Engine, options: ClassifyOptions, evasion = 0): Classification {
+  #classification(engine: Engine, options: ClassifyOptions, { evasion, unknown } = NO_TEXT): Classification {
     const heads: Judgement[] = [];
     for (let head; (head = this.#judgement(engine, heads.length, options, evasion)); ) heads.push(head);
     const [first, ...rest] = heads as [Judgement, ...Head[]];
-    return { ...first, evasion, heads: rest };
+    return { ...first, evasion, unknown, heads: rest };
   }
 
   /** What a head says; nothing past the last. */
@@ -274,6 +276,8 @@ export class Classifier {
 
 /** An instance, as far as it matters when it ends. */
 type Memory = Pick<Instance, "memory">;
+
+const NO_TEXT = { evasion: 0, unknown: 0 };
 
 /** What the engine's numbers hold; larger ones would wrap. */
 const LARGEST = 0xffffffff;

@@ -46,6 +46,12 @@ export async function pixelsOf(picture: Picture): Promise<Pixels> {
   }
 }
 
+/** The bytes of whatever shows a picture, upright: what {@link Classifier.classify} makes of it, to be looked at or kept. */
+export async function decode(picture: Picture): Promise<PixelData> {
+  const { data, width, height, channels } = await pixelsOf(picture);
+  return { data, width, height, format: channels === 4 ? "rgba8" : channels === 3 ? "rgb8" : "gray8" };
+}
+
 function isPixelData(picture: Picture): picture is PixelData {
   return typeof picture === "object" && picture !== null && "data" in picture && "width" in picture && "height" in picture;
 }

@@ -11,4 +11,5 @@ export interface TextPreparer {
   feed(): Int32Array;
   prepare(text: string): Int32Array;
   evasion(): number;
+  unknown(): number;
 }

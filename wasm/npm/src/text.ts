@@ -32,6 +32,11 @@ export class TextInput {
     return this.#preparer.evasion();
   }
 
+  /** Which share of the last text's tokens the model doesn't know. */
+  get unknown(): number {
+    return this.#preparer.unknown();
+  }
+
   /** Classifies ids. */
   give(engine: Engine, values: Int32Array): void {
     const { ids, mask, segments, fixed, filler } = this.#feed;

@@ -202,14 +202,53 @@ export const CASES = {
     await device.pass(DAY);
     equal(device.answering, 2);
     await device.end();
+    const store = await open();
+    equal(await store.commit([{ key: "slot/a", value: new TextEncoder().encode("load!") }]), undefined);
+    store.close();
+    device = await again(device, open);
+    await device.pass(3 * DAY);
+    equal(device.answering, 1);
+    equal(device.events, [{ kind: "rolledBack", version: 2, to: 1, reason: "load" }]);
+    await device.end();
+  },
+
+  async a_model_that_is_lost_is_fetched_again(open) {
+    let device = await start(open);
+    await device.pass(DAY);
+    equal(device.answering, 2);
+    await device.end();
     // The state says otherwise.
     const store = await open();
     equal(await store.commit([{ key: "slot/a" }]), undefined);
     store.close();
     device = await again(device, open);
-    equal(device.answering, 1);
-    equal(device.events, [{ kind: "rolledBack", version: 2, to: 1, reason: "load" }]);
+    equal(device.log[0], "activate 1", "it answers first of all");
+    equal(device.events[0], { kind: "rolledBack", version: 2, to: 1, reason: "lost" });
+    equal(device.answering, 2, "and nobody waited for a day");
     await device.end();
+  },
+
+  async an_end_that_is_wanted_is_told(open) {
+    for (const leaves of [true, false]) {
+      const repository = await publisher("", CANARY);
+      const store = await open();
+      for (const key of (await store.stored()).keys()) await store.commit([{ key }]);
+      let tries;
+      let now = START;
+      // A program that is gone while a model is started: nothing that it waits for comes.
+      for (tries = 0; tries < 4; tries++) {
+        const device = await new Promise((onTrial) => {
+          const begun = Device.start(store, repository, { factory: model(1), onTrial }, now);
+          void begun.then((device) => device.pass(DAY)).then(() => onTrial(undefined));
+        });
+        if (!device) break;
+        now = device.now;
+        if (leaves) await device.driver.leave();
+      }
+      const device = await Device.start(store, repository, { factory: model(1) }, now);
+      equal([tries, device.answering], leaves ? [4, 2] : [2, 1]);
+      await device.end();
+    }
   },
 
   async one_at_a_time(open, name) {

@@ -46,7 +46,7 @@ export class Device {
   #activity = 0;
   #underway = 0;
 
-  /** Starts the program; `hands` are what differs from others: `answers`, `instead`, `conditions`. */
+  /** Starts the program; `hands` are what differs from others: `answers`, `instead`, `conditions`, `onTrial`. */
   static async start(store, repository, hands = {}, now = START) {
     const device = new Device();
     Object.assign(device, { store, repository, now, answers: true, conditions: { metered: false, charging: true }, factory: hands.factory }, hands);
@@ -156,13 +156,17 @@ export class Device {
       read,
       trial: async ({ candidate }) => {
         this.log.push(`trial ${candidate.version}`);
+        if (this.onTrial) {
+          this.onTrial(this);
+          return new Promise(() => undefined);
+        }
         return (await textAt(candidate)).includes("golden!") ? "golden" : undefined;
       },
       activate: async ({ first, shadow }) => {
         const texts = [];
         for (const installed of shadow ? [first, shadow] : [first]) {
           const text = await textAt(installed);
-          if (text === undefined) return installed.place;
+          if (text === undefined || text.includes("load!")) return { place: installed.place, lost: text === undefined };
           texts.push(text);
         }
         this.log.push(`activate ${first.version}`);

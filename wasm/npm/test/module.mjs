@@ -16,7 +16,13 @@ export function pagesOf(module) {
 }
 
 /** The module with an exported function that traps. */
-export function withTrap(module, name) {
+export const withTrap = (module, name) => withBody(module, name, [0x00]);
+
+/** The module with an exported function that doesn't end. */
+export const withLoop = (module, name) => withBody(module, name, [0x03, 0x40, 0x0c, 0, 0x0b, 0x00]);
+
+/** The module with an exported function that does something else, and never returns. */
+function withBody(module, name, instructions) {
   let index;
   let imported = 0;
   edited(module, 2, (section) => {
@@ -37,7 +43,7 @@ export function withTrap(module, name) {
   return edited(module, 10, (section) => {
     const [count] = section.numbers(1);
     const bodies = Array.from({ length: count }, () => section.body());
-    bodies[index] = [0, 0x00, 0x0b];
+    bodies[index] = [0, ...instructions, 0x0b];
     return [...leb(count), ...bodies.flatMap((body) => [...leb(body.length), ...body])];
   });
 }

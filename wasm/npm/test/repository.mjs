@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 
 import { ROOT } from "./place.mjs";
 
-const PROGRAM = process.env.DUNLIN ?? `${ROOT}target/release/dunlin`;
+export const PROGRAM = process.env.DUNLIN ?? `${ROOT}target/release/dunlin`;
 
 /** A repository of one model, in a folder below the repository's root, where the tests' server serves it. */
 export class Publisher {

@@ -1,4 +1,6 @@
-//! The machine of updates of `dunlin-sync` for JavaScript: conversions only. What it asks for becomes plain objects.
+//! The machines of `dunlin-sync` for JavaScript: conversions only. What they ask for becomes plain objects.
+//!
+//! There are two modules of it: one with all machines, and one without the feature `fleet`, with the machine of updates alone.
 //!
 //! The host fills a [`Start`], which becomes a [`Client`], then performs what [`Client::poll`] gives and tells what came of it. Times are
 //! milliseconds since the Unix epoch; numbers of requests, commits and reads are whole and small.
@@ -7,6 +9,8 @@
 extern crate alloc;
 
 mod config;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod golden;
 #[cfg(target_family = "wasm")]
 mod host;
@@ -15,10 +19,11 @@ mod script;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use dunlin_sync::{
-    Chance, Conditions, Failure, Machine, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time,
-    Update,
-};
+#[cfg(feature = "fleet")]
+use dunlin_sync::Client as Machines;
+use dunlin_sync::{Conditions, Failure, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time};
+#[cfg(not(feature = "fleet"))]
+use dunlin_sync::{Machine as _, Update as Machines};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -35,6 +40,8 @@ pub fn golden_input(seed: u64, element_type: &str, elements: usize) -> Option<Ve
 #[derive(Debug)]
 pub struct Start {
     config: dunlin_sync::Config,
+    #[cfg(feature = "fleet")]
+    fleet: fleet::Settings,
     stored: Stored,
 }
 
@@ -59,7 +66,12 @@ impl Start {
     ) -> Result<Self, JsValue> {
         let config = config::config((model, repository, root), cohorts, numbers, (metered, charging));
         let config = config.ok_or_else(|| wrong("a configuration has seven numbers"))?;
-        Ok(Self { config, stored: Stored::new() })
+        Ok(Self {
+            config,
+            #[cfg(feature = "fleet")]
+            fleet: fleet::Settings::default(),
+            stored: Stored::new(),
+        })
     }
 
     /// A value that the store has.
@@ -73,14 +85,21 @@ impl Start {
     /// `input` when they are more or fewer.
     pub fn open(self, seed: &[u8], now: f64) -> Result<Client, JsValue> {
         let seed = seed.try_into().map_err(|_| wrong("a seed has 32 bytes"))?;
-        Ok(Client(Update::restore(self.config, &self.stored, Chance::new(seed), time(now))))
+        Ok(self.restore(seed, time(now)))
     }
 }
 
-/// The machine of updates. Those of questions to the cloud and of summaries aren't in this module.
+#[cfg(not(feature = "fleet"))]
+impl Start {
+    fn restore(self, seed: [u8; 32], now: Time) -> Client {
+        Client(Machines::restore(self.config, &self.stored, dunlin_sync::Chance::new(seed), now))
+    }
+}
+
+/// The machines.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Client(Update);
+pub struct Client(Machines);
 
 #[wasm_bindgen]
 impl Client {
@@ -136,7 +155,7 @@ impl Client {
         self.0.handle_check(time(now));
     }
 
-    /// A trial's end: nothing when the model is good, or `golden`, `latency`, or else `load`.
+    /// A trial's end: nothing when the model is good, or `golden`, `latency`, `lost`, or else `load`.
     pub fn tried(&mut self, now: f64, reason: Option<String>) {
         let known = |reason: String| Reason::ALL.into_iter().find(|known| known.name() == reason);
         let reason = reason.map(|reason| known(reason).unwrap_or(Reason::Load));
@@ -148,14 +167,19 @@ impl Client {
         self.0.handle_observation(time(now), Observation { agrees, falls_back, latency: latency as u64 });
     }
 
-    /// The model at a place can't be used.
-    pub fn broken(&mut self, now: f64, place: &str) {
+    /// The model at a place can't be used; or, if it is `lost`, is no longer there.
+    pub fn broken(&mut self, now: f64, place: &str, lost: bool) {
         let place = match place {
             "a" => Place::Slot(Slot::A),
             "b" => Place::Slot(Slot::B),
             _ => Place::Factory,
         };
-        self.0.handle_broken(time(now), place);
+        if lost { self.0.handle_lost(time(now), place) } else { self.0.handle_broken(time(now), place) }
+    }
+
+    /// The page ends as it wants, or may be ended from now on.
+    pub fn ended(&mut self, now: f64) {
+        self.0.handle_end(time(now));
     }
 
     /// The model that answers when the program starts, and whenever none is on trial.

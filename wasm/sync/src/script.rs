@@ -32,14 +32,14 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Object;
     #[wasm_bindgen(method, structural, indexing_setter)]
-    fn set_text(this: &Object, key: &str, value: &str);
+    pub fn set_text(this: &Object, key: &str, value: &str);
     #[wasm_bindgen(method, structural, indexing_setter)]
-    fn set_number(this: &Object, key: &str, value: f64);
+    pub fn set_number(this: &Object, key: &str, value: f64);
     #[wasm_bindgen(method, structural, indexing_setter)]
-    fn set(this: &Object, key: &str, value: &JsValue);
+    pub fn set(this: &Object, key: &str, value: &JsValue);
 }
 
-fn object(kind: &str) -> Object {
+pub fn object(kind: &str) -> Object {
     let object = Object::new();
     object.set_text("kind", kind);
     object
@@ -104,7 +104,20 @@ pub fn effect(effect: Effect) -> Option<Object> {
             object.set_number("at", at.0 as f64);
             object
         }
+        #[cfg(feature = "fleet")]
+        Effect::Cloud(event) => {
+            let object = object("cloud");
+            object.set("event", &crate::fleet::asked(&event));
+            object
+        }
+        #[cfg(feature = "fleet")]
+        Effect::Diverged(divergence) => {
+            let object = object("notify");
+            object.set("event", &crate::fleet::diverged(&divergence));
+            object
+        }
         // What other machines tell.
+        #[cfg(not(feature = "fleet"))]
         Effect::Cloud(_) | Effect::Diverged(_) => return None,
     })
 }

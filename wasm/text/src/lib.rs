@@ -38,6 +38,7 @@ pub struct TextPreparer {
     section: Vec<u8>,
     preparer: Preparer,
     evasion: u8,
+    unknown: f32,
 }
 
 #[wasm_bindgen]
@@ -49,7 +50,7 @@ impl TextPreparer {
     #[wasm_bindgen(constructor)]
     pub fn new(section: Vec<u8>) -> Result<Self, JsValue> {
         let preparer = Preparer::new(&Spec::parse(&section).map_err(error)?);
-        Ok(Self { section, preparer, evasion: 0 })
+        Ok(Self { section, preparer, evasion: 0, unknown: 0.0 })
     }
 
     /// Where ids go: the number of the input that takes them, of the one that takes 1 for each, and of the one that takes their segments,
@@ -72,13 +73,18 @@ impl TextPreparer {
     pub fn prepare(&mut self, text: &str) -> Result<Int32Array, JsValue> {
         let spec = Spec::reopen(&self.section).map_err(error)?;
         let prepared = self.preparer.prepare(&spec, text).map_err(error)?;
-        self.evasion = prepared.signs.evasion();
+        (self.evasion, self.unknown) = (prepared.signs.evasion(), prepared.unknown_share());
         Ok(Int32Array::new(prepared.last()))
     }
 
     /// How much the last text looked as if it was made to deceive, 0 to 255.
     pub fn evasion(&self) -> u8 {
         self.evasion
+    }
+
+    /// Which share of the last text's ids stands for something unknown, 0 to 1.
+    pub fn unknown(&self) -> f32 {
+        self.unknown
     }
 }
 

@@ -14,6 +14,18 @@ pub fn factory(script: &str) -> Result<String> {
     Ok(without_comments(&text))
 }
 
+/// Whether one module's script has all imports of another's.
+pub fn serves(script: &str, other: &str) -> Result<()> {
+    let imports = |script: &str| -> Vec<String> {
+        let names =
+            script.lines().filter_map(|line| line.trim().split_once(": function(")).map(|(name, _)| name.to_owned());
+        names.filter(|name| name.starts_with("__wb")).collect()
+    };
+    let had = imports(script);
+    let missing: Vec<String> = imports(other).into_iter().filter(|name| !had.contains(name)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("one script doesn't do for both modules: {missing:?}").into()) }
+}
+
 fn unknown(what: &str) -> String {
     format!("the script of wasm-bindgen has not {what} where this version of it has: adapt xtask/web/src/script.rs")
 }

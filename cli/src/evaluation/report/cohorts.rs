@@ -106,7 +106,7 @@ impl Report<'_> {
         let label = format!("Gaps between cohorts for {} classes", shown.len());
         let mut keys = key("c1", "the cohort with the lowest share") + &key("c0", "the one with the highest");
         if shown.len() < odds.len() {
-            keys += &format!(" Of {} classes, the {} with the largest gap.", odds.len(), shown.len());
+            keys += &format!("<br>Of {} classes, the {} with the largest gap.", odds.len(), shown.len());
         }
         wide(canvas, [WIDTH, bottom + 44.0], &label, &keys) + &numbers(&self.odds_table())
     }

@@ -124,11 +124,25 @@ pub enum Rollback {
     Latency,
     /// Its publisher took it back.
     Withdrawn,
+    /// Its bytes are gone, or aren't those that were stored any more. That says nothing of the model.
+    Lost,
 }
 
 impl Rollback {
-    /// All of them, in the order of their bins; the bin before them says that there was none.
-    pub const ALL: [Self; 7] =
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Load,
+        Self::Golden,
+        Self::Crash,
+        Self::Agreement,
+        Self::Fallback,
+        Self::Latency,
+        Self::Withdrawn,
+        Self::Lost,
+    ];
+
+    /// Those that are counted, in the order of their bins; the bin before them says that there was none.
+    pub const COUNTED: [Self; 7] =
         [Self::Load, Self::Golden, Self::Crash, Self::Agreement, Self::Fallback, Self::Latency, Self::Withdrawn];
 
     /// The name on the wire.
@@ -141,6 +155,7 @@ impl Rollback {
             Self::Fallback => "fallback",
             Self::Latency => "latency",
             Self::Withdrawn => "withdrawn",
+            Self::Lost => "lost",
         }
     }
 
@@ -149,9 +164,9 @@ impl Rollback {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
-    /// Its bin.
-    pub const fn bin(self) -> u8 {
-        self as u8 + 1
+    /// Its bin; `None` where it says nothing of the model.
+    pub fn bin(self) -> Option<u8> {
+        Self::COUNTED.iter().position(|&reason| reason == self).map(|at| at as u8 + 1)
     }
 }
 

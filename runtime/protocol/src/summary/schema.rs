@@ -99,7 +99,7 @@ impl Schema {
             Metric::Energy => self.energy.len() + 1,
             Metric::Latency => LATENCY as usize + 1,
             Metric::Reason => Reason::ALL.len() + 1,
-            Metric::Rollback => Rollback::ALL.len() + 1,
+            Metric::Rollback => Rollback::COUNTED.len() + 1,
             Metric::Unknown if self.input == Input::Text => UNKNOWN.len() + 1,
             Metric::Length if self.input == Input::Text => LENGTH as usize + 1,
             Metric::Brightness if self.input == Input::Picture => BRIGHTNESS.len() + 1,
@@ -154,7 +154,7 @@ impl Schema {
             Metric::Latency => octaves(4, LATENCY, "µs"),
             Metric::Reason => named("answer", bin.checked_sub(1).and_then(|at| Reason::ALL.get(at)).map(|r| r.name())),
             Metric::Rollback => {
-                named("none", bin.checked_sub(1).and_then(|at| Rollback::ALL.get(at)).map(|r| r.name()))
+                named("none", bin.checked_sub(1).and_then(|at| Rollback::COUNTED.get(at)).map(|r| r.name()))
             }
             Metric::Unknown if bin == 0 => "none".to_string(),
             Metric::Unknown => range(&UNKNOWN),

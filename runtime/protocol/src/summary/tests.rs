@@ -313,6 +313,9 @@ fn names_are_unlike_and_found_again() {
     assert!(Metric::ALL.iter().all(|&metric| Metric::named(metric.name()) == Some(metric)));
     assert!(Reason::ALL.iter().all(|&reason| Reason::named(reason.name()) == Some(reason)));
     assert!(Rollback::ALL.iter().all(|&reason| Rollback::named(reason.name()) == Some(reason)));
+    // Bins are fixed; what says nothing of a model has none.
+    assert!(Rollback::COUNTED.iter().zip(1..).all(|(reason, bin)| reason.bin() == Some(bin)));
+    assert_eq!((Rollback::COUNTED.len(), Rollback::Withdrawn.bin(), Rollback::Lost.bin()), (7, Some(7), None));
     let mut codes = SummaryError::ALL.map(SummaryError::code).to_vec();
     codes.sort_unstable();
     codes.dedup();

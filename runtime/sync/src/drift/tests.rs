@@ -159,6 +159,31 @@ fn without_consent_nothing_is_kept_and_nothing_is_told() {
 }
 
 #[test]
+fn what_other_machines_store_is_left_alone() {
+    let keys = ["outbox/1", "slot/a", "state", "summary", "tuf/root.json", "tuf/timestamp.json", "window", "windows/1"];
+    for mode in [Mode::Off, local_dp()] {
+        let mut world = World::default();
+        world.store = keys.iter().map(|key| ((*key).into(), b"theirs".to_vec())).collect();
+        world.store.insert("window/local".into(), b"broken".to_vec());
+        let mut drift = world.device(mode, 1);
+        assert!(world.run(&mut drift, at(100, 0)));
+        assert_eq!(world.store.keys().collect::<Vec<_>>(), keys);
+    }
+}
+
+#[test]
+fn a_model_that_was_lost_counts_as_none_that_was_given_up() {
+    let mut world = World::default();
+    let mut drift = world.device(local_dp(), 2);
+    drift.handle_rollback(at(100, 1), Rollback::Lost);
+    drift.flush();
+    assert!(world.run(&mut drift, at(100, 1)) && world.store.is_empty());
+    drift.handle_rollback(at(100, 1), Rollback::Golden);
+    drift.flush();
+    assert!(world.run(&mut drift, at(100, 1)) && !world.store.is_empty());
+}
+
+#[test]
 fn a_day_is_told_once_after_its_end_and_then_forgotten() {
     let mut world = World::default();
     let mut drift = world.device(local_dp(), 2);

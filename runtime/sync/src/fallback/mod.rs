@@ -169,8 +169,17 @@ impl Fallback {
 
     /// Asks. An answer, the cloud's or the local one, comes as an event within `budget` milliseconds; with 0 at once.
     pub fn ask(&mut self, now: Time, question: Question, budget: u64) -> Ticket {
-        self.set_clock(now);
         let ticket = Ticket::draw(&mut self.chance);
+        self.ask_by(now, ticket, question, budget);
+        ticket
+    }
+
+    /// Asks, by a ticket that the host has drawn by chance. A question whose ticket is known already isn't asked again.
+    pub fn ask_by(&mut self, now: Time, ticket: Ticket, question: Question, budget: u64) {
+        self.set_clock(now);
+        if self.pending.iter().any(|pending| pending.item.ticket == ticket) {
+            return;
+        }
         let consent = self.config.consent;
         let Question { model, reason, labels, class, input, features, review } = question;
         let level = |input: &Input| input.level() <= consent;
@@ -184,13 +193,12 @@ impl Fallback {
         };
         let (Some(input), None) = (input, refused) else {
             self.events.push_back(Event::Local { ticket, why: refused.unwrap_or(Why::Consent), later: false });
-            return ticket;
+            return;
         };
         let state = State::Answer(input, consent);
         let item = Item { ticket, model, reason, labels, class, review, asked: now, state };
         self.pending.push(Pending { deadline: Some(now.after(budget)), ..Pending::new(item, now) });
         self.go_on();
-        ticket
     }
 
     /// The app has an upgrade; it won't come again.

@@ -10,7 +10,8 @@
 //! any of these fails                     -> back to the good one at once, commit: blocked with a reason; RolledBack
 //! ```
 //!
-//! `trying: start` found at the beginning means that starting the model ended the program.
+//! `trying: start` found at the beginning a second time means that starting the model ended the program, unless the host says that it ended
+//! as it wanted ([`Update::handle_end`]).
 
 mod canary;
 mod choose;
@@ -86,7 +87,8 @@ enum Input {
     Read(u64, Option<Vec<u8>>),
     Trial(Result<(), Reason>),
     Observation(Observation),
-    Broken(Place),
+    Broken(Place, Reason),
+    End,
 }
 
 /// A commit that is under way, and what holds when it is durable.
@@ -171,7 +173,7 @@ impl Update {
 
     /// A [`Trial`]'s end.
     ///
-    /// Reasons are [`Reason::Load`], [`Reason::Golden`] and [`Reason::Latency`].
+    /// Reasons are [`Reason::Load`], [`Reason::Golden`], [`Reason::Latency`] and [`Reason::Lost`].
     pub fn handle_trial(&mut self, now: Time, outcome: Result<(), Reason>) {
         self.handle(now, Input::Trial(outcome));
     }
@@ -183,7 +185,19 @@ impl Update {
 
     /// The host can't load, or run, the model that is at a place. Unless a commit is under way, it is known at once what answers instead.
     pub fn handle_broken(&mut self, now: Time, place: Place) {
-        self.handle(now, Input::Broken(place));
+        self.handle(now, Input::Broken(place, Reason::Load));
+    }
+
+    /// The bytes of the model at a place are gone, or aren't those any more that were stored. As [`Update::handle_broken`], but the model
+    /// isn't blamed, and is fetched again.
+    pub fn handle_lost(&mut self, now: Time, place: Place) {
+        self.handle(now, Input::Broken(place, Reason::Lost));
+    }
+
+    /// The program ends as it wants. Once the commit that may follow is durable, a model on trial isn't held responsible for that; a host
+    /// that goes on after all needn't say so.
+    pub fn handle_end(&mut self, now: Time) {
+        self.handle(now, Input::End);
     }
 
     fn handle(&mut self, now: Time, input: Input) {
@@ -219,7 +233,8 @@ impl Update {
             (Input::Read(id, bytes), Task::Fetch(fetch)) if fetch.awaits(id) => self.read(now, bytes),
             (Input::Trial(outcome), _) if self.testing => self.tested(now, outcome),
             (Input::Observation(observation), _) => self.judge(now, observation),
-            (Input::Broken(place), _) => self.take_back_broken(now, place),
+            (Input::Broken(place, reason), _) => self.take_back_broken(now, place, reason),
+            (Input::End, _) => self.end(),
             // An answer that nobody waits for any longer.
             (Input::Response(..) | Input::Read(..) | Input::Trial(_), _) => (),
         }
@@ -311,7 +326,7 @@ impl Machine for Update {
                 if let Some(state) = staged.state {
                     self.state = state;
                 }
-                self.testing = staged.then.iter().any(|effect| matches!(effect, Effect::Trial(_)));
+                self.testing |= staged.then.iter().any(|effect| matches!(effect, Effect::Trial(_)));
                 self.effects.extend(staged.then);
             }
             Err(failure) => self.not_stored(now, failure),

@@ -69,7 +69,7 @@ pub(crate) struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Stage {
-    /// It is being loaded and asked its golden inputs: a program that finds this when it starts was ended by it.
+    /// It is being loaded and asked its golden inputs: a program that finds this when it starts was perhaps ended by it.
     Start,
     /// It answers, beside the model before.
     Canary,
@@ -84,9 +84,37 @@ pub(crate) struct Trying {
     pub(crate) canary: Option<Canary>,
     #[serde(default)]
     pub(crate) counts: Counts,
+    /// How often in a row the program ended while it was being started.
+    #[serde(default)]
+    pub(crate) starts: u32,
     /// How often the program ended since an input was last counted.
     #[serde(default)]
     pub(crate) ends: u32,
+    /// Whether the program ended as it wanted, which isn't held against the model.
+    #[serde(default)]
+    pub(crate) ended: bool,
+    /// Whether it has answered before the program ended.
+    #[serde(default)]
+    pub(crate) answered: bool,
+}
+
+impl Trying {
+    fn new(slot: Slot, canary: Option<Canary>) -> Self {
+        let counts = Counts::default();
+        Self { slot, stage: Stage::Start, canary, counts, starts: 0, ends: 0, ended: false, answered: false }
+    }
+
+    /// The program starts, and the model is to be started again. Says whether the model is thought to have ended the program.
+    pub(crate) fn resume(&mut self) -> bool {
+        if !core::mem::take(&mut self.ended) {
+            match self.stage {
+                Stage::Start => self.starts += 1,
+                Stage::Canary => self.ends += 1,
+            }
+        }
+        self.stage = Stage::Start;
+        self.starts > MOST_STARTS || self.ends > MOST_ENDS
+    }
 }
 
 /// A model that isn't taken again.
@@ -145,6 +173,9 @@ pub(crate) struct State {
     /// Until when what was last seen counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Time>,
+    /// The day on which a model was last fetched again because it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<u32>,
 }
 
 impl State {
@@ -165,6 +196,7 @@ impl State {
             waiting: false,
             failures: 0,
             expires: None,
+            lost: None,
         }
     }
 
@@ -225,13 +257,15 @@ impl State {
     /// A model is in its slot, and is to be started.
     pub(crate) fn start(&mut self, slot: Slot, held: Held, canary: Option<Canary>) {
         self.hold(slot, Some(held));
-        self.trying = Some(Trying { slot, stage: Stage::Start, canary, counts: Counts::default(), ends: 0 });
+        self.trying = Some(Trying::new(slot, canary));
     }
 
     /// The model that was started does what it should: it answers, for good if nothing more is asked of it.
     pub(crate) fn started(&mut self) {
         match &mut self.trying {
-            Some(trying) if trying.canary.is_some() => trying.stage = Stage::Canary,
+            Some(trying) if trying.canary.is_some() => {
+                (trying.stage, trying.starts, trying.ended, trying.answered) = (Stage::Canary, 0, false, true);
+            }
             _ => self.keep(),
         }
     }
@@ -263,10 +297,19 @@ impl State {
         };
         let held = self.held(Place::Slot(slot))?;
         self.hold(slot, None);
-        if reason != Reason::Withdrawn {
-            self.block(held.sha256, reason, config, now);
+        match reason {
+            Reason::Withdrawn => (),
+            Reason::Lost => self.lose(now),
+            reason => self.block(held.sha256, reason, config, now),
         }
         Some((slot, held))
+    }
+
+    /// A model's bytes are gone: looks for it at once, but not again and again where nothing lasts.
+    const fn lose(&mut self, now: Time) {
+        if !matches!(self.lost, Some(day) if day == now.day()) {
+            (self.lost, self.next) = (Some(now.day()), now);
+        }
     }
 
     fn block(&mut self, sha256: Hash, reason: Reason, config: &Config, now: Time) {
@@ -316,3 +359,7 @@ pub(crate) struct Listed {
 
 const FORMAT: u32 = 1;
 const MOST_BLOCKED: usize = 32;
+/// How often in a row a program may end while the model is being started before the model is thought to have ended it.
+const MOST_STARTS: u32 = 1;
+/// How often it may end without an input having been counted.
+const MOST_ENDS: u32 = 3;

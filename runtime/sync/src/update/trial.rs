@@ -11,7 +11,7 @@ use super::state::{Held, Place, Reason, Slot, Stage, State};
 use crate::effect::{Effect, Time};
 
 impl Update {
-    /// A program that starts: goes on with a trial, or ends it when it ended the program.
+    /// A program that starts: goes on with a trial, or ends it when it seems to have ended the program.
     pub(super) fn resume(&mut self, stored: Option<&State>, now: Time) {
         let mut next = self.state.clone();
         let Some(trying) = &mut next.trying else {
@@ -22,12 +22,18 @@ impl Update {
             }
             return;
         };
-        trying.ends += 1;
-        if trying.stage == Stage::Start || trying.ends > MOST_ENDS {
+        if trying.resume() {
             return self.roll_back(next, Reason::Crash, |_| true, now);
         }
-        trying.stage = Stage::Start;
         self.stage_trial(next, Vec::new(), Vec::new());
+    }
+
+    /// The program ends as it wants, which says nothing of the model that is tried.
+    pub(super) fn end(&mut self) {
+        let mut next = self.state.clone();
+        let Some(trying) = next.trying.as_mut().filter(|trying| !trying.ended) else { return };
+        trying.ended = true;
+        self.stage(next, Vec::new(), Vec::new());
     }
 
     /// Makes it durable that a model is being started, then has it started.
@@ -59,7 +65,7 @@ impl Update {
         let version = first.version;
         let shadow = (!kept).then(|| self.installed(next.serving));
         let mut then = vec![Effect::Activate(Activation { first, shadow, left: None })];
-        if trying.ends == 0 {
+        if !trying.answered {
             then.push(Effect::Notify(Event::Activated { version }));
         }
         if kept {
@@ -73,7 +79,7 @@ impl Update {
         let mut next = self.state.clone();
         let Some(trying) = next.trying.as_mut().filter(|trying| trying.stage == Stage::Canary) else { return };
         let Some(canary) = trying.canary else { return };
-        trying.ends = 0;
+        (trying.ends, trying.ended) = (0, false);
         let place = Place::Slot(trying.slot);
         trying.counts.add(&canary, observation);
         match trying.counts.verdict(&canary) {
@@ -89,8 +95,8 @@ impl Update {
         }
     }
 
-    /// Takes a model back that the host can't use.
-    pub(super) fn take_back_broken(&mut self, now: Time, place: Place) {
+    /// Takes a model back that the host can't use, or no longer has.
+    pub(super) fn take_back_broken(&mut self, now: Time, place: Place, reason: Reason) {
         let mut next = self.state.clone();
         let tried = next.trying.as_ref().is_some_and(|trying| place == Place::Slot(trying.slot));
         if !tried && (place == Place::Factory || place != next.serving) {
@@ -99,7 +105,7 @@ impl Update {
         if !tried {
             next.trying = None;
         }
-        self.roll_back(next, Reason::Load, |_| true, now);
+        self.roll_back(next, reason, |_| true, now);
     }
 
     /// Goes back, at once and whether or not that can be made durable.
@@ -121,6 +127,3 @@ fn trial(state: &State) -> Option<Effect> {
     let latency_ms = trying.canary.map(|canary| canary.latency_ms);
     Some(Effect::Trial(Trial { slot: trying.slot, version, latency_ms }))
 }
-
-/// How often a program may end without an input having been counted before the model is thought to have ended it.
-const MOST_ENDS: u32 = 3;

@@ -31,6 +31,8 @@ pub enum Ended {
     Fuel,
     /// A model ended it.
     Crash,
+    /// Its user did.
+    Closed,
 }
 
 /// A device.
@@ -51,6 +53,8 @@ pub struct World {
     pub received: u64,
     pub commits: usize,
     wake: Option<Time>,
+    /// So many times it is closed while a model is started.
+    pub closes: usize,
     /// So many effects are performed; the next one ends the host, before it is performed or after.
     pub fuel: Option<(usize, bool)>,
     pub performed: usize,
@@ -88,6 +92,7 @@ impl World {
             received: 0,
             commits: 0,
             wake: None,
+            closes: 0,
             fuel: None,
             performed: 0,
         };
@@ -163,6 +168,13 @@ impl World {
         }
     }
 
+    /// The program ends as it wants.
+    pub fn leave(&mut self) {
+        let now = self.now;
+        self.client().handle_end(now);
+        self.perform_all().expect("it ends no earlier");
+    }
+
     fn end(&mut self, why: Ended) -> Result<(), Ended> {
         self.client = None;
         self.fuel = None;
@@ -194,8 +206,14 @@ impl World {
                 self.client().handle_read(now, read.id, bytes);
             }
             Effect::Trial(trial) => {
+                if self.closes > 0 {
+                    self.closes -= 1;
+                    self.leave();
+                    return self.end(Ended::Closed);
+                }
                 let bytes = self.bytes_at(Place::Slot(trial.slot)).expect("a model that is tried is there");
                 let outcome = match String::from_utf8_lossy(bytes) {
+                    text if text.contains("lost!") => Err(Reason::Lost),
                     text if text.contains("crash!") => return self.end(Ended::Crash),
                     text if text.contains("load!") => Err(Reason::Load),
                     text if text.contains("golden!") => Err(Reason::Golden),

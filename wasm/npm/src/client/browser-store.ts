@@ -29,8 +29,8 @@ export class BrowserStore implements Store {
   async stored(): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>();
     for (const value of await this.values.all()) {
-      const bytes = await this.#bytesOf(value);
-      if (bytes) found.set(value.key, bytes);
+      // What was lost is told as something that can't be read, so that whoever owns the key removes it.
+      found.set(value.key, (await this.#bytesOf(value)) ?? new Uint8Array());
     }
     return found;
   }

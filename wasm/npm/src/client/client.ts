@@ -1,21 +1,44 @@
-import { type Classification, type ClassifyOptions, DunlinError, type Picture } from "../index.js";
+import { type Classification, type ClassifyOptions, decode, DunlinError, type Picture } from "../index.js";
 import type { Change, Core, Place, StoreFailure, SyncInstance } from "../sync-glue.js";
 import { BrowserStore, openStore } from "./browser-store.js";
 import { conditionsOfDevice, watchConditions } from "./conditions.js";
-import { bytesOf, configOf, shippedReader } from "./config.js";
-import { type Config, newCore, newSync } from "./core.js";
-import { CLOCK, Driver, type Host, isSame } from "./driver.js";
-import type { ClientEvent } from "./event.js";
-import { Models } from "./models.js";
-import type { ClientOptions } from "./options.js";
+import { bytesOf, configOf, CONSENTS, known, MODES, shippedReader } from "./config.js";
+import { type Config, epsilonOf, type FleetConfig, newCore, newSync } from "./core.js";
+import { countedOf } from "./counted.js";
+import { CLOCK, Driver, type Host, type Input, isSame } from "./driver.js";
+import type { ClientEvent, CloudAnswer, Why } from "./event.js";
+import { Models, type Said } from "./models.js";
+import type { ClientOptions, Consent, SummaryMode } from "./options.js";
+import { type Asking, isShown, newTicket, type Outcome, questionOf, Questions } from "./questions.js";
 import type { Store } from "./store.js";
-import { Tabs } from "./tabs.js";
+import { type Message, Tabs } from "./tabs.js";
 import { send } from "./transport.js";
 
 /** What a client says of one input. */
 export interface Answer extends Classification {
   /** The version of the model that said so. */
   readonly version: number;
+}
+
+/** How to ask. */
+export interface AskOptions extends ClassifyOptions {
+  /** Within how many milliseconds there is to be an answer, the device's if the cloud has none by then; 2,000 unless it says otherwise. */
+  readonly budget?: number | undefined;
+  /** Whether a person may look at what is sent. */
+  readonly review?: boolean | undefined;
+}
+
+/** Whose answer stands. */
+export interface Standing {
+  /** The device's. It stands where `cloud` is missing. */
+  readonly answer: Answer;
+  /** The cloud's, which it gave in time. */
+  readonly cloud?: CloudAnswer;
+  /** Why the cloud has none, where it was to be asked. */
+  readonly why?: Why;
+  /** Under which an answer may come later, with the event `upgrade`; it does, or is said not to, once `waiting` was told. It means the same when
+   * the page is opened again. */
+  readonly ticket?: string;
 }
 
 /**
@@ -29,6 +52,7 @@ export class Client {
   readonly #store: Store;
   readonly #models: Models;
   readonly #tabs: Tabs | undefined;
+  readonly #questions = new Questions(CLOCK, (event) => this.#tell(event));
   readonly #closed = new AbortController();
   #driver: Driver | undefined;
   #expires: number | undefined;
@@ -46,8 +70,9 @@ export class Client {
     this.#store = store;
     const shipped = shippedReader(options.shipped.source);
     const reader = (place: Place): Promise<Uint8Array<ArrayBuffer> | undefined> => (place === "factory" ? shipped() : store.read(`slot/${place}`));
-    this.#models = new Models(sync, reader, { memoryLimit: options.memoryLimit, wasm: options.wasm });
+    this.#models = new Models(sync, reader, { memoryLimit: options.memoryLimit, wasm: options.wasm }, config.fleet !== undefined);
     if (store.persistent) this.#tabs = new Tabs(options.store ?? options.model);
+    this.#tabs?.onMessage((message) => this.#hear(message));
   }
 
   /**
@@ -57,7 +82,8 @@ export class Client {
    */
   static async open(options: ClientOptions): Promise<Client> {
     const config = configOf(options);
-    const [sync, store] = await Promise.all([newSync(options.wasm), openStore(options.store ?? options.model)]);
+    const module = newSync(options.wasm, config.fleet ? "fleet" : "sync");
+    const [sync, store] = await Promise.all([module, openStore(options.store ?? options.model)]);
     const client = new Client(options, config, sync, store);
     try {
       await client.#begin();
@@ -94,19 +120,83 @@ export class Client {
    * @throws {DunlinError} `picture`, `input`, `memory`, `disposed`
    */
   async classify(input: Picture | Float32Array | string, options: ClassifyOptions = {}): Promise<Answer> {
+    return this.#classify(await this.#shown(input), options);
+  }
+
+  async #classify(input: Picture | Float32Array | string, options: ClassifyOptions): Promise<Answer> {
     const asked = this.#models.installed;
     try {
-      const { classification, version, observation, broken } = await this.#models.classify(input, options);
+      const said = await this.#models.classify(input, options);
+      const { classification, installed, observation, broken } = said;
+      this.#count(said, input);
       if (observation) {
         const { agrees, fallsBack, microseconds } = observation;
         void this.#driver?.handle((core, now) => core.observed(now, agrees, fallsBack, microseconds));
       }
-      if (broken) void this.#driver?.handle((core, now) => core.broken(now, broken));
-      return { ...classification, version };
+      if (broken) void this.#driver?.handle((core, now) => core.broken(now, broken, false));
+      return { ...classification, version: installed.version };
     } catch (cause) {
       if (cause instanceof DunlinError && cause.code === "internal" && asked) await this.#replace(asked.place);
       throw cause;
     }
+  }
+
+  /**
+   * Classifies, and asks the cloud where the model's policy says so. Of an answer that `classify` gave the cloud is asked unless the policy says
+   * to give it, and gets no more than its logits.
+   *
+   * @throws {DunlinError} `picture`, `input`, `memory`, `disposed`; never for what goes wrong in the cloud
+   */
+  async ask(input: Picture | Float32Array | string | Answer, options: AskOptions = {}): Promise<Standing> {
+    const { budget = 2000, review = false } = options;
+    const until = CLOCK.now() + budget;
+    const fleet = this.#fleet("cloud");
+    const isGiven = typeof input === "object" && "decision" in input;
+    const shown = isGiven ? undefined : await this.#shown(input);
+    const answer = isGiven ? input : await this.#classify(shown as Picture, { ...options, fallback: true });
+    const { outcome, reason = "policy", index } = answer.decision;
+    if (outcome === "answer" || (outcome === "abstain" && !isGiven)) return { answer };
+    if (fleet.consent === "none") return { answer, why: "consent" };
+    const about = this.#models.about(answer.version);
+    if (!about) throw new DunlinError("input", `version ${answer.version} answers no longer: classify again`);
+    const { digest } = about;
+    const labels = Array.from(answer.probabilities, (_, index) => about.labels[index] || String(index));
+    const payload = fleet.consent === "input" && shown !== undefined && isShown(shown) ? shown : undefined;
+    const asking = { ticket: newTicket(), digest, reason, labels, index, review, features: answer.logits, input: payload };
+    return { answer, ...(await this.#askCloud(asking, until)) };
+  }
+
+  /** The app has an `upgrade`, which needn't come again. */
+  async done(ticket: string): Promise<void> {
+    this.#fleet("cloud");
+    if (this.#driver) return this.#driver.handle((core, now) => core.done(now, ticket));
+    this.#tabs?.tell({ kind: "done", ticket });
+  }
+
+  /** How much of an input may leave the device. */
+  get consent(): Consent {
+    return this.#config.fleet?.consent ?? "none";
+  }
+
+  /** The user allows more to be sent, or less: what waits and needs more is removed, and what is under way isn't taken. In all tabs. */
+  async setConsent(consent: Consent): Promise<void> {
+    this.#fleet("cloud");
+    known("consent", CONSENTS, consent);
+    this.#tabs?.tell({ kind: "consent", consent });
+    await this.#agreeTo(consent);
+  }
+
+  /** Whether summaries are told. */
+  get summaries(): SummaryMode {
+    return this.#config.fleet?.mode ?? "off";
+  }
+
+  /** The user agreed to summaries, or withdrew that: then what waits to be told is deleted. In all tabs. */
+  async setSummaries(mode: SummaryMode): Promise<void> {
+    this.#fleet("summaries");
+    known("summaries", MODES, mode);
+    this.#tabs?.tell({ kind: "mode", mode });
+    await this.#setMode(mode);
   }
 
   /** Looks for updates now, rather than when it is time. Does nothing in a tab that follows another. */
@@ -142,7 +232,6 @@ export class Client {
     void navigator.storage.persist?.().catch(() => undefined);
     if (await this.#tabs.leadsNow()) return this.#lead();
     await this.#follow();
-    this.#tabs.onNews(() => this.#followSoon());
     void this.#tabs.leadsLater(this.#closed.signal).then((leads) => (leads ? this.#takeOver() : undefined));
   }
 
@@ -179,14 +268,14 @@ export class Client {
     if (before && isSame(first, before)) return;
     const broken = await this.#models.activate({ first }, false);
     // A file that is gone already: the tab that leads will say what there is instead.
-    if (broken !== undefined && !before) await this.#activateShipped();
+    if (broken && !before) await this.#activateShipped();
     const after = this.#models.installed;
     if (before && after && !isSame(before, after)) this.#tell({ kind: "activated", version: after.version });
   }
 
   async #activateShipped(): Promise<void> {
     const broken = await this.#models.activate({ first: { place: "factory", version: this.#config.factory } }, false);
-    if (broken !== undefined) throw this.#models.fault;
+    if (broken) throw this.#models.fault;
   }
 
   /** Looks for updates from now on. */
@@ -218,7 +307,8 @@ export class Client {
     const look = (): void => void (this.#unreachable ? this.check() : driver.wake());
     globalThis.addEventListener?.("online", look, { signal });
     // Timers of a page that nobody sees may sleep.
-    globalThis.document?.addEventListener("visibilitychange", wake, { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => void (document.hidden ? driver.leave() : driver.wake()), { signal });
+    globalThis.addEventListener?.("pagehide", () => void driver.leave(), { signal });
   }
 
   #host(): Host {
@@ -229,6 +319,11 @@ export class Client {
       trial: (trial) => this.#models.trial(trial),
       activate: (activation, patient) => this.#models.activate(activation, patient),
       notify: (event) => this.#tell(event),
+      cloud: (event) => {
+        this.#questions.take(event);
+        this.#tabs?.tell({ kind: "cloud", event });
+      },
+      ...(this.#config.fleet?.summaries && { subject: () => this.#subject() }),
       conditions: async () => (await this.#options.conditions?.()) ?? conditionsOfDevice(),
     };
   }
@@ -236,9 +331,89 @@ export class Client {
   async #commit(changes: readonly Change[]): Promise<StoreFailure | undefined> {
     const failure = await this.#store.commit(changes);
     if (failure) return failure;
-    if (this.#store instanceof BrowserStore && changes.some(({ key }) => key.startsWith("slot/"))) await this.#store.sweep().catch(() => undefined);
-    this.#tabs?.tell();
+    if (this.#store instanceof BrowserStore && changes.some(({ key }) => /^(slot|outbox)\//.test(key))) await this.#store.sweep().catch(() => undefined);
+    this.#tabs?.tell({ kind: "news" });
     return undefined;
+  }
+
+  /** What the app said of the cloud, or of summaries. */
+  #fleet(what: "cloud" | "summaries"): FleetConfig {
+    const { fleet } = this.#config;
+    if (!fleet || !this.#options[what]) throw new DunlinError("input", `the client was opened without \`${what}\``);
+    return fleet;
+  }
+
+  /** What is asked about, as it can be sent and counted, where it may be. */
+  async #shown(input: Picture | Float32Array | string): Promise<Picture | Float32Array | string> {
+    return typeof input === "string" || input instanceof Float32Array || !this.#config.fleet ? input : decode(input);
+  }
+
+  /** Asks by the machines, which the tab that leads has: there is one budget for all tabs, one outbox, and one rest for a server. */
+  #askCloud(asking: Asking, until: number): Promise<Outcome> {
+    const outcome = this.#questions.outcome(asking, until);
+    if (this.#driver) this.#hand(asking, until);
+    else this.#tabs?.tell({ kind: "ask", asking, until });
+    return outcome;
+  }
+
+  /** Gives a question to the machines. */
+  #hand(asking: Asking, until: number): void {
+    void this.#driver?.handle((core, now) => core.ask(now, asking.ticket, questionOf(this.#sync, asking), Math.max(until - now, 0)));
+  }
+
+  /** Takes in what another tab tells. */
+  #hear(message: Message): void {
+    const driver = this.#driver;
+    switch (message.kind) {
+      case "news":
+        return driver ? undefined : this.#followSoon();
+      case "ask":
+        return this.#hand(message.asking, message.until);
+      case "cloud":
+        return this.#questions.take(message.event);
+      case "done":
+        return void driver?.handle((core, now) => core.done(now, message.ticket));
+      case "counted":
+        return this.#countHere(message);
+      case "consent":
+        return void this.#agreeTo(message.consent);
+      case "mode":
+        return void this.#setMode(message.mode);
+    }
+  }
+
+  async #agreeTo(consent: Consent): Promise<void> {
+    if (this.#config.fleet) this.#config.fleet.consent = consent;
+    await this.#driver?.handle((core, now) => core.consent(now, consent));
+  }
+
+  async #setMode(mode: SummaryMode): Promise<void> {
+    const { fleet } = this.#config;
+    if (!fleet?.summaries) return;
+    fleet.mode = mode;
+    const { metrics } = fleet.summaries;
+    await this.#driver?.handle((core, now) => core.summaries(now, epsilonOf(fleet), metrics));
+  }
+
+  /** Whose answers are counted: those of the model that answers in the tab that leads. */
+  async #subject(): Promise<Input> {
+    const [facts, cohort] = [this.#models.facts, this.#config.fleet?.summaries?.cohort ?? []];
+    return (core, now) => core.subject(now, facts?.digest ?? new Uint8Array(32), facts?.baseline, cohort);
+  }
+
+  /** Counts an answer, if the user agreed to that. */
+  #count({ classification, installed, microseconds, broken }: Said, input: Picture | Float32Array | string): void {
+    const { fleet } = this.#config;
+    if (!fleet?.summaries || fleet.mode === "off" || broken) return;
+    const counted = { installed, numbers: countedOf(classification, input, microseconds), reason: classification.decision.reason };
+    if (this.#driver) this.#countHere(counted);
+    else this.#tabs?.tell({ kind: "counted", ...counted });
+  }
+
+  /** Counts an answer of the model that answers here; that of another is nobody's, as while one is on trial in this tab alone. */
+  #countHere({ installed, numbers, reason }: Omit<Extract<Message, { kind: "counted" }>, "kind">): void {
+    if (!isSame(installed, this.#models.installed)) return;
+    void this.#driver?.handle((core, now) => core.counted(now, numbers, reason));
   }
 
   #tell(event: ClientEvent): void {
@@ -260,7 +435,7 @@ export class Client {
       if (this.#models.installed?.place !== place || this.#closed.signal.aborted) return;
       this.#models.drop(place);
       const driver = this.#driver;
-      if (driver && place !== "factory") await driver.handle((core, now) => core.broken(now, place));
+      if (driver && place !== "factory") await driver.handle((core, now) => core.broken(now, place, false));
       if (this.#models.installed) return;
       const core = driver ? driver.core : await this.#core();
       const first = core.serving();

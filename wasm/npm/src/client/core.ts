@@ -2,6 +2,7 @@
 
 import { DunlinError, type ModuleSource } from "../index.js";
 import { type Core, instantiate, type SyncInstance } from "../sync-glue.js";
+import type { Consent, SummaryMode } from "./options.js";
 
 /** What an app wants of updates; all of it is there. */
 export interface Config {
@@ -17,12 +18,30 @@ export interface Config {
   readonly metered: boolean;
   readonly charging: boolean;
   readonly bytesPerDay: number;
+  /** Of a client that asks the cloud, or tells summaries. */
+  readonly fleet?: FleetConfig | undefined;
 }
 
-/** An instance of the module, from the folder that was given or from beside the script. */
-export async function newSync(source: ModuleSource | undefined): Promise<SyncInstance> {
+/** What an app wants of questions and summaries, and what its user agreed to so far. */
+export interface FleetConfig {
+  readonly servers: readonly { readonly url: string; readonly model: string; readonly version: string | undefined; readonly token: string | undefined }[];
+  /** Eight, as `Start.cloud` takes them. */
+  readonly numbers: Float64Array;
+  readonly summaries: { readonly server: string; readonly token: string | undefined; readonly epsilon: number; readonly metrics: number; readonly cohort: readonly string[] } | undefined;
+  consent: Consent;
+  mode: SummaryMode;
+}
+
+/** Addresses that bundlers find: the module with all machines, and that of updates alone. */
+const ADDRESS = {
+  fleet: () => new URL("./dunlin_fleet.wasm", import.meta.url),
+  sync: () => new URL("./dunlin_sync.wasm", import.meta.url),
+};
+
+/** An instance of a module, from the folder that was given or from beside the script. */
+export async function newSync(source: ModuleSource | undefined, build: keyof typeof ADDRESS = "sync"): Promise<SyncInstance> {
   const folder = typeof source === "string" || source instanceof URL ? String(source) : "";
-  const address = folder.endsWith("/") ? `${folder}dunlin_sync.wasm` : new URL("./dunlin_sync.wasm", import.meta.url).href;
+  const address = folder.endsWith("/") ? `${folder}dunlin_${build}.wasm` : ADDRESS[build]().href;
   try {
     const response = await fetch(address);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -46,6 +65,17 @@ export function newCore(
   const { factory, timestamp, snapshot, targets, runtime, interval, bytesPerDay } = config;
   const numbers = Float64Array.of(factory, timestamp, snapshot, targets, runtime, interval, bytesPerDay);
   const start = new sync.Start(model, repository, root, cohorts, numbers, metered, charging);
+  const { fleet } = config;
+  if (fleet) {
+    for (const { url, model, version, token } of fleet.servers) start.server(url, model, version, token);
+    start.cloud(fleet.consent, fleet.numbers);
+    if (fleet.summaries) start.summaries(fleet.summaries.server, fleet.summaries.token, epsilonOf(fleet), fleet.summaries.metrics);
+  }
   for (const [key, value] of stored) start.put(key, value);
   return start.open(seed, now);
+}
+
+/** How much a day's summary may reveal; 0 for none. */
+export function epsilonOf({ mode, summaries }: FleetConfig): number {
+  return mode === "off" ? 0 : (summaries?.epsilon ?? 0);
 }

@@ -1,6 +1,6 @@
 // Performs what the machines ask for: in order, with a store, and with a host for what is neither.
 
-import type { Activation, Change, Core, Effect, Failure, Installed, Place, Request, StoreFailure, Trial, TrialFault } from "../sync-glue.js";
+import type { Activation, Asked, Change, Core, Effect, Failure, Installed, Place, Request, StoreFailure, Trial, TrialFault } from "../sync-glue.js";
 import type { ClientEvent } from "./event.js";
 import { type Answer, LONGEST } from "./transport.js";
 
@@ -15,14 +15,24 @@ export interface Host {
   /** Loads a model and asks it its golden inputs; says what is wrong with it. */
   trial(trial: Trial): Promise<TrialFault | undefined>;
   /**
-   * Answers with a model from now on; or gives the place whose model can't be loaded, and then nothing has changed. Where the runtime can't
-   * be had, throws, or waits for it if it is to be `patient`.
+   * Answers with a model from now on; or says which can't be loaded, and then nothing has changed. Where the runtime can't be had, throws, or
+   * waits for it if it is to be `patient`.
    */
-  activate(activation: Activation, patient: boolean): Promise<Place | undefined>;
+  activate(activation: Activation, patient: boolean): Promise<Broken | undefined>;
   /** Tells the app. */
   notify(event: ClientEvent): void;
+  /** Tells what became of a question. */
+  cloud?(event: Asked): void;
+  /** Says what the answers are of that are counted: of the model that answers now. Nothing where none ever are. */
+  subject?(): Promise<Input>;
   /** The device's connection and power. */
   conditions(): Promise<{ metered: boolean; charging: boolean }>;
+}
+
+/** A model that can't be used: where it is, and whether its bytes are gone. */
+export interface Broken {
+  readonly place: Place;
+  readonly lost: boolean;
 }
 
 /** What time it is, and who calls back. */
@@ -50,6 +60,10 @@ export class Driver {
   /** Requests that aren't answered yet, each with what takes its time limit back. */
   readonly #pending = new Map<number, () => void>();
   #wake: { readonly at: number; readonly cancel: () => void } | undefined;
+  /** What was polled out of turn. */
+  readonly #later: Effect[] = [];
+  /** Whether another model answers, of which counting hasn't been told. */
+  #isNew = true;
   #ended = false;
 
   constructor(
@@ -65,17 +79,38 @@ export class Driver {
   async serve(): Promise<boolean> {
     for (;;) {
       const broken = await this.host.activate({ first: this.core.serving() }, false);
-      if (broken === undefined || broken === "factory") return broken === undefined;
-      await this.handle((core, now) => core.broken(now, broken));
+      if (!broken || broken.place === "factory") return !broken;
+      await this.handle((core, now) => core.broken(now, broken.place, broken.lost));
     }
   }
 
   /** Takes in what happened, and performs what follows from it. */
   handle(input: Input): Promise<void> {
     return this.#enqueue(async () => {
+      await this.#tellSubject();
       input(this.core, this.clock.now());
       await this.#perform();
     });
+  }
+
+  /**
+   * The page may be gone in a moment: says so, and begins at once what is to be kept of that, whatever else is being done. Nothing is left
+   * undone if the page stays.
+   */
+  async leave(): Promise<void> {
+    if (this.#ended) return;
+    const commits: Promise<void>[] = [];
+    try {
+      this.core.ended(this.clock.now());
+      for (let effect; (effect = this.core.poll(this.clock.now())); ) {
+        if (effect.kind === "commit") commits.push(this.#do(effect));
+        else this.#later.push(effect);
+      }
+      await Promise.all(commits);
+    } catch (cause) {
+      this.#defect(cause);
+    }
+    void this.handle(() => undefined);
   }
 
   /** Takes in how the device is doing, and that time has passed. */
@@ -92,12 +127,14 @@ export class Driver {
     if (this.#wake) this.#sleep(this.#wake.at);
   }
 
-  /** Begins nothing more, and waits for what is being done. */
+  /** Begins nothing more but what is to be kept of the end, and waits for what is being done. */
   async end(): Promise<void> {
+    const left = this.leave();
     this.#ended = true;
     this.#sleep(undefined);
     for (const cancel of this.#pending.values()) cancel();
     this.#pending.clear();
+    await left;
     await this.#queue;
   }
 
@@ -107,17 +144,28 @@ export class Driver {
       try {
         if (!this.#ended) await action();
       } catch (cause) {
-        this.#ended = true;
-        this.#sleep(undefined);
-        const message = cause instanceof Error ? cause.message : String(cause);
-        this.host.notify({ kind: "failed", fault: "internal", message: `a defect of Dunlin ended updates in this page: ${message}` });
+        this.#defect(cause);
       }
     });
     return this.#queue;
   }
 
+  #defect(cause: unknown): void {
+    this.#ended = true;
+    this.#sleep(undefined);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    this.host.notify({ kind: "failed", fault: "internal", message: `a defect of Dunlin ended updates in this page: ${message}` });
+  }
+
   async #perform(): Promise<void> {
-    for (let effect; !this.#ended && (effect = this.core.poll(this.clock.now())); ) await this.#do(effect);
+    for (let effect; !this.#ended && (effect = this.#later.shift() ?? this.core.poll(this.clock.now())); ) await this.#do(effect);
+  }
+
+  /** Whose answers are counted from now on. Where none are, nobody needs to know the model's digest. */
+  async #tellSubject(): Promise<void> {
+    if (!this.#isNew || !this.host.subject || !this.core.counts()) return;
+    this.#isNew = false;
+    (await this.host.subject())(this.core, this.clock.now());
   }
 
   async #do(effect: Effect): Promise<void> {
@@ -139,9 +187,12 @@ export class Driver {
       }
       case "activate": {
         const broken = await host.activate(effect, true);
-        if (broken !== undefined) core.broken(clock.now(), broken);
+        if (broken) core.broken(clock.now(), broken.place, broken.lost);
+        else this.#isNew = true;
         return;
       }
+      case "cloud":
+        return host.cloud?.(effect.event);
       case "notify":
         return host.notify(effect.event);
       case "wake":

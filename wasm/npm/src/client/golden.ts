@@ -83,7 +83,7 @@ function inputsOf(sync: SyncInstance, { inputs }: Classifier, seed: bigint): Uin
 }
 
 /** The sections of an artifact, which the engine has read before. */
-function sectionsOf(file: Uint8Array<ArrayBuffer>): Map<number, { bytes: Uint8Array<ArrayBuffer>; digest: string }> {
+export function sectionsOf(file: Uint8Array<ArrayBuffer>): Map<number, { bytes: Uint8Array<ArrayBuffer>; digest: string }> {
   const view = viewOf(file);
   return new Map(
     Array.from({ length: view.getUint32(12, true) }, (_, index) => {

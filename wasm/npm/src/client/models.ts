@@ -2,8 +2,8 @@
 
 import { type Classification, Classifier, type ClassifyOptions, DunlinError, type DunlinErrorCode, type LoadOptions, type Picture } from "../index.js";
 import type { Activation, Installed, Place, SyncInstance, Trial, TrialFault } from "../sync-glue.js";
-import { isSame } from "./driver.js";
-import { examine } from "./golden.js";
+import { type Broken, isSame } from "./driver.js";
+import { examine, sectionsOf } from "./golden.js";
 
 /** What was found when two models were asked the same. */
 export interface Observation {
@@ -15,7 +15,9 @@ export interface Observation {
 /** What came of an input: what the app is told, and what the machines are. */
 export interface Said {
   readonly classification: Classification;
-  readonly version: number;
+  /** The model that said so, and how long it took. */
+  readonly installed: Installed;
+  readonly microseconds: number;
   readonly observation?: Observation;
   /** A model that can't be used. */
   readonly broken?: Place;
@@ -27,6 +29,13 @@ export type Reader = (place: Place) => Promise<Uint8Array<ArrayBuffer> | undefin
 interface Loaded {
   readonly installed: Installed;
   readonly classifier: Classifier;
+  readonly facts: Facts | undefined;
+}
+
+/** What servers know a model by, and what its answers are compared with. */
+export interface Facts {
+  readonly digest: Uint8Array;
+  readonly baseline: Uint8Array | undefined;
 }
 
 /** The models that are asked. */
@@ -40,6 +49,8 @@ export class Models {
     readonly sync: SyncInstance,
     readonly reader: Reader,
     readonly options: LoadOptions,
+    /** Whether anyone asks for facts. */
+    readonly learns = false,
   ) {}
 
   /** The model that answers. */
@@ -55,8 +66,9 @@ export class Models {
   /** Loads a model and asks it its golden inputs; says what is wrong with it. */
   async trial({ candidate, latency }: Trial): Promise<TrialFault | undefined> {
     const loaded = await this.#loadAt(candidate, true);
-    const bytes = loaded && (await this.reader(candidate.place));
-    if (!bytes) return "load";
+    if (typeof loaded === "string") return loaded;
+    const bytes = await this.reader(candidate.place);
+    if (!bytes) return "lost";
     let found: TrialFault | number;
     try {
       found = await examine(this.sync, loaded.classifier, bytes);
@@ -71,15 +83,15 @@ export class Models {
   }
 
   /**
-   * Answers with a model from now on; or gives the place whose model can't be loaded, and then nothing has changed. Where the runtime can't
-   * be had, throws, or waits for it.
+   * Answers with a model from now on; or says which can't be loaded, and then nothing has changed. Where the runtime can't be had, throws, or
+   * waits for it.
    */
-  async activate({ first, shadow }: Activation, patient: boolean): Promise<Place | undefined> {
+  async activate({ first, shadow }: Activation, patient: boolean): Promise<Broken | undefined> {
     const there = this.#candidate ? [this.#candidate, ...this.#serving] : this.#serving;
     const wanted: Loaded[] = [];
     for (const installed of shadow ? [first, shadow] : [first]) {
       const loaded = there.find((loaded) => isSame(installed, loaded.installed)) ?? (await this.#loadAt(installed, patient));
-      if (!loaded) return installed.place;
+      if (typeof loaded === "string") return { place: installed.place, lost: loaded === "lost" };
       wanted.push(loaded);
     }
     this.#candidate = undefined;
@@ -97,9 +109,12 @@ export class Models {
   async classify(input: Picture | Float32Array | string, options: ClassifyOptions): Promise<Said> {
     const [first, shadow] = this.#serving;
     if (!first) throw new DunlinError("disposed", "the client was disposed of, or its model was lost; open it again");
-    const { version } = first.installed;
-    if (!shadow) return { classification: await first.classifier.classify(input, options), version };
+    const { installed } = first;
     const begin = performance.now();
+    if (!shadow) {
+      const classification = await first.classifier.classify(input, options);
+      return { classification, installed, microseconds: (performance.now() - begin) * 1000 };
+    }
     const answer = await settled(first.classifier.classify(input, options));
     const end = performance.now();
     const before = await settled(shadow.classifier.classify(input, options));
@@ -107,17 +122,28 @@ export class Models {
     if ("fault" in answer) {
       // A model that can't take what the one before can isn't a newer version of it.
       if ("fault" in before || isOf(answer.fault, "disposed")) throw answer.fault;
-      return { classification: before.value, version: shadow.installed.version, broken: first.installed.place };
+      return { classification: before.value, installed: shadow.installed, microseconds: 0, broken: installed.place };
     }
     const classification = answer.value;
-    if ("fault" in before) return { classification, version };
+    // Most of the time of a picture's file goes into decoding it.
+    const microseconds = input instanceof Blob ? 0 : (end - begin) * 1000;
+    if ("fault" in before) return { classification, installed, microseconds };
     const agrees = classification.decision.index === before.value.decision.index;
     // How old the app thinks the model is, is no fault of the model's.
     const fair = options.stale ? await first.classifier.classify(input, { ...options, stale: false }) : classification;
     const fallsBack = fair.decision.outcome !== "answer";
-    // Most of the time of a picture's file goes into decoding it.
-    const microseconds = input instanceof Blob ? 0 : (end - begin) * 1000;
-    return { classification, version, observation: { agrees, fallsBack, microseconds } };
+    return { classification, installed, microseconds, observation: { agrees, fallsBack, microseconds } };
+  }
+
+  /** What is known of the model that answers. */
+  get facts(): Facts | undefined {
+    return this.#serving[0]?.facts;
+  }
+
+  /** What is known of a model that is asked, with its classes' names; nothing of one that isn't any more. */
+  about(version: number): (Facts & { readonly labels: readonly string[] }) | undefined {
+    const loaded = this.#serving.find(({ installed }) => installed.version === version);
+    return loaded?.facts && { ...loaded.facts, labels: loaded.classifier.labels() };
   }
 
   dispose(): void {
@@ -127,20 +153,26 @@ export class Models {
     this.#candidate = undefined;
   }
 
-  /** Nothing where the model can't be used. When it is the runtime, or the app's file, that can't be had, throws, or waits until it can. */
-  async #loadAt(installed: Installed, patient: boolean): Promise<Loaded | undefined> {
+  /** Or what is wrong with the model. When it is the runtime, or the app's file, that can't be had, throws, or waits until it can. */
+  async #loadAt(installed: Installed, patient: boolean): Promise<Loaded | "load" | "lost"> {
     for (;;) {
       try {
         const bytes = await this.reader(installed.place);
-        return bytes && { installed, classifier: await Classifier.load(bytes, this.options) };
+        if (!bytes) return "lost";
+        return { installed, classifier: await Classifier.load(bytes, this.options), facts: this.learns ? await factsOf(bytes) : undefined };
       } catch (cause) {
         this.#fault = cause;
-        if (!isOf(cause, "fetch")) return undefined;
+        if (!isOf(cause, "fetch")) return "load";
         if (!patient) throw cause;
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
+}
+
+async function factsOf(bytes: Uint8Array<ArrayBuffer>): Promise<Facts> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return { digest, baseline: sectionsOf(bytes).get(BASELINE)?.bytes.slice() };
 }
 
 /** What came of a promise. */
@@ -154,3 +186,5 @@ function isOf(cause: unknown, code: DunlinErrorCode): boolean {
 
 /** Milliseconds until what can't be had is asked for again. */
 const PAUSE = 30_000;
+/** The kind of the section that has a baseline. */
+const BASELINE = 0x80000011;

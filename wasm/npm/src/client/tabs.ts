@@ -1,9 +1,29 @@
-// Of several tabs with the same store one leads: it looks for updates and commits. The others read.
+// Of several tabs with the same store one leads: it looks for updates, asks the cloud and commits. The others read, and tell it.
+
+import type { Asked, Installed } from "../sync-glue.js";
+import type { Consent, SummaryMode } from "./options.js";
+import type { Asking } from "./questions.js";
+
+/** What tabs tell each other. */
+export type Message =
+  /** The store has changed. */
+  | { readonly kind: "news" }
+  /** To the tab that leads: a question, and until when it waits. */
+  | { readonly kind: "ask"; readonly asking: Asking; readonly until: number }
+  /** From the tab that leads: what became of a question. */
+  | { readonly kind: "cloud"; readonly event: Asked }
+  /** To the tab that leads: the app has an answer; an answer of a model, to be counted. */
+  | { readonly kind: "done"; readonly ticket: string }
+  | { readonly kind: "counted"; readonly installed: Installed; readonly numbers: Float64Array; readonly reason: string | undefined }
+  /** To all: what the user agreed to now. */
+  | { readonly kind: "consent"; readonly consent: Consent }
+  | { readonly kind: "mode"; readonly mode: SummaryMode };
 
 /** The tabs of one origin that have a store open. */
 export class Tabs {
   readonly #name: string;
   readonly #channel: BroadcastChannel;
+  #isOpen = true;
   #release: () => void = () => undefined;
   /** Until this tab is done. */
   readonly #held = new Promise<void>((resolve) => (this.#release = resolve));
@@ -35,18 +55,19 @@ export class Tabs {
     });
   }
 
-  /** Tells the other tabs that the store has changed. */
-  tell(): void {
-    this.#channel.postMessage(null);
+  /** Tells the other tabs. */
+  tell(message: Message): void {
+    if (this.#isOpen) this.#channel.postMessage(message);
   }
 
-  /** Calls when another tab has told so. */
-  onNews(call: () => void): void {
-    this.#channel.addEventListener("message", call);
+  /** Calls with what other tabs tell. */
+  onMessage(call: (message: Message) => void): void {
+    this.#channel.addEventListener("message", ({ data }) => call(data as Message));
   }
 
   /** Lets another tab lead. */
   close(): void {
+    this.#isOpen = false;
     this.#release();
     this.#channel.close();
   }

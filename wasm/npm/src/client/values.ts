@@ -58,6 +58,8 @@ class Database implements Values {
           if (value.bytes ?? value.file) table.put(value);
           else table.delete(value.key);
         }
+        // At once: a page that is being left may not be there when the last change is done.
+        transaction.commit();
       } catch (cause) {
         // Otherwise what was put before would stay.
         transaction.abort();

@@ -128,7 +128,7 @@ impl Classifier {
 }
 
 /// A call whose panic is an error. What the panic may have broken is behind a lock that remembers it.
-fn guarded<T>(call: impl FnOnce() -> Result<T, BridgeError>) -> Result<T, BridgeError> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, BridgeError>) -> Result<T, BridgeError> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(BridgeError::panic(&*payload)))
 }
 

@@ -23,7 +23,7 @@ pub enum ErrorCode {
     Picture,
     /// The model takes another kind, shape, length or range of input.
     Input,
-    /// The classifier was disposed of before.
+    /// The classifier or client was disposed of before.
     Disposed,
     /// A file can't be read.
     Fetch,
@@ -71,7 +71,7 @@ impl BridgeError {
     }
 
     pub(crate) fn disposed() -> Self {
-        Self::new(Code::Disposed, "the classifier was disposed of before")
+        Self::new(Code::Disposed, "it was disposed of before")
     }
 
     /// A call ended in a panic before, and left a classifier in who knows what state.
@@ -130,6 +130,20 @@ impl From<io::Error> for BridgeError {
     fn from(error: io::Error) -> Self {
         let code = if error.kind() == io::ErrorKind::OutOfMemory { Code::Memory } else { Code::Fetch };
         Self::new(code, format_args!("the model's file can't be read: {error}"))
+    }
+}
+
+#[cfg(feature = "client")]
+impl From<dunlin_native::OpenError> for BridgeError {
+    fn from(error: dunlin_native::OpenError) -> Self {
+        use dunlin_native::OpenError;
+        let code = match &error {
+            OpenError::Factory(fault) => fault.code(),
+            // What a device has left: threads, in practice.
+            OpenError::System(_) => Code::Memory,
+            _ => Code::Fetch,
+        };
+        Self::new(code, error)
     }
 }
 

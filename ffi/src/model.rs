@@ -18,7 +18,7 @@ pub struct Model {
 
 /// What heads and their classes are called, in the locale that was asked for last.
 #[derive(Debug)]
-struct Names {
+pub(crate) struct Names {
     locale: Option<String>,
     heads: Vec<HeadNames>,
 }
@@ -53,10 +53,7 @@ impl Model {
 
     /// `values` are little-endian f32.
     pub fn classify_values(&mut self, values: &[u8], request: &Request) -> Result<Classification, BridgeError> {
-        let (values, rest) = values.as_chunks();
-        if !rest.is_empty() {
-            return Err(BridgeError::new(Code::Input, "values are of four bytes each"));
-        }
+        let values = chunks(values)?;
         self.classifier.classify_values(values.len(), |slots| {
             let values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
             slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
@@ -72,12 +69,7 @@ impl Model {
     /// What the scores of the last input come to.
     fn classification(&mut self, request: &Request) -> Result<Classification, BridgeError> {
         self.speak(&request.locale)?;
-        let heads = self.names.heads.iter().zip(heads(&self.classifier));
-        let heads = heads.map(|(names, head)| {
-            Ok(Head::new(names.name.clone(), &head, &head.policy()?, request, |class| names.of(class)))
-        });
-        let heads = heads.collect::<Result<_, BridgeError>>()?;
-        Ok(Classification { evasion: self.classifier.scores().signs.evasion(), heads })
+        self.names.classification(&self.classifier, request)
     }
 
     pub fn explain(&mut self) -> Vec<StepInfo> {
@@ -99,7 +91,7 @@ impl Model {
 
     pub fn labels(&mut self, head: usize, locale: Option<String>) -> Result<Vec<String>, BridgeError> {
         self.speak(&locale)?;
-        Ok(self.names.heads.get(head).map(|names| names.classes.clone()).unwrap_or_default())
+        Ok(self.names.classes(head))
     }
 
     /// Reads the names in another locale, if it is another.
@@ -112,13 +104,41 @@ impl Model {
 }
 
 impl Names {
-    fn read(classifier: &Classifier<ModelFile>, locale: Option<String>) -> Result<Self, BridgeError> {
+    pub(crate) fn read<B: AsRef<[u8]>>(
+        classifier: &Classifier<B>,
+        locale: Option<String>,
+    ) -> Result<Self, BridgeError> {
         let names = |head: classifier::Head<'_>| {
             let labels = head.labels()?.in_locale(locale.as_deref().unwrap_or_default());
             Ok(HeadNames { name: head.name()?.to_owned(), classes: labels.map(str::to_owned).collect() })
         };
         let heads = heads(classifier).map(names).collect::<Result<_, BridgeError>>()?;
         Ok(Self { locale, heads })
+    }
+
+    /// In which locale they are.
+    #[cfg(feature = "client")]
+    pub(crate) const fn locale(&self) -> &Option<String> {
+        &self.locale
+    }
+
+    /// Those of a head's classes; none where there is no such head.
+    pub(crate) fn classes(&self, head: usize) -> Vec<String> {
+        self.heads.get(head).map(|names| names.classes.clone()).unwrap_or_default()
+    }
+
+    /// What the scores of the last input come to, of the classifier whose names these are.
+    pub(crate) fn classification<B: AsRef<[u8]>>(
+        &self,
+        classifier: &Classifier<B>,
+        request: &Request,
+    ) -> Result<Classification, BridgeError> {
+        let heads = self.heads.iter().zip(heads(classifier));
+        let heads = heads.map(|(names, head)| {
+            Ok(Head::new(names.name.clone(), &head, &head.policy()?, request, |class| names.of(class)))
+        });
+        let heads = heads.collect::<Result<_, BridgeError>>()?;
+        Ok(Classification { evasion: classifier.scores().signs.evasion(), heads })
     }
 }
 
@@ -128,6 +148,17 @@ impl HeadNames {
     }
 }
 
-fn heads(classifier: &Classifier<ModelFile>) -> impl Iterator<Item = classifier::Head<'_>> {
+/// The bytes of each value.
+///
+/// # Errors
+/// [`Code::Input`]
+pub(crate) fn chunks(values: &[u8]) -> Result<&[[u8; 4]], BridgeError> {
+    match values.as_chunks() {
+        (values, []) => Ok(values),
+        _ => Err(BridgeError::new(Code::Input, "values are of four bytes each")),
+    }
+}
+
+fn heads<B: AsRef<[u8]>>(classifier: &Classifier<B>) -> impl Iterator<Item = classifier::Head<'_>> {
     (0..classifier.heads()).map_while(|head| classifier.head(head))
 }

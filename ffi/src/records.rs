@@ -162,6 +162,6 @@ impl From<plan::StepInfo> for StepInfo {
 }
 
 /// The elements as little-endian bytes.
-fn to_bytes(values: &[f32]) -> Vec<u8> {
+pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -83,6 +83,9 @@ fn keys(record: &Record, canvas: &mut Canvas) {
         canvas.dot([KEYS + 6.0, y - 4.0], 5.0, class, "");
         canvas.text([KEYS + 18.0, y], "", what);
     }
+    let y = CERTAINTY[1] + 14.0 + 20.0 * causes.len() as f64;
+    canvas.line([KEYS, y - 4.0], [KEYS + 12.0, y - 4.0], "dash");
+    canvas.text([KEYS + 18.0, y], "", "suspect above it");
 }
 
 fn colour(version: u32) -> String {

@@ -3,6 +3,8 @@
 //! Also writes the pictures' pixels to `target/conformance`, for languages without a decoder. `DUNLIN_WRITE=1` writes the
 //! expected results anew, those of errors excepted: codes are promises.
 
+#[cfg(feature = "client")]
+mod fleet;
 mod models;
 mod pictures;
 mod vectors;

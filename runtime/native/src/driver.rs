@@ -66,8 +66,8 @@ pub enum Input {
     Conditions(Conditions),
     /// The app wants a look for updates.
     Check,
-    /// The app asks the cloud: within so many milliseconds it is to have an answer.
-    Ask(Box<Question>, u64, Told),
+    /// The app asks the cloud: by then it is to have an answer.
+    Ask(Box<Question>, Time, Told),
     /// The app has the answer that came later.
     Done(Ticket),
     /// The user allows more to be sent, or less.
@@ -142,7 +142,9 @@ impl<D: Disk> Driver<D> {
             Input::Broken(place) => self.client.handle_broken(now, place),
             Input::Conditions(conditions) => self.client.handle_conditions(now, conditions),
             Input::Check => self.client.handle_check(now),
-            Input::Ask(question, budget, told) => (told.0)(self.client.fallback().ask(now, *question, budget)),
+            Input::Ask(question, deadline, told) => {
+                (told.0)(self.client.fallback().ask(now, *question, deadline.since(now)));
+            }
             Input::Done(ticket) => self.client.fallback().done(now, ticket),
             Input::Consent(consent) => self.client.fallback().set_consent(now, consent),
             Input::Answered(observation) => self.client.drift().handle_answer(now, &observation),

@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Error};
 
 /// Sends requests, and keeps connections open between them.
 ///
-/// Nothing is sent but what a request says and what HTTP asks for: no cookies, no name of a program. An answer may lead elsewhere a few
+/// Nothing is sent but what a request says and what HTTP asks for: no cookies, no name of a program. An answer to GET may lead elsewhere a few
 /// times, never from `https` to `http`, and tokens don't go along. A server is trusted if the system's certificates vouch for it.
 #[derive(Clone, Debug)]
 pub struct Http {
@@ -38,7 +38,6 @@ impl Http {
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
-            .max_redirects(MAX_REDIRECTS)
             .user_agent("")
             .accept("")
             .accept_encoding("");
@@ -74,7 +73,10 @@ impl Http {
     ) -> Result<Response, Failure> {
         let built = built.map_err(|_| Failure::Connect)?;
         let secret = built.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
-        let configured = self.agent.configure_request(built);
+        // Where a body was to go something else would be fetched, and taken for the answer.
+        let redirects = if request.method == Method::Get { MAX_REDIRECTS } else { 0 };
+        let configured = self.agent.configure_request(built).max_redirects(redirects);
+        let configured = configured.max_redirects_will_error(redirects > 0);
         let configured = configured.https_only(secret).timeout_global(Some(Duration::from_millis(request.timeout)));
         let answer = self.agent.run(configured.build()).map_err(failure)?;
         read(answer, request.max_bytes)
@@ -235,6 +237,16 @@ mod tests {
         let loops = vec![answer("302 Found\r\nLocation: /again", ""); MAX_REDIRECTS as usize + 1];
         let (start, _) = serve(loops);
         assert_eq!(Http::new().send(&request(start)), Err(Failure::Broken));
+    }
+
+    #[test]
+    fn a_body_goes_nowhere_else() {
+        for status in [301, 302, 303, 307, 308] {
+            let (address, asked) = serve(vec![answer(&format!("{status} Elsewhere\r\nLocation: /there"), "")]);
+            let post = Request { method: Method::Post, body: b"once".to_vec(), ..request(address) };
+            assert_eq!(Http::new().send(&post).map(|got| got.status), Ok(status));
+            asked.join().expect("a server");
+        }
     }
 
     #[test]

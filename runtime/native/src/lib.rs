@@ -13,7 +13,7 @@ mod model;
 mod store;
 
 #[cfg(feature = "client")]
-pub use client::{Answer, Ask, Client, Done, Happened, OpenError, Options, Transport};
+pub use client::{Answer, Ask, Client, Cloud, Done, Happened, Loaded, OpenError, Options, Transport};
 #[cfg(feature = "client")]
 pub use disk::{Disk, Folder};
 #[cfg(feature = "client")]

@@ -7,14 +7,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::hex::Hash;
+use crate::hex::{self, Hash};
+use crate::tuf::{Fault, Value};
 
 /// A release of a model; sound by construction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Wire", into = "Wire")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(into = "Wire")]
 pub struct Release {
     /// The model's name: up to 64 of `a-z`, `0-9`, `_` and `-`.
     pub model: String,
@@ -33,39 +34,39 @@ pub struct Release {
 }
 
 /// To whom a release goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rollout {
     /// Makes this rollout's buckets independent of another's: 16 to 64 hexadecimal digits.
-    #[serde(with = "crate::hex::bytes")]
+    #[serde(serialize_with = "hex::bytes::serialize")]
     pub salt: Vec<u8>,
     /// How many of a thousand devices get it.
     pub permille: u16,
     /// Only devices that are in one of these cohorts; without, all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cohorts: Option<Vec<String>>,
     /// Nobody else gets it for now. Who has it keeps it.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub held: bool,
 }
 
 /// What a release must show on a device, beside the model that it follows, before it is kept. Signed JSON has no fractions, so that
 /// shares are written as whole thousandths.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Canary {
     /// For how many inputs both models are asked, 1 to 10,000.
     pub inputs: u32,
     /// The least share of inputs for which both find the same class, 0 to 1.
-    #[serde(with = "thousandths")]
+    #[serde(serialize_with = "thousandths")]
     pub agreement: f64,
     /// The largest share of inputs that it doesn't answer itself, 0 to 1.
-    #[serde(with = "thousandths")]
+    #[serde(serialize_with = "thousandths")]
     pub fallback: f64,
     /// The most milliseconds that 95 of 100 inputs may take, from 1.
     pub latency_ms: u32,
 }
 
 /// The difference between two releases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Patch {
     /// The file that it starts from.
     pub from: Hash,
@@ -106,8 +107,8 @@ impl Release {
     /// # Errors
     /// [`ReleaseError`]: the publisher's fault.
     pub fn parse(json: &[u8]) -> Result<Self, ReleaseError> {
-        let wire: Wire = serde_json::from_slice(json).map_err(|_| ReleaseError::Json)?;
-        wire.try_into()
+        let wire = Value::parse(json, MOST_VALUES).and_then(|value| Wire::read(&value));
+        wire.map_err(|_| ReleaseError::Json)?.try_into()
     }
 
     /// The path of its target.
@@ -139,6 +140,19 @@ impl Rollout {
         (u64::from_be_bytes([a, b, c, d, e, f, g, h]) % 1000) as u16
     }
 
+    fn read(value: &Value) -> Result<Self, Fault> {
+        Ok(Self {
+            salt: hex::decode(value.text("salt")?).ok_or(Fault::Field("salt"))?,
+            permille: number(value, "permille")?,
+            cohorts: there(value, "cohorts")?.map(|_| value.texts("cohorts")).transpose()?,
+            held: match value.optional("held")? {
+                None => false,
+                Some(Value::Bool(held)) => *held,
+                Some(_) => return Err(Fault::Field("held")),
+            },
+        })
+    }
+
     fn is_sound(&self) -> bool {
         let named = |cohorts: &Vec<String>| {
             (1..=MOST_COHORTS).contains(&cohorts.len()) && cohorts.iter().all(|cohort| is_name(cohort, "", 32))
@@ -148,6 +162,31 @@ impl Rollout {
 }
 
 impl Canary {
+    /// From a value of JSON.
+    ///
+    /// # Errors
+    /// A field that isn't there, or is no whole number in its range.
+    pub fn read(value: &Value) -> Result<Self, Fault> {
+        let share = |name| number::<u16>(value, name).map(|thousandths| f64::from(thousandths) / 1000.0);
+        Ok(Self {
+            inputs: number(value, "inputs")?,
+            agreement: share("agreement")?,
+            fallback: share("fallback")?,
+            latency_ms: number(value, "latency_ms")?,
+        })
+    }
+
+    /// As a value of JSON.
+    pub fn value(&self) -> Value {
+        let share = |share: f64| Some(u32::from(in_thousandths(share)).into());
+        Value::of([
+            ("inputs", Some(self.inputs.into())),
+            ("agreement", share(self.agreement)),
+            ("fallback", share(self.fallback)),
+            ("latency_ms", Some(self.latency_ms.into())),
+        ])
+    }
+
     fn is_sound(&self) -> bool {
         let share = |share: f64| (0.0..=1.0).contains(&share);
         (1..=10_000).contains(&self.inputs) && share(self.agreement) && share(self.fallback) && self.latency_ms > 0
@@ -155,6 +194,12 @@ impl Canary {
 }
 
 impl Patch {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        let hash = |name| Hash::parse(value.text(name)?).ok_or(Fault::Field(name));
+        let (path, length) = (value.text("path")?.into(), value.number("length")?);
+        Ok(Self { from: hash("from")?, path, length, sha256: hash("sha256")? })
+    }
+
     fn is_sound(&self) -> bool {
         let parts = || self.path.split('/');
         self.length > 0
@@ -201,19 +246,44 @@ impl fmt::Display for ReleaseError {
 impl core::error::Error for ReleaseError {}
 
 /// A release as it is written.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Wire {
     dunlin: u32,
     model: String,
     version: u32,
     runtime: u32,
     rollout: Rollout,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     canary: Option<Canary>,
-    #[serde(default)]
     patches: Vec<Patch>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
+}
+
+impl Wire {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        let patches = there(value, "patches")?.map_or(Ok(&[][..]), |_| value.list("patches"))?;
+        Ok(Self {
+            dunlin: number(value, "dunlin")?,
+            model: value.text("model")?.into(),
+            version: number(value, "version")?,
+            runtime: number(value, "runtime")?,
+            rollout: Rollout::read(value.field("rollout")?)?,
+            canary: there(value, "canary")?.map(Canary::read).transpose()?,
+            patches: patches.iter().map(Patch::read).collect::<Result<_, _>>()?,
+            notes: there(value, "notes")?.map(|_| value.text("notes")).transpose()?.map(Into::into),
+        })
+    }
+}
+
+/// A field that may be left out, or be `null`.
+fn there<'a>(value: &'a Value, name: &'static str) -> Result<Option<&'a Value>, Fault> {
+    Ok(value.optional(name)?.filter(|value| **value != Value::Null))
+}
+
+/// A field that is a whole number of its type's range.
+fn number<T: TryFrom<u64>>(value: &Value, name: &'static str) -> Result<T, Fault> {
+    value.number(name)?.try_into().map_err(|_| Fault::Field(name))
 }
 
 impl TryFrom<Wire> for Release {
@@ -247,23 +317,20 @@ impl From<Release> for Wire {
     }
 }
 
-/// Shares as whole thousandths.
-mod thousandths {
-    use serde::{Deserialize, Deserializer, Serializer};
+fn in_thousandths(share: f64) -> u16 {
+    libm::round(share * 1000.0) as u16
+}
 
-    pub fn serialize<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u16(libm::round(share * 1000.0) as u16)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        u16::deserialize(deserializer).map(|thousandths| f64::from(thousandths) / 1000.0)
-    }
+fn thousandths<S: serde::Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(in_thousandths(*share))
 }
 
 const FORMAT: u32 = 1;
 const MOST_COHORTS: usize = 64;
 const MOST_PATCHES: usize = 32;
 const MOST_NOTES: usize = 4096;
+/// Values in JSON: more than any release has.
+const MOST_VALUES: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -117,9 +117,7 @@ public final class Classifier: Sendable {
         _ pixels: Pixels, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
     ) async throws -> Classification {
         try await classify(topK: topK, locale: locale, context: context) { [bridge] request in
-            guard let width = UInt32(exactly: pixels.width), let height = UInt32(exactly: pixels.height) else {
-                throw DunlinError(.picture, "there is no picture of \(pixels.width)x\(pixels.height)")
-            }
+            let (width, height) = try pixels.sides
             let data = try pixels.data.crossing(or: .picture)
             return try bridge.classifyPixels(data: data, width: width, height: height, format: .init(pixels.format), request: request)
         }
@@ -157,10 +155,7 @@ public final class Classifier: Sendable {
         _ text: String, topK: Int? = nil, locale: Locale? = nil, context: Context = Context()
     ) async throws -> Classification {
         try await classify(topK: topK, locale: locale, context: context) { [bridge] request in
-            guard text.utf8.count <= Int32.max else {
-                throw DunlinError(.input, "\(text.utf8.count) bytes are more than the 2 GiB that can be given at once")
-            }
-            return try bridge.classifyText(text: text, request: request)
+            try bridge.classifyText(text: text.crossing, request: request)
         }
     }
 
@@ -191,9 +186,7 @@ public final class Classifier: Sendable {
     private func classify(
         topK: Int?, locale: Locale?, context: Context, call: @escaping @Sendable (Request) throws -> DunlinBridge.Classification
     ) async throws -> Classification {
-        let request = Request(
-            topK: topK.map(UInt32.init(clamping:)), locale: locale?.identifier(.bcp47), cohort: context.cohort, stale: context.isStale,
-            fallback: context.hasFallback)
+        let request = Request(topK, locale, context)
         return try await worker.run { Classification(try call(request)) }
     }
 }
@@ -206,7 +199,7 @@ extension LoadOptions {
 
 extension Data {
     /// These bytes, or an error when they are more than the bridge can take.
-    fileprivate func crossing(or code: DunlinError.Code) throws -> Data {
+    func crossing(or code: DunlinError.Code) throws -> Data {
         guard count <= Int32.max else {
             throw DunlinError(code, "\(count) bytes are more than the 2 GiB that can be given at once")
         }
@@ -214,8 +207,40 @@ extension Data {
     }
 }
 
+extension String {
+    /// This text, or an error when it is more than the bridge can take.
+    var crossing: String {
+        get throws {
+            guard utf8.count <= Int32.max else {
+                throw DunlinError(.input, "\(utf8.count) bytes are more than the 2 GiB that can be given at once")
+            }
+            return self
+        }
+    }
+}
+
+extension Pixels {
+    /// Width and height as the bridge takes them.
+    var sides: (UInt32, UInt32) {
+        get throws {
+            guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else {
+                throw DunlinError(.picture, "there is no picture of \(width)x\(height)")
+            }
+            return (width, height)
+        }
+    }
+}
+
+extension Request {
+    init(_ topK: Int?, _ locale: Locale?, _ context: Classifier.Context) {
+        self.init(
+            topK: topK.map(UInt32.init(clamping:)), locale: locale?.identifier(.bcp47), cohort: context.cohort, stale: context.isStale,
+            fallback: context.hasFallback)
+    }
+}
+
 extension PixelFormat {
-    fileprivate init(_ format: Pixels.Format) {
+    init(_ format: Pixels.Format) {
         self =
             switch format {
             case .gray8: .gray8

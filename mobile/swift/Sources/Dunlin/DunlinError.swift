@@ -17,9 +17,9 @@ public struct DunlinError: Error, Sendable, Equatable {
         case picture
         /// The model takes another kind, shape, length or range of input.
         case input
-        /// The classifier was closed before.
+        /// The classifier or client was closed before.
         case disposed
-        /// A file can't be read.
+        /// A file can't be read; or a client's folder can't be used, or another client has it open.
         case fetch
         /// A defect of Dunlin: please report it.
         case `internal`

@@ -4,22 +4,25 @@ import Foundation
 /// Carries out blocking calls one after the other on a queue of its own, so that neither the caller's actor nor the threads that
 /// all of Swift's tasks share wait for them.
 final class Worker: Sendable {
-    private let queue = DispatchQueue(label: "dunlin.classifier")
+    private let queue: DispatchQueue
     private let isClosed = Locked(false)
+    private let what: String
+
+    /// For calls of what errors call by this name.
+    init(_ what: String = "classifier") {
+        self.what = what
+        queue = DispatchQueue(label: "dunlin.\(what)")
+    }
+
+    /// What a call throws that comes too late.
+    var disposed: DunlinError { DunlinError(.disposed, "the \(what) was closed before") }
 
     /// The result of `call`, which is thrown away when the task is cancelled before it is there.
     func run<T: Sendable>(_ call: @escaping @Sendable () throws -> T) async throws -> T {
-        let answer = Answer<T>()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                answer.deliver(to: continuation)
-                let work = { @Sendable in answer.give { try call() } }
-                guard enqueue(work) else {
-                    return answer.give { throw DunlinError(.disposed, "the classifier was closed before") }
-                }
-            }
-        } onCancel: {
-            answer.give { throw CancellationError() }
+        let promise = Promise<T>()
+        let work = { @Sendable in promise.give { try named(call) } }
+        return try await promise.value {
+            if !enqueue(work) { promise.give { throw disposed } }
         }
     }
 
@@ -32,6 +35,11 @@ final class Worker: Sendable {
         }
     }
 
+    /// Waits for all that was begun.
+    func done() async {
+        await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+    }
+
     private func enqueue(_ work: @escaping @Sendable () -> Void) -> Bool {
         isClosed.withLock { isClosed in
             guard !isClosed else { return false }
@@ -42,7 +50,7 @@ final class Worker: Sendable {
 }
 
 /// What a task waits for: the first result that is given counts.
-private final class Answer<T: Sendable>: Sendable {
+final class Promise<T: Sendable>: Sendable {
     private enum State {
         case open
         case awaited(CheckedContinuation<T, any Error>)
@@ -52,8 +60,18 @@ private final class Answer<T: Sendable>: Sendable {
 
     private let state = Locked(State.open)
 
+    /// The result, once it is given after `begin`; the error of a task that is cancelled before. For one task.
+    func value(after begin: () -> Void = {}) async throws -> T {
+        try await withTaskCancellationHandler {
+            begin()
+            return try await withCheckedThrowingContinuation { deliver(to: $0) }
+        } onCancel: {
+            give { throw CancellationError() }
+        }
+    }
+
     /// Hands the answer to a continuation, now or when it is given.
-    func deliver(to continuation: CheckedContinuation<T, any Error>) {
+    private func deliver(to continuation: CheckedContinuation<T, any Error>) {
         let given: Result<T, any Error>? = state.withLock { state in
             guard case .given(let result) = state else {
                 state = .awaited(continuation)
@@ -68,7 +86,7 @@ private final class Answer<T: Sendable>: Sendable {
     /// Gives what `call` returns or throws. Doesn't call it when an answer is there already.
     func give(_ call: () throws -> T) {
         guard isWanted else { return }
-        let result = Result { try call() }.mapError(named)
+        let result = Result { try call() }
         let waiting: CheckedContinuation<T, any Error>? = state.withLock { state in
             switch state {
             case .open:
@@ -94,9 +112,13 @@ private final class Answer<T: Sendable>: Sendable {
     }
 }
 
-/// An error as apps see it.
-private func named(_ error: any Error) -> any Error {
-    error is CancellationError || error is DunlinError ? error : DunlinError(error)
+/// What `call` gives, or its error as apps see it.
+private func named<T>(_ call: () throws -> T) throws -> T {
+    do {
+        return try call()
+    } catch {
+        throw error is CancellationError || error is DunlinError ? error : DunlinError(error)
+    }
 }
 
 /// A value that one thread at a time may use.

@@ -51,11 +51,60 @@ import Testing
         #expect(try await classifier.labels(locale: Locale(identifier: "de"), head: 1) == ["rot", "gr\u{fc}n", "blau"])
     }
 
+    @Test func keepsItselfUpToDate() async throws {
+        let folder = try Folder()
+        let options = try options(folder.url)
+        let client = try await Client(options)
+        print(try await client.classify("See you at seven then").classification.classes.first?.label ?? "no name")
+        let asked = try await client.ask("Win a date with me tonight, txt back", within: .seconds(2))
+        guard case .local? = asked.cloud else {
+            Issue.record("not asked")
+            return
+        }
+    }
+
+    /// The examples of docs/howto/apple.md.
+    @Test func opensAClientListensAndAsks() async throws {
+        var (said, tickets) = ([String](), [String]())
+        func show(_ label: String) { said.append(label) }
+        func remember(_ ticket: String) { tickets.append(ticket) }
+        @Sendable func log(_ event: Client.Event) { print(event) }
+        let folder = try Folder()
+        let client = try await Client(options(folder.url))
+        let answer = try await client.classify("See you at seven then")
+        show(answer.classification.classes.first?.label ?? "")
+        let events = Task { for await event in client.events { log(event) } }
+        let asked = try await client.ask("Win a date with me tonight, txt back", within: .seconds(2))
+        switch asked.cloud {
+        case nil: show(asked.local.classification.classes.first?.label ?? "")
+        case .answered(_, let answer): show(try await client.labels()[answer.index])
+        case .local(let ticket, _, _, let later): if later { remember(ticket) }
+        }
+        #expect(said == ["ham"] && tickets.count == 1)
+        client.close()
+        await client.closed()
+        await events.value
+    }
+
+    private struct Nowhere: Transport {
+        func send(_ request: TransportRequest) async throws -> TransportResponse { throw TransportError.connect }
+    }
+
+    private func options(_ folder: URL) throws -> Client.Options {
+        let (model, root) = (repository("models/sms_spam/sms_spam.dunlin"), Data())
+        var options = Client.Options(
+            folder: folder, model: "messages", shipped: .init(contentsOf: model, version: 3),
+            repository: URL(string: "https://models.example.org/repository")!, root: root)
+        options.cloud = .init(servers: [.init(url: URL(string: "https://models.example.org")!, model: "messages")], consent: .input)
+        options.transport = Nowhere()
+        return options
+    }
+
     @Test func examplesAreThoseOfTheReadme() throws {
         let readme = try String(contentsOf: repository("mobile/swift/README.md"), encoding: .utf8)
         let here = lines(of: try String(contentsOfFile: #filePath, encoding: .utf8))
         let examples = readme.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
-        #expect(examples.count == 3)
+        #expect(examples.count == 4)
         for line in examples.flatMap(lines) {
             #expect(here.contains(line), "\(line)")
         }

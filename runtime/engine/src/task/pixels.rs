@@ -92,7 +92,7 @@ impl<'a> Pixels<'a> {
     }
 
     /// The bytes of row `y < height`.
-    pub(super) fn row(&self, y: usize) -> &'a [u8] {
+    pub fn row(&self, y: usize) -> &'a [u8] {
         let bytes = self.width as usize * self.format.bytes();
         &self.data[y * bytes..][..bytes]
     }

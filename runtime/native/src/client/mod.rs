@@ -1,12 +1,14 @@
 //! A classifier that keeps itself up to date.
 
 mod models;
+mod question;
 mod thread;
 mod transport;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -25,17 +27,22 @@ use dunlin_sync::{Conditions, Config, Event, Installed, Settings, Time};
 use crate::driver::{Driver, Input, Told};
 use crate::model::ModelFile;
 use crate::store::Store;
+pub use models::Loaded;
 use models::{ModelHost, Serving};
+pub use question::Cloud;
+use question::Doubt;
 use thread::Message;
 pub use transport::{Done, Transport};
 
 /// A classifier that keeps itself up to date.
 ///
 /// Any thread may ask it; answers come one after the other, and never wait for files or the network. A thread of its own looks for
-/// updates, tries them, keeps them or takes them back; it ends when this is dropped.
+/// updates, tries them, keeps them or takes them back; it ends when this is dropped, which waits for what it is doing, a trial at most.
 #[derive(Debug)]
 pub struct Client {
     serving: Arc<Mutex<Serving>>,
+    /// Whether answers are counted.
+    counts: Arc<AtomicBool>,
     thread: Sender<Message>,
     joined: Option<JoinHandle<()>>,
 }
@@ -152,11 +159,11 @@ impl Client {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.into()))?;
         let now = now();
-        let counts = drift.mode != Mode::Off;
+        let counts = Arc::new(AtomicBool::new(drift.mode != Mode::Off));
         let settings = Settings { update: config, fallback: cloud, drift };
         let mut driver = Driver::open(settings, store, seed, now).map_err(OpenError::Folder)?;
         let (sender, receiver) = channel();
-        let serving: Arc<Mutex<Serving>> = Arc::default();
+        let serving = Arc::new(Mutex::new(Serving::new(Arc::clone(&counts))));
         let mut host = ModelHost {
             factory: Arc::new(factory),
             limits,
@@ -172,10 +179,9 @@ impl Client {
             let fault = host.fault.expect("the app's model is at hand, so that it was its loading that failed");
             return Err(OpenError::Factory(fault));
         }
-        lock(&serving).set_counts(counts);
         let body = move || thread::run(driver, host, conditions, &receiver);
         let joined = std::thread::Builder::new().name("dunlin".into()).spawn(body).map_err(OpenError::System)?;
-        Ok(Self { serving, thread: sender, joined: Some(joined) })
+        Ok(Self { serving, counts, thread: sender, joined: Some(joined) })
     }
 
     /// Answers.
@@ -185,15 +191,59 @@ impl Client {
     /// # Errors
     /// The input doesn't fit the model.
     pub fn classify(&self, ask: Ask<'_>, context: &Context<'_>) -> Result<Answer, ClassifyError> {
-        let (answer, inputs) = lock(&self.serving).classify(ask, context);
+        self.classify_with(ask, context, |loaded| loaded.answer(context))
+    }
+
+    /// Answers with what `read` makes of all that the model said. Nobody else is answered until it has.
+    ///
+    /// # Errors
+    /// As [`Client::classify`].
+    pub fn classify_with<T>(
+        &self,
+        ask: Ask<'_>,
+        context: &Context<'_>,
+        read: impl FnOnce(&Loaded) -> T,
+    ) -> Result<T, ClassifyError> {
+        let (answer, inputs) = {
+            let mut serving = lock(&self.serving);
+            let (said, inputs) = serving.classify(ask, context);
+            (said.map(read), inputs)
+        };
         inputs.into_iter().for_each(|input| self.tell(Message::Input(input)));
         answer
+    }
+
+    /// As [`Client::classify_with`], and asks the cloud where the outcome is a fallback: what follows is that of [`Client::ask`], otherwise `told`
+    /// is never called.
+    ///
+    /// # Errors
+    /// As [`Client::classify`].
+    pub fn classify_or_ask<T>(
+        &self,
+        ask: Ask<'_>,
+        context: &Context<'_>,
+        cloud: Cloud,
+        told: impl FnOnce(Ticket) + Send + 'static,
+        read: impl FnOnce(&Loaded) -> T,
+    ) -> Result<T, ClassifyError> {
+        let read = |loaded: &Loaded| (read(loaded), Doubt::of(loaded, context));
+        let (answer, doubt) = self.classify_with(ask, context, read)?;
+        if let Some(doubt) = doubt {
+            self.ask(doubt.question(ask, cloud.review), cloud.budget, told);
+        }
+        Ok(answer)
+    }
+
+    /// What `read` makes of the model that answers.
+    pub fn model<T>(&self, read: impl FnOnce(&Loaded) -> T) -> T {
+        read(lock(&self.serving).first())
     }
 
     /// Asks the cloud. The cloud's answer, or that the local one stands, comes as an event within `budget` milliseconds, and perhaps a
     /// better answer later; `told` gets the ticket that they have, from the client's thread.
     pub fn ask(&self, question: Question, budget: u64, told: impl FnOnce(Ticket) + Send + 'static) {
-        self.tell(Message::Input(Input::Ask(question.into(), budget, Told(Box::new(told)))));
+        let deadline = now().after(budget);
+        self.tell(Message::Input(Input::Ask(question.into(), deadline, Told(Box::new(told)))));
     }
 
     /// The app has the cloud's later answer, which needn't be told again.
@@ -208,7 +258,7 @@ impl Client {
 
     /// The user agreed to summaries, or withdrew that: then what waits to be sent is deleted.
     pub fn set_summaries(&self, mode: Mode) {
-        lock(&self.serving).set_counts(mode != Mode::Off);
+        self.counts.store(mode != Mode::Off, Ordering::Relaxed);
         self.tell(Message::Input(Input::Summaries(mode)));
     }
 
@@ -224,7 +274,7 @@ impl Client {
 
     /// The model that answers.
     pub fn installed(&self) -> Installed {
-        lock(&self.serving).installed()
+        self.model(Loaded::installed)
     }
 
     /// Whether what was last seen of the repository counts no longer; [`Event::Stale`] says when that begins. The model answers on; an app
@@ -242,7 +292,9 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.tell(Message::Stop);
-        if let Some(thread) = self.joined.take() {
+        // A host's callback may hold the last reference: its thread can't wait for its own end.
+        let other = |thread: &JoinHandle<()>| thread.thread().id() != std::thread::current().id();
+        if let Some(thread) = self.joined.take().filter(other) {
             // One that panicked is gone as well.
             let _ = thread.join();
         }

@@ -1,7 +1,8 @@
 //! The models that are loaded: one that answers, one beside it, one that is tried.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use dunlin_client::{Context, Outcome, decide};
@@ -22,13 +23,27 @@ use super::{Answer, Ask, Happened, lock};
 use crate::driver::{Host, Input, Models};
 use crate::model::ModelFile;
 
-/// A file that is loaded, perhaps more than once.
-#[derive(Debug)]
-struct Shared(Arc<ModelFile>);
+/// A model's bytes, which are loaded perhaps more than once.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    file: Arc<ModelFile>,
+    /// Taken when somebody asks for it: it takes as long as reading all of the file.
+    digest: Arc<OnceLock<Hash>>,
+}
+
+impl Shared {
+    fn new(file: Arc<ModelFile>) -> Self {
+        Self { file, digest: Arc::default() }
+    }
+
+    pub fn digest(&self) -> Hash {
+        *self.digest.get_or_init(|| Hash(Sha256::digest(self.as_ref()).into()))
+    }
+}
 
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
+        (*self.file).as_ref()
     }
 }
 
@@ -36,14 +51,29 @@ impl AsRef<[u8]> for Shared {
 #[derive(Debug)]
 pub struct Loaded {
     installed: Installed,
-    file: Arc<ModelFile>,
+    file: Shared,
     classifier: Classifier<Shared>,
 }
 
 impl Loaded {
     fn load(installed: Installed, file: Arc<ModelFile>, limits: Limits) -> Result<Self, ModelError> {
-        let classifier = Classifier::load(Shared(Arc::clone(&file)), Isa::best(), limits)?;
+        let file = Shared::new(file);
+        let classifier = Classifier::load(file.clone(), Isa::best(), limits)?;
         Ok(Self { installed, file, classifier })
+    }
+
+    /// Which model it is.
+    pub const fn installed(&self) -> Installed {
+        self.installed
+    }
+
+    /// The model itself, with what it said last.
+    pub const fn classifier(&self) -> &Classifier<impl AsRef<[u8]> + use<>> {
+        &self.classifier
+    }
+
+    pub(super) const fn file(&self) -> &Shared {
+        &self.file
     }
 
     /// What this model says, with the time it took.
@@ -60,7 +90,7 @@ impl Loaded {
     }
 
     /// What is to be done about what it said last.
-    fn answer(&self, context: &Context<'_>) -> Answer {
+    pub fn answer(&self, context: &Context<'_>) -> Answer {
         let scores: Scores<'_> = self.classifier.scores();
         // It was read when the model was loaded.
         let policy = self.classifier.policy().unwrap_or_default();
@@ -98,24 +128,30 @@ impl Loaded {
 }
 
 /// The models that are asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Serving {
     /// The one that answers, then one that is asked as well, of which nothing is shown. None before the first activation.
     models: Vec<Loaded>,
     expires: Option<Time>,
     /// Whether answers are counted.
-    counts: bool,
+    counts: Arc<AtomicBool>,
 }
 
 impl Serving {
-    /// The answer, and what the client's thread is to know.
-    pub fn classify(&mut self, ask: Ask<'_>, context: &Context<'_>) -> (Result<Answer, ClassifyError>, Vec<Input>) {
+    /// The model whose answer counts, and what the client's thread is to know.
+    pub fn classify(&mut self, ask: Ask<'_>, context: &Context<'_>) -> (Result<&Loaded, ClassifyError>, Vec<Input>) {
+        let (answered, inputs) = self.ask(ask, context);
+        (answered.map(|place| &self.models[place]), inputs)
+    }
+
+    /// The place of that model.
+    fn ask(&mut self, ask: Ask<'_>, context: &Context<'_>) -> (Result<usize, ClassifyError>, Vec<Input>) {
         let (first, rest) = self.models.split_first_mut().expect("a client that is open has a model");
         let answer = first.ask(ask).map(|latency| (first.answer(context), latency));
-        let answered = answer.as_ref().ok().filter(|_| self.counts);
+        let answered = answer.as_ref().ok().filter(|_| self.counts.load(Ordering::Relaxed));
         let answered = answered.map(|(answer, latency)| Input::Answered(first.counted(ask, answer, *latency)));
         let mut inputs = Vec::from_iter(answered);
-        let Some(shadow) = rest.first_mut() else { return (answer.map(|(answer, _)| answer), inputs) };
+        let Some(shadow) = rest.first_mut() else { return (answer.map(|_| 0), inputs) };
         let before = shadow.ask(ask).map(|_| shadow.answer(context));
         match (answer, before) {
             (Ok((answer, latency)), Ok(before)) => {
@@ -124,21 +160,22 @@ impl Serving {
                 let falls_back = first.answer(&fair).outcome != Outcome::Answer;
                 let agrees = answer.class == before.class;
                 inputs.push(Input::Observation(Observation { agrees, falls_back, latency }));
-                (Ok(answer), inputs)
+                (Ok(0), inputs)
             }
             // A model that can't take what the one before can isn't a newer version of it.
-            (Err(_), Ok(before)) => (Ok(before), vec![Input::Broken(first.installed.place)]),
-            (answer, Err(_)) => (answer.map(|(answer, _)| answer), inputs),
+            (Err(_), Ok(_)) => (Ok(1), vec![Input::Broken(first.installed.place)]),
+            (answer, Err(_)) => (answer.map(|_| 0), inputs),
         }
     }
 
-    /// Whether answers are counted from now on.
-    pub fn set_counts(&mut self, counts: bool) {
-        self.counts = counts;
+    /// A model that isn't there yet; `counts` says whether answers are counted.
+    pub fn new(counts: Arc<AtomicBool>) -> Self {
+        Self { models: Vec::new(), expires: None, counts }
     }
 
-    pub fn installed(&self) -> Installed {
-        self.models.first().expect("a client that is open has a model").installed
+    /// The model that answers.
+    pub fn first(&self) -> &Loaded {
+        self.models.first().expect("a client that is open has a model")
     }
 
     pub fn is_stale(&self, now: Time) -> bool {
@@ -224,11 +261,10 @@ impl Host for ModelHost {
     }
 
     fn subject(&mut self) -> Option<Subject> {
-        let file = Arc::clone(&lock(&self.serving).models.first()?.file);
-        let artifact = Artifact::parse((*file).as_ref()).ok()?;
+        let file = lock(&self.serving).models.first()?.file.clone();
+        let artifact = Artifact::parse(file.as_ref()).ok()?;
         let baseline = Baseline::parse(artifact.section(SectionKind::Baseline)?.bytes).ok()?;
-        let model = Hash(Sha256::digest((*file).as_ref()).into());
-        Some(Subject { model, baseline, cohort: self.cohort.clone() })
+        Some(Subject { model: file.digest(), baseline, cohort: self.cohort.clone() })
     }
 
     fn notify(&mut self, event: Event) {

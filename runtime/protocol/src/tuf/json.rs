@@ -3,10 +3,6 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::Cell;
-use core::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::Fault;
 
@@ -33,12 +29,9 @@ impl Value {
     /// # Errors
     /// [`Fault::Json`], [`Fault::DuplicateName`], [`Fault::Number`], [`Fault::TooDeep`], and [`Fault::TooMany`] beyond `most` values.
     pub fn parse(bytes: &[u8], most: usize) -> Result<Self, Fault> {
-        let reading = Reading { left: Cell::new(most), fault: Cell::new(None) };
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let value = Seed { reading: &reading, depth: 0 }.deserialize(&mut json);
-        let value = value.map_err(|_| reading.fault.get().unwrap_or(Fault::Json))?;
-        json.end().map_err(|_| Fault::Json)?;
-        Ok(value)
+        let mut reader = Reader { bytes, at: 0, left: most };
+        let value = reader.value(0)?;
+        if reader.next().is_ok() { Err(Fault::Json) } else { Ok(value) }
     }
 
     /// The bytes that are signed: names in the order of their code points, no space, and only `"` and `\` escaped. That is JSON as long
@@ -54,6 +47,15 @@ impl Value {
         let mut out = Vec::new();
         self.write(&mut out, true);
         out
+    }
+
+    /// An object of fields, those left out that are nothing.
+    pub fn of<const N: usize>(fields: [(&str, Option<Value>); N]) -> Self {
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
+        let mut object = BTreeMap::new();
+        // Put in one by one, they need no sorting, whose code is larger.
+        fields.for_each(|(name, value)| drop(object.insert(name, value)));
+        Self::Object(object)
     }
 
     /// No deeper than what was parsed, or written by this library.
@@ -90,28 +92,28 @@ impl Value {
     }
 
     /// A field that must be there.
-    pub(super) fn field(&self, name: &'static str) -> Result<&Value, Fault> {
+    pub fn field(&self, name: &'static str) -> Result<&Value, Fault> {
         self.optional(name)?.ok_or(Fault::Field(name))
     }
 
     /// A field that may be left out.
-    pub(super) fn optional(&self, name: &'static str) -> Result<Option<&Value>, Fault> {
+    pub fn optional(&self, name: &'static str) -> Result<Option<&Value>, Fault> {
         let Self::Object(fields) = self else { return Err(Fault::Field(name)) };
         Ok(fields.get(name))
     }
 
     /// A field that is a text.
-    pub(super) fn text(&self, name: &'static str) -> Result<&str, Fault> {
+    pub fn text(&self, name: &'static str) -> Result<&str, Fault> {
         self.field(name)?.as_text().ok_or(Fault::Field(name))
     }
 
     /// A field that is a whole number from 0.
-    pub(super) fn number(&self, name: &'static str) -> Result<u64, Fault> {
+    pub fn number(&self, name: &'static str) -> Result<u64, Fault> {
         self.field(name)?.as_number().ok_or(Fault::Field(name))
     }
 
     /// A field that is an object.
-    pub(super) fn object(&self, name: &'static str) -> Result<&BTreeMap<String, Value>, Fault> {
+    pub fn object(&self, name: &'static str) -> Result<&BTreeMap<String, Value>, Fault> {
         match self.field(name)? {
             Self::Object(fields) => Ok(fields),
             _ => Err(Fault::Field(name)),
@@ -119,7 +121,7 @@ impl Value {
     }
 
     /// A field that is a list.
-    pub(super) fn list(&self, name: &'static str) -> Result<&[Value], Fault> {
+    pub fn list(&self, name: &'static str) -> Result<&[Value], Fault> {
         match self.field(name)? {
             Self::List(values) => Ok(values),
             _ => Err(Fault::Field(name)),
@@ -127,7 +129,7 @@ impl Value {
     }
 
     /// A field that is a list of texts.
-    pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, Fault> {
+    pub fn texts(&self, name: &'static str) -> Result<Vec<String>, Fault> {
         let mut texts = Vec::new();
         for value in self.list(name)? {
             texts.push(value.as_text().ok_or(Fault::Field(name))?.into());
@@ -136,7 +138,7 @@ impl Value {
     }
 
     /// The text, if it is one.
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -144,11 +146,36 @@ impl Value {
     }
 
     /// The number, if it is one from 0.
-    pub(super) fn as_number(&self) -> Option<u64> {
+    pub fn as_number(&self) -> Option<u64> {
         match self {
             Self::Integer(number) => u64::try_from(*number).ok(),
             _ => None,
         }
+    }
+}
+
+impl From<u64> for Value {
+    /// The largest that there is, for larger ones.
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(is: bool) -> Self {
+        Self::Bool(is)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
     }
 }
 
@@ -171,94 +198,178 @@ fn write_text(text: &str, out: &mut Vec<u8>, escape: bool) {
 /// How deep values may lie in each other.
 const DEEPEST: usize = 32;
 
-/// What is left of the number of values, and what is wrong with them.
-struct Reading {
-    left: Cell<usize>,
-    fault: Cell<Option<Fault>>,
+/// Reads values one after the other.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// How many values may still come.
+    left: usize,
 }
 
-/// Reads a value at a depth.
-#[derive(Clone, Copy)]
-struct Seed<'a> {
-    reading: &'a Reading,
-    depth: usize,
-}
-
-impl Seed<'_> {
-    fn fail<E: serde::de::Error>(self, fault: Fault) -> E {
-        self.reading.fault.set(Some(fault));
-        E::custom("refused")
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
     }
 
-    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth == DEEPEST {
-            return Err(self.fail(Fault::TooDeep));
+    /// The next byte that is no space.
+    fn next(&mut self) -> Result<u8, Fault> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
         }
-        Ok(Self { depth: self.depth + 1, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let Some(left) = self.reading.left.get().checked_sub(1) else {
-            return Err(self.fail(Fault::TooMany("values")));
-        };
-        self.reading.left.set(left);
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        self.take()
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn take(&mut self) -> Result<u8, Fault> {
+        let byte = self.peek().ok_or(Fault::Json)?;
+        self.at += 1;
+        Ok(byte)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn word(&mut self, rest: &[u8], value: Value) -> Result<Value, Fault> {
+        if !self.bytes.get(self.at..).is_some_and(|bytes| bytes.starts_with(rest)) {
+            return Err(Fault::Json);
+        }
+        self.at += rest.len();
+        Ok(value)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Integer(value))
+    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
+        self.left = self.left.checked_sub(1).ok_or(Fault::TooMany("values"))?;
+        match self.next()? {
+            b'{' | b'[' if depth == DEEPEST => Err(Fault::TooDeep),
+            b'{' => self.object(depth + 1),
+            b'[' => self.list(depth + 1),
+            b'"' => self.text().map(Value::Text),
+            b't' => self.word(b"rue", Value::Bool(true)),
+            b'f' => self.word(b"alse", Value::Bool(false)),
+            b'n' => self.word(b"ull", Value::Null),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(Fault::Json),
+        }
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value).map(Value::Integer).map_err(|_| self.fail(Fault::Number))
+    /// Whether there is another of something that ends with `end`.
+    fn goes_on(&mut self, first: bool, end: u8) -> Result<bool, Fault> {
+        match self.next()? {
+            byte if byte == end => Ok(false),
+            b',' if !first => Ok(true),
+            _ if first => {
+                self.at -= 1;
+                Ok(true)
+            }
+            _ => Err(Fault::Json),
+        }
     }
 
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Value, E> {
-        Err(self.fail(Fault::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+    fn list(&mut self, depth: usize) -> Result<Value, Fault> {
         let mut list = Vec::new();
-        while let Some(value) = values.next_element_seed(inside)? {
-            list.push(value);
+        while self.goes_on(list.is_empty(), b']')? {
+            list.push(self.value(depth)?);
         }
         Ok(Value::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+    fn object(&mut self, depth: usize) -> Result<Value, Fault> {
         let mut fields = BTreeMap::new();
-        while let Some(name) = values.next_key::<String>()? {
-            if fields.insert(name, values.next_value_seed(inside)?).is_some() {
-                return Err(self.fail(Fault::DuplicateName));
+        while self.goes_on(fields.is_empty(), b'}')? {
+            if self.next()? != b'"' {
+                return Err(Fault::Json);
+            }
+            let name = self.text()?;
+            if self.next()? != b':' {
+                return Err(Fault::Json);
+            }
+            if fields.insert(name, self.value(depth)?).is_some() {
+                return Err(Fault::DuplicateName);
             }
         }
         Ok(Value::Object(fields))
+    }
+
+    /// A number, whose first byte was taken. One with a fraction or an exponent, and a zero with a sign, aren't whole.
+    fn number(&mut self) -> Result<Value, Fault> {
+        let begin = self.at - 1;
+        let digits = |reader: &mut Self| {
+            let begin = reader.at;
+            while reader.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                reader.at += 1;
+            }
+            reader.at - begin
+        };
+        self.at = begin + usize::from(self.bytes.get(begin) == Some(&b'-'));
+        let zero = self.peek() == Some(b'0');
+        let count = digits(self);
+        if count == 0 || zero && count > 1 {
+            return Err(Fault::Json);
+        }
+        let whole = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            if digits(self) == 0 {
+                return Err(Fault::Json);
+            }
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            if digits(self) == 0 {
+                return Err(Fault::Json);
+            }
+        }
+        let text = self.bytes.get(begin..whole).and_then(|digits| core::str::from_utf8(digits).ok());
+        let number = text.filter(|&text| self.at == whole && text != "-0").and_then(|text| text.parse().ok());
+        number.map(Value::Integer).ok_or(Fault::Number)
+    }
+
+    /// A text, whose first quotation mark was taken.
+    fn text(&mut self) -> Result<String, Fault> {
+        let mut text = Vec::new();
+        loop {
+            match self.take()? {
+                b'"' => return String::from_utf8(text).map_err(|_| Fault::Json),
+                b'\\' => {
+                    let escaped = self.escaped()?;
+                    text.extend_from_slice(escaped.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                0..0x20 => return Err(Fault::Json),
+                byte => text.push(byte),
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Result<char, Fault> {
+        Ok(match self.take()? {
+            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = self.unit()?;
+                let second = if (0xd800..0xdc00).contains(&unit) && self.take()? == b'\\' && self.take()? == b'u' {
+                    Some(self.unit()?)
+                } else {
+                    None
+                };
+                let mut units = char::decode_utf16([unit].into_iter().chain(second));
+                match (units.next(), units.next()) {
+                    (Some(Ok(char)), None) => char,
+                    _ => return Err(Fault::Json),
+                }
+            }
+            _ => return Err(Fault::Json),
+        })
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Result<u16, Fault> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.take()?).to_digit(16).ok_or(Fault::Json)?;
+            unit = unit << 4 | digit as u16;
+        }
+        Ok(unit)
     }
 }
 
@@ -313,6 +424,60 @@ mod tests {
             assert_eq!(Value::parse(json.as_bytes(), most), Err(expected), "{name}");
         }
         assert_eq!(Value::parse(b"\"\xff\"", 1), Err(Fault::Json));
+        for json in [
+            "[1 2]",
+            "[,1]",
+            "[1,]",
+            "{,}",
+            "{\"a\" 1}",
+            "{1:2}",
+            "{\"a\":1 \"b\":2}",
+            "tru",
+            "truex",
+            "-",
+            "1.",
+            "1e",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\u0041\"",
+            "\"a",
+            "]",
+            "\u{a0}1",
+        ] {
+            assert_eq!(Value::parse(json.as_bytes(), 100), Err(Fault::Json), "{json}");
+        }
         assert!(Value::parse(deep(32).as_bytes(), 100).is_ok());
+    }
+
+    /// What another reader makes of the same bytes.
+    fn holds_to_serde(json: &[u8]) {
+        let theirs = serde_json::from_slice::<serde_json::Value>(json);
+        match Value::parse(json, 1000) {
+            Ok(value) => assert_eq!(serde_json::from_slice(&value.json()).ok(), theirs.ok(), "{}", json.escape_ascii()),
+            Err(Fault::Json) => assert!(theirs.is_err(), "{}", json.escape_ascii()),
+            // What JSON has and metadata hasn't.
+            Err(_) => (),
+        }
+    }
+
+    #[test]
+    fn reads_what_another_reader_reads() {
+        let seeds = [
+            r#"{"a":[1,-20,0,true,false,null],"b\u00e9\ud83d\ude00\n":"x\/y","c":{"d":{}}}"#,
+            r#" [ "" , "\"\\" , 9007199254740993 , 1.5e+3 , -0 , {"k":[]} ] "#,
+        ];
+        let inserted = *b"\"\\{}[],:0-1.eEu \t\x01\xc3\xa9tfn";
+        for seed in seeds.map(str::as_bytes) {
+            holds_to_serde(seed);
+            for at in 0..seed.len() {
+                holds_to_serde(&seed[..at]);
+                holds_to_serde(&[&seed[..at], &seed[at + 1..]].concat());
+                for byte in inserted {
+                    holds_to_serde(&[&seed[..at], &[byte], &seed[at..]].concat());
+                    holds_to_serde(&[&seed[..at], &[byte], &seed[at + 1..]].concat());
+                }
+            }
+        }
     }
 }

@@ -162,8 +162,8 @@ fn without_consent_nothing_is_kept_and_nothing_is_told() {
 fn what_other_machines_store_is_left_alone() {
     let keys = ["outbox/1", "slot/a", "state", "summary", "tuf/root.json", "tuf/timestamp.json", "window", "windows/1"];
     for mode in [Mode::Off, local_dp()] {
-        let mut world = World::default();
-        world.store = keys.iter().map(|key| ((*key).into(), b"theirs".to_vec())).collect();
+        let store = keys.iter().map(|key| ((*key).into(), b"theirs".to_vec())).collect();
+        let mut world = World { store, ..World::default() };
         world.store.insert("window/local".into(), b"broken".to_vec());
         let mut drift = world.device(mode, 1);
         assert!(world.run(&mut drift, at(100, 0)));

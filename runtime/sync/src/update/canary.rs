@@ -1,7 +1,6 @@
 //! What a model shows beside the one before.
 
 use dunlin_protocol::release::Canary;
-use serde::{Deserialize, Serialize};
 
 use super::state::Reason;
 
@@ -17,12 +16,12 @@ pub struct Observation {
 }
 
 /// Inputs that both models were asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    inputs: u32,
-    disagreed: u32,
-    fell_back: u32,
-    slow: u32,
+    pub(super) inputs: u32,
+    pub(super) disagreed: u32,
+    pub(super) fell_back: u32,
+    pub(super) slow: u32,
 }
 
 impl Counts {

@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::release::Release;
 use dunlin_protocol::tuf::{self, Answer, Limits, Step, Updater};
-use serde::Deserialize;
 
 use super::choose::{Choice, choose, is_listed};
 use super::config::Config;
@@ -151,13 +150,6 @@ fn releases(updater: &Updater, model: &str) -> Vec<Listed> {
 
 /// The version of a file of metadata; none of what isn't one.
 pub(super) fn version(file: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct File {
-        signed: Signed,
-    }
-    #[derive(Deserialize)]
-    struct Signed {
-        version: u64,
-    }
-    serde_json::from_slice(file).ok().map(|file: File| file.signed.version)
+    let file = tuf::Value::parse(file, Limits::default().values).ok()?;
+    file.field("signed").and_then(|signed| signed.number("version")).ok()
 }

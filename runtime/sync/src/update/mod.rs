@@ -20,6 +20,7 @@ mod event;
 mod fetch;
 mod look;
 mod state;
+mod stored;
 mod trial;
 
 pub use canary::Observation;

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::release::{Canary, Release};
-use serde::{Deserialize, Serialize};
 
 use super::canary::Counts;
 use super::config::Config;
+use super::stored;
 use crate::chance::Chance;
 use crate::effect::Time;
 
@@ -18,8 +18,7 @@ use crate::effect::Time;
 pub(crate) const KEY: &str = "state";
 
 /// One of the two rooms for models that were fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
     /// The first.
     A,
@@ -45,13 +44,11 @@ impl Slot {
 }
 
 /// Where a model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the app, which shipped it.
     Factory,
     /// In the store.
-    #[serde(untagged)]
     Slot(Slot),
 }
 
@@ -59,15 +56,14 @@ pub enum Place {
 pub use dunlin_protocol::summary::Rollback as Reason;
 
 /// A model in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) sha256: Hash,
     pub(crate) version: u32,
 }
 
 /// How far a trial is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It is being loaded and asked its golden inputs: a program that finds this when it starts was perhaps ended by it.
     Start,
@@ -76,25 +72,19 @@ pub(crate) enum Stage {
 }
 
 /// A model that has to show itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Trying {
     pub(crate) slot: Slot,
     pub(crate) stage: Stage,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Canary>,
-    #[serde(default)]
     pub(crate) counts: Counts,
     /// How often in a row the program ended while it was being started.
-    #[serde(default)]
     pub(crate) starts: u32,
     /// How often the program ended since an input was last counted.
-    #[serde(default)]
     pub(crate) ends: u32,
     /// Whether the program ended as it wanted, which isn't held against the model.
-    #[serde(default)]
     pub(crate) ended: bool,
     /// Whether it has answered before the program ended.
-    #[serde(default)]
     pub(crate) answered: bool,
 }
 
@@ -118,7 +108,7 @@ impl Trying {
 }
 
 /// A model that isn't taken again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Blocked {
     pub(crate) sha256: Hash,
     pub(crate) reason: Reason,
@@ -137,45 +127,34 @@ impl Blocked {
 }
 
 /// Bytes that were fetched on a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) day: u32,
     pub(crate) bytes: u64,
 }
 
 /// All that is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
-    version: u32,
     /// Says in which bucket of a rollout the device is; never sent.
-    #[serde(with = "dunlin_protocol::hex::bytes")]
     pub(crate) secret: [u8; 16],
     /// Where the last good model is.
     pub(crate) serving: Place,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    a: Option<Held>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    b: Option<Held>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) a: Option<Held>,
+    pub(super) b: Option<Held>,
     pub(crate) trying: Option<Trying>,
-    #[serde(default)]
-    blocked: Vec<Blocked>,
-    #[serde(default)]
+    pub(super) blocked: Vec<Blocked>,
     pub(crate) spent: Spent,
     /// When to look for updates next.
     pub(crate) next: Time,
     /// Whether there is a release that only waits for the right conditions.
-    #[serde(default)]
     pub(crate) waiting: bool,
     /// How often looking failed since it last didn't.
-    #[serde(default)]
     pub(crate) failures: u32,
     /// Until when what was last seen counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Time>,
     /// The day on which a model was last fetched again because it was lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    lost: Option<u32>,
+    pub(super) lost: Option<u32>,
 }
 
 impl State {
@@ -184,7 +163,6 @@ impl State {
         let mut secret = [0; 16];
         secret.copy_from_slice(&chance.bytes()[..16]);
         Self {
-            version: FORMAT,
             secret,
             serving: Place::Factory,
             a: None,
@@ -202,16 +180,16 @@ impl State {
 
     /// From what was stored; `None` when that is nothing that this version reads, as after a later one.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let state: Self = serde_json::from_slice(bytes).ok()?;
+        let state = stored::read(bytes)?;
         let held = |place| matches!(place, Place::Factory) || state.held(place).is_some();
         let trying = |trying: &Trying| held(Place::Slot(trying.slot)) && Place::Slot(trying.slot) != state.serving;
-        let sound = state.version == FORMAT && held(state.serving) && state.trying.as_ref().is_none_or(trying);
+        let sound = held(state.serving) && state.trying.as_ref().is_none_or(trying);
         sound.then_some(state)
     }
 
     /// What is stored.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("it has neither maps nor numbers that JSON doesn't have")
+        stored::write(self)
     }
 
     /// What is in a slot; `None` of the factory.
@@ -357,7 +335,6 @@ pub(crate) struct Listed {
     pub(crate) length: u64,
 }
 
-const FORMAT: u32 = 1;
 const MOST_BLOCKED: usize = 32;
 /// How often in a row a program may end while the model is being started before the model is thought to have ended it.
 const MOST_STARTS: u32 = 1;

@@ -1,7 +1,7 @@
 // Uses of every part of the surface, which are compiled and not run.
-import { Classifier, DunlinError } from "dunlin";
+import { Classifier, decode, DunlinError } from "dunlin";
 import { Client } from "dunlin/client";
-import type { Answer, ClientEvent, ClientOptions, Conditions, Fault, Floor, RollbackReason, When } from "dunlin/client";
+import type { Answer, AskOptions, ClientEvent, ClientOptions, Cloud, CloudAnswer, CloudServer, Conditions, Consent, Fault, Floor, RollbackReason, Standing, Summaries, SummaryMode, When, Why } from "dunlin/client";
 import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, Head, InputInfo, Judgement, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
 
 const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
@@ -22,6 +22,8 @@ export async function use(picture: Picture): Promise<Float32Array> {
   const steps: StepInfo[] = classifier.explain();
   const scores: Classification = await classifier.classify(picture, asking);
   await classifier.classify(pixels);
+  const bytes: PixelData = await decode(picture);
+  console.log(bytes.format, scores.unknown);
   await classifier.classify(new Float32Array(4));
   const best: RankedClass | undefined = scores.classes[0];
   const heads: readonly Head[] = scores.heads;
@@ -58,10 +60,25 @@ const options: ClientOptions = {
   interval: 1,
   when: { metered: true, charging: false, bytesPerDay: 1 } satisfies When,
   conditions: (): Conditions => ({ metered: false, charging: true }),
+  cloud: {
+    servers: [{ url: new URL("https://example.org"), model: "m", version: undefined, token: "t" } satisfies CloudServer],
+    consent: "input" satisfies Consent,
+    questionsPerDay: 1,
+    outbox: { items: 1 },
+  } satisfies Cloud,
+  summaries: { server: "https://example.org", mode: "off" satisfies SummaryMode, epsilon: 1, cohort: { locale: "de" } } satisfies Summaries,
   onEvent: (event: ClientEvent) => {
     if (event.kind === "rolledBack") {
       const reason: RollbackReason = event.reason;
       console.log(event.version, event.to, reason);
+    } else if (event.kind === "upgrade") {
+      const cloud: CloudAnswer = event.cloud;
+      console.log(event.ticket, cloud.index, cloud.probabilities.length);
+    } else if (event.kind === "dropped") {
+      const why: Why = event.why;
+      console.log(why);
+    } else if (event.kind === "diverged") {
+      console.log(event.metric, event.answers, event.divergence > event.threshold);
     } else if (event.kind === "failed") {
       const fault: Fault = event.fault;
       console.log(fault, event.message);
@@ -76,6 +93,13 @@ export async function keep(picture: Picture): Promise<number> {
   const answer: Answer = await client.classify(picture, { topK: 1 });
   await client.check();
   await client.conditionsChanged();
+  const asking: AskOptions = { budget: 1000, review: false, fallback: true };
+  const { cloud, why, ticket }: Standing = await client.ask(picture, asking);
+  console.log((await client.ask(answer)).answer.version, cloud?.label, why);
+  if (ticket !== undefined) await client.done(ticket);
+  await client.setConsent("none");
+  await client.setSummaries("local_dp");
+  console.log(client.consent, client.summaries);
   console.log(client.version, client.isPersistent, client.isLeading, client.isStale);
   // @ts-expect-error Clients are opened.
   new Client();

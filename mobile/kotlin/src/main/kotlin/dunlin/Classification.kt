@@ -69,7 +69,7 @@ private fun BridgeHead.translated(): Classification.Head =
         logits.toFloats(),
     )
 
-private fun ByteArray.toFloats(): FloatArray {
+internal fun ByteArray.toFloats(): FloatArray {
     val floats = ByteBuffer.wrap(this).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     return FloatArray(floats.remaining()).also { floats.get(it) }
 }

@@ -6,8 +6,6 @@ import kotlinx.coroutines.withContext
 import java.io.File
 import java.nio.ByteBuffer
 import java.util.Locale
-import java.util.concurrent.atomic.AtomicBoolean
-import java.util.concurrent.atomic.AtomicInteger
 import dunlin.bridge.Classifier as Bridge
 import dunlin.bridge.InputInfo as BridgeInput
 import dunlin.bridge.LoadOptions as BridgeOptions
@@ -40,11 +38,7 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
 
     private val kernels = bridge.kernelSet()
     private val tensors = bridge.inputs().map { it.translated() }
-    private val turns = dispatcher.limitedParallelism(1)
-    private val closed = AtomicBoolean()
-
-    /** Calls that have begun, and one for the classifier itself until it is closed. Whoever takes it to zero frees the memory. */
-    private val users = AtomicInteger(1)
+    private val turns = Turns(dispatcher, "classifier") { bridge.close() }
 
     /**
      * Classifies a picture: at most [topK] of the most probable classes (as many as the model's policy says without, or 5), named in
@@ -60,7 +54,7 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
         context: Context = Context(),
     ): Classification {
         val request = request(topK, locale, context)
-        return call {
+        return turns.call {
             pixels.data.lent { data ->
                 val (width, height) = pixels.width.toUInt() to pixels.height.toUInt()
                 bridge.classifyPixels(data, width, height, pixels.format.bridge, request).translated()
@@ -80,7 +74,7 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
         context: Context = Context(),
     ): Classification {
         val request = request(topK, locale, context)
-        return call { values.lent { bridge.classifyValues(it, request).translated() } }
+        return turns.call { values.lent { bridge.classifyValues(it, request).translated() } }
     }
 
     /**
@@ -96,7 +90,7 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
         context: Context = Context(),
     ): Classification {
         val request = request(topK, locale, context)
-        return call { bridge.classifyText(text.wellFormed(), request).translated() }
+        return turns.call { bridge.classifyText(text.wellFormed(), request).translated() }
     }
 
     /**
@@ -105,44 +99,21 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
      */
     public suspend fun labels(locale: Locale? = null, head: Int = 0): List<String> {
         require(head >= 0) { "head is $head" }
-        return call { bridge.labels(head.toUInt(), locale?.toLanguageTag()) }
+        return turns.call { bridge.labels(head.toUInt(), locale?.toLanguageTag()) }
     }
 
     /** What carries out each step. */
-    public suspend fun explain(): List<Step> = call { bridge.explain().map { it.translated() } }
+    public suspend fun explain(): List<Step> = turns.call { bridge.explain().map { it.translated() } }
 
     /**
      * Gives the memory back, once the calls that have begun are done. Calls that come later fail with [ErrorCode.DISPOSED];
      * closing twice does no harm.
      */
     override fun close() {
-        if (closed.compareAndSet(false, true)) leave()
+        turns.close()
     }
 
-    /** Calls native code when it is this call's turn. */
-    private suspend inline fun <T> call(crossinline block: () -> T): T {
-        enter()
-        try {
-            return withContext(turns) { translated { block() } }
-        } finally {
-            leave()
-        }
-    }
-
-    private fun enter() {
-        do {
-            val count = users.get()
-            if (closed.get()) throw disposed()
-        } while (!users.compareAndSet(count, count + 1))
-    }
-
-    private fun leave() {
-        if (users.decrementAndGet() == 0) bridge.close()
-    }
-
-    private fun <T> unlessClosed(known: T): T = if (closed.get()) throw disposed() else known
-
-    private fun disposed() = DunlinException(ErrorCode.DISPOSED, "the classifier was closed before")
+    private fun <T> unlessClosed(known: T): T = if (turns.isClosed) throw turns.disposed() else known
 
     /** What only the app knows of an input, and what a decision follows from beside the model's scores. */
     public data class Context(
@@ -239,7 +210,7 @@ public class Classifier private constructor(private val bridge: Bridge, dispatch
     }
 }
 
-private fun request(topK: Int?, locale: Locale?, context: Classifier.Context): BridgeRequest {
+internal fun request(topK: Int?, locale: Locale?, context: Classifier.Context): BridgeRequest {
     require(topK == null || topK >= 0) { "topK is $topK" }
     return BridgeRequest(topK?.toUInt(), locale?.toLanguageTag(), context.cohort?.wellFormed(), context.stale, context.fallback)
 }

@@ -30,10 +30,10 @@ public enum class ErrorCode(
     /** The model takes another kind, shape, length or range of input. */
     INPUT("input"),
 
-    /** The classifier was closed before. */
+    /** The classifier or client was closed before. */
     DISPOSED("disposed"),
 
-    /** A file can't be read. */
+    /** A file can't be read; or a client's folder can't be used, or another client has it open. */
     FETCH("fetch"),
 
     /** A defect of Dunlin: please report it. */

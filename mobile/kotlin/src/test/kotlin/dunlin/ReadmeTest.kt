@@ -1,11 +1,15 @@
 package dunlin
 
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.File
 import java.nio.ByteBuffer
+import java.nio.file.Files
 import java.util.Locale
+import kotlin.time.Duration.Companion.seconds
 
 /** The README's examples stand here word for word. */
 class ReadmeTest {
@@ -13,7 +17,7 @@ class ReadmeTest {
     fun `the examples are those of the README`() {
         val readme = root.resolve("mobile/kotlin/README.md").readText()
         val examples = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(readme).toList()
-        assertEquals(3, examples.size)
+        assertEquals(4, examples.size)
         val here = root.resolve("mobile/kotlin/src/test/kotlin/dunlin/ReadmeTest.kt").readLines().map { it.trim() }
         val lines = examples.flatMap { it.groupValues[1].lines() }.map { it.trim() }.filterNot { it.startsWith("import dunlin.") }
         assertEquals(emptyList<String>(), lines.filterNot { it in here })
@@ -69,6 +73,61 @@ class ReadmeTest {
             assertEquals(2, answer.heads.size)
             assertEquals(listOf("rot", "gr\u00fcn", "blau"), classifier.labels(Locale.GERMAN, 1))
         }
+    }
+
+    @Test
+    fun `keeps itself up to date`() = runBlocking {
+        val options = with(options(folder())) { ClientOptions(folder, model, shipped, repository, root, cloud = cloud, transport = nowhere) }
+        Client.open(options).use { client ->
+            println(client.classify("See you at seven then").classification.best?.label)
+            val asked = client.ask("Win a date with me tonight, txt back", within = 2.seconds)
+            println(asked.cloud ?: "the model is sure")
+            assertTrue(asked.cloud is Client.Cloud.Local)
+        }
+    }
+
+    /** The examples of docs/howto/android.md, but for the transport, which is for an app with OkHttp. */
+    @Test
+    fun `opens a client, listens and asks`() = runBlocking {
+        val (said, tickets) = mutableListOf<String?>() to mutableListOf<String>()
+        val show = { label: String? -> said += label }
+        val log = { event: ClientEvent -> println(event) }
+        val remember = { ticket: String -> tickets += ticket }
+        val client = Client.open(with(options(folder())) { ClientOptions(folder, model, shipped, repository, root, cloud = cloud, transport = nowhere) })
+        val answer = client.classify("See you at seven then")
+        show(answer.classification.best?.label)
+        val events = launch { client.events.collect { event -> log(event) } }
+        val asked = client.ask("Win a date with me tonight, txt back", within = 2.seconds)
+        when (val cloud = asked.cloud) {
+            null -> show(asked.local.classification.best?.label)
+            is Client.Cloud.Answered -> show(client.labels()[cloud.answer.index])
+            is Client.Cloud.Local -> if (cloud.later) remember(cloud.ticket)
+        }
+        assertEquals(listOf<String?>("ham"), said)
+        assertEquals(1, tickets.size)
+        client.close()
+        client.join()
+        events.join()
+    }
+
+    private val nowhere = Transport { throw TransportException(TransportException.Kind.CONNECT) }
+
+    private fun folder() = Files.createTempDirectory("client").toFile().apply { deleteOnExit() }
+
+    private fun options(filesDir: File): ClientOptions {
+        val (bytes, root) = root.resolve("models/sms_spam/sms_spam.dunlin").readBytes() to ByteArray(0)
+        val device = { Conditions() }
+        val options =
+            ClientOptions(
+                folder = File(filesDir, "messages"),
+                model = "messages",
+                shipped = ClientOptions.Shipped(bytes, version = 3),
+                repository = "https://models.example.org/repository",
+                root = root,
+                cloud = ClientOptions.Cloud(listOf(ClientOptions.Server("https://models.example.org", "messages")), consent = Consent.INPUT),
+                conditions = { device() },
+            )
+        return options
     }
 
     @Test

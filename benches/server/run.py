@@ -53,7 +53,7 @@ def memory(process, samples, over):
 
 def wrk(name, seconds, connections, address, arguments):
     """What wrk says of one kind of request, line by line."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", f"{name}.lua", address, "--", *arguments]
+    command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", f"{name}.lua", address, "--", *arguments]
     said = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
     return [line.split() for line in said.splitlines() if line.strip()]
 

@@ -45,6 +45,8 @@ pub struct ModelRecord {
     pub name: String,
     /// Its length.
     pub bytes: usize,
+    /// How many metrics it has.
+    pub metrics: usize,
     /// `measured`, or `made_up`.
     pub baseline: &'static str,
 }
@@ -240,7 +242,12 @@ impl Seen<'_> {
         Ok(Record {
             version: VERSION,
             asked: self.plan.clone(),
-            model: ModelRecord { name: self.model.name.clone(), bytes: self.model.length(), baseline },
+            model: ModelRecord {
+                name: self.model.name.clone(),
+                bytes: self.model.length(),
+                metrics: self.model.baseline.schema().metrics().count(),
+                baseline,
+            },
             publisher: steward.log.clone(),
             releases,
             alerts,

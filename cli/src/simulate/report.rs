@@ -35,9 +35,10 @@ fn head(record: &Record, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "  model: {}, {} bytes, answers after {baseline}", model.name, grouped(model.bytes))?;
     writeln!(
         out,
-        "  devices: {} inputs a day; a summary tells {} of 11 metrics with epsilon {}; {} are away once, {} tell made-up bins, {} always the same",
+        "  devices: {} inputs a day; a summary tells {} of {} metrics with epsilon {}; {} are away once, {} tell made-up bins, {} always the same",
         asked.inputs,
-        asked.metrics,
+        model.metrics.min(asked.metrics as usize),
+        model.metrics,
         asked.epsilon,
         grouped(total.away as usize),
         grouped(total.made_up as usize),

@@ -73,8 +73,8 @@ pub enum Act {
 enum Course {
     /// Everyone may have the newest release.
     Steady,
-    /// The newest release goes to a share of devices since a day.
-    Rolling { step: usize, since: u32 },
+    /// The newest release goes to a share of devices since a day, or to nobody else.
+    Rolling { step: usize, since: u32, is_held: bool },
     /// A bad release was taken back; a repaired one comes on a day.
     Repairing { until: u32 },
 }
@@ -105,8 +105,22 @@ impl<'a> Steward<'a> {
     /// # Errors
     /// As [`Steward::begin`], and [`CliError::Simulation`].
     pub fn look(&mut self, runtime: &Runtime, day: u32, seconds: u64) -> Result<(), CliError> {
-        if let Course::Rolling { step, since } = self.course {
-            self.follow(runtime, day, seconds, step, since)?;
+        if let Course::Rolling { step, since, is_held } = self.course {
+            match self.told(runtime, self.newest())? {
+                Some((action, metric)) => {
+                    let why = format!("the server says {action}, for {metric}");
+                    if action == "roll_back" {
+                        self.roll_back(runtime, day, seconds, why)?;
+                    } else {
+                        self.hold(runtime, day, seconds, why)?;
+                    }
+                }
+                None if day < since + self.plan.soak => (),
+                None if is_held => {
+                    self.promote(runtime, day, seconds, step, "the server says so no longer".to_owned())?
+                }
+                None => self.judge(runtime, day, seconds, step)?,
+            }
         }
         let first = self.plan.rollout.0[0];
         if let Some(bad) = self.plan.bad_model.as_ref().filter(|bad| bad.at == day) {
@@ -120,37 +134,41 @@ impl<'a> Steward<'a> {
         Ok(())
     }
 
-    /// Promotes the newest release, holds it, or takes it back.
-    fn follow(&mut self, runtime: &Runtime, day: u32, seconds: u64, step: usize, since: u32) -> Result<(), CliError> {
-        let newest = Arc::clone(self.newest());
-        if let Some((action, metric)) = self.told(runtime, &newest)? {
-            let why = format!("the server says {action}, for {metric}");
-            if action == "roll_back" {
-                return self.roll_back(runtime, day, seconds, why);
-            }
-            self.publisher.hold(NAME)?;
-            self.show(runtime, day, seconds)?;
-            self.course = Course::Rolling { step, since: day };
-            self.note(day, Act::Held, self.plan.rollout.0[step], why);
-            return Ok(());
-        }
-        if day < since + self.plan.soak {
-            return Ok(());
-        }
+    /// Gives the newest release to more devices if it sticks, and else takes it back.
+    fn judge(&mut self, runtime: &Runtime, day: u32, seconds: u64, step: usize) -> Result<(), CliError> {
         let permille = self.plan.rollout.0[step];
-        let share = self.share(runtime, &newest, day)?;
+        let share = self.share(runtime, self.newest(), day)?;
         let why = format!("{:.1} % of devices told of it, of {:.1} %", share * 100.0, f64::from(permille) / 10.0);
         if share * 1000.0 < f64::from(permille) * STICKS {
             return self.roll_back(runtime, day, seconds, why);
         }
-        let Some(&next) = self.plan.rollout.0.get(step + 1) else {
-            self.course = Course::Steady;
-            return Ok(());
-        };
-        self.publisher.promote(NAME, next)?;
+        if step + 1 < self.plan.rollout.0.len() {
+            return self.promote(runtime, day, seconds, step + 1, why);
+        }
+        self.course = Course::Steady;
+        Ok(())
+    }
+
+    fn promote(&mut self, runtime: &Runtime, day: u32, seconds: u64, step: usize, why: String) -> Result<(), CliError> {
+        let permille = self.plan.rollout.0[step];
+        self.publisher.promote(NAME, permille)?;
         self.show(runtime, day, seconds)?;
-        self.course = Course::Rolling { step: step + 1, since: day };
-        self.note(day, Act::Promoted, next, why);
+        self.course = Course::Rolling { step, since: day, is_held: false };
+        self.note(day, Act::Promoted, permille, why);
+        Ok(())
+    }
+
+    /// Gives the newest release to nobody else, if it isn't so already.
+    fn hold(&mut self, runtime: &Runtime, day: u32, seconds: u64, why: String) -> Result<(), CliError> {
+        let Course::Rolling { step, since, is_held } = &mut self.course else { return Ok(()) };
+        *since = day;
+        if std::mem::replace(is_held, true) {
+            return Ok(());
+        }
+        let permille = self.plan.rollout.0[*step];
+        self.publisher.hold(NAME)?;
+        self.show(runtime, day, seconds)?;
+        self.note(day, Act::Held, permille, why);
         Ok(())
     }
 
@@ -218,7 +236,10 @@ impl<'a> Steward<'a> {
         self.publisher.release(draft, &release.bytes)?;
         self.releases.push(Arc::new(release));
         self.show(runtime, day, seconds)?;
-        self.course = if permille == 1000 { Course::Steady } else { Course::Rolling { step: 0, since: day } };
+        self.course = match version {
+            1 => Course::Steady,
+            _ => Course::Rolling { step: 0, since: day, is_held: false },
+        };
         self.note(day, Act::Published, permille, why.to_owned());
         Ok(())
     }

@@ -95,6 +95,38 @@ fn each_kind_of_a_bad_release_has_its_reason() {
 }
 
 #[test]
+fn what_devices_are_not_asked_to_look_at_the_server_finds() {
+    // No canary would ever take it back, and no step of the rollout comes before the end.
+    let record = simulate(&format!(
+        "--devices 300 --days 9 --bad-model at=1 --rollout 80%,100% --soak 30 --epsilon 10 --metrics 7 --canary inputs=10000,agreement=0 --json {SMOOTH}"
+    ))
+    .json();
+    let log: Vec<(&str, u64, &str)> = record["publisher"]
+        .as_array()
+        .expect("a log")
+        .iter()
+        .map(|entry| {
+            let text = |field: &str| entry[field].as_str().expect("text");
+            (text("act"), entry["version"].as_u64().expect("a number"), text("why"))
+        })
+        .collect();
+    assert!(
+        matches!(log[..], [("published", 1, _), ("published", 2, _), ("held", 2, _), ("rolled_back", 2, why), ..] if why.contains("roll_back")),
+        "{log:?}"
+    );
+    let alerts = record["alerts"].as_array().expect("alerts");
+    assert!(
+        !alerts.is_empty() && alerts.iter().all(|alert| alert["cause"] == "release" && alert["version"] == 2),
+        "{alerts:#?}"
+    );
+    let bad = release(&record, 2);
+    assert_eq!(
+        (back(bad), &bad["serving"]),
+        (vec![("withdrawn", bad["taken"].as_u64().expect("a number"))], &0.into())
+    );
+}
+
+#[test]
 fn a_seed_gives_the_same_bytes_wherever_the_data_are_and_another_gives_others() {
     let folder = folder();
     let options = "--devices 60 --days 6 --drift at=3,share=0.5,cohort=en --bad-model at=1 --rollout 20%,100%";

@@ -3,7 +3,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,12 +13,15 @@ use dunlin_client::{Context, Outcome};
 use dunlin_engine::artifact::{SectionKind, Writer};
 use dunlin_engine::classifier::ClassifyError;
 use dunlin_engine::{AlignedBytes, Limits};
-use dunlin_native::{Ask, Client, Done, Happened, ModelFile, OpenError, Options, Store, Transport};
+use dunlin_native::{Ask, Client, Cloud, Done, Happened, ModelFile, OpenError, Options, Store, Transport};
+use dunlin_protocol::hex::Hash;
+use dunlin_protocol::oip::Consent;
 use dunlin_protocol::summary::{Baseline, Cohort, Input, Schema};
 use dunlin_sync::drift::{LocalDp, Mode};
 use dunlin_sync::{Conditions, Event, Failure, Place, Reason, Request, Response};
 use dunlin_sync::{drift, fallback};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// Answers from a repository, on another thread.
 struct Served(Arc<Mutex<Repository>>);
@@ -227,7 +230,8 @@ fn answers_are_counted_for_those_who_agreed_and_no_longer_when_they_did() {
     drop(ask(&Mode::Off, with_baseline()));
     assert_eq!(days(&phone), Vec::<String>::new());
     // There is nothing to compare such a model with, and no server would take it.
-    drop(ask(&agreed, ModelFile::open(&model("sms_spam")).expect("a model")));
+    let without = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mobile/conformance/text.dunlin");
+    drop(ask(&agreed, ModelFile::open(&without).expect("a model")));
     assert_eq!(days(&phone), Vec::<String>::new());
 
     drop(ask(&agreed, with_baseline()));
@@ -239,4 +243,47 @@ fn answers_are_counted_for_those_who_agreed_and_no_longer_when_they_did() {
     client.set_summaries(Mode::Off);
     drop(client);
     assert_eq!(days(&phone), Vec::<String>::new());
+}
+
+/// Tells what it is to send, and has no network.
+struct Listening(Sender<Request>);
+
+impl Transport for Listening {
+    fn send(&self, request: Request, done: Done) {
+        // A test that is over listens no more.
+        let _ = self.0.send(request);
+        done(Err(Failure::Connect));
+    }
+}
+
+#[test]
+fn the_cloud_is_asked_by_what_the_model_said_and_only_where_it_is_not_sure() {
+    let phone = Phone::new();
+    let (sender, sent) = channel();
+    let server =
+        fallback::Server { url: "https://cloud.example".into(), model: "messages".into(), version: None, token: None };
+    let cloud = fallback::Config { servers: vec![server], consent: Consent::Features, ..fallback::Config::default() };
+    let client = Client::open(Options { cloud, transport: Box::new(Listening(sender)), ..phone.options().0 });
+    let client = client.expect("a client");
+    let ask = |text: &'static str, fallback: bool| {
+        let context = Context { fallback, ..Context::default() };
+        let (cloud, tell) = (Cloud { budget: 0, review: true }, channel());
+        let told = move |ticket| tell.0.send(ticket).expect("the test listens");
+        let read = |loaded: &dunlin_native::Loaded| loaded.answer(&context).outcome;
+        let outcome = client.classify_or_ask(Ask::Text(text), &context, cloud, told, read).expect("an answer");
+        (outcome, tell.1.iter().count())
+    };
+    let unsure = "Win a date with me tonight, txt back";
+    assert_eq!(ask(TEXTS[0], true), (Outcome::Answer, 0));
+    assert!(matches!(ask(unsure, false), (Outcome::Abstain(_), 0)), "there is nobody to ask");
+    let Outcome::Fallback(reason) = ask(unsure, true).0 else { panic!("it isn't sure") };
+    let request = sent.recv_timeout(Duration::from_secs(120)).expect("a question before the test is given up");
+    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let model = Hash(Sha256::digest(bytes("sms_spam")).into()).to_string();
+    let parameters = json!({
+        "dunlin_model": model, "dunlin_reason": reason.name(), "dunlin_consent": "features", "dunlin_review": true
+    });
+    assert_eq!(body["parameters"], parameters);
+    assert_eq!((&body["inputs"][0]["name"], &body["inputs"][0]["shape"]), (&json!("logits"), &json!([1, 2])));
+    assert!(!String::from_utf8_lossy(&request.body).contains("tonight"));
 }

@@ -238,7 +238,8 @@ export class Classifier {
   }
 
   /** What comes of the input that was classified. */
-  #classification(engine: Engine, options: ClassifyOptions, { evasion, unknown } = NO_TEXT): Classification {
+  #classification(engine: Engine, options: ClassifyOptions, text?: TextInput): Classification {
+    const { evasion = 0, unknown = 0 } = text ?? {};
     const heads: Judgement[] = [];
     for (let head; (head = this.#judgement(engine, heads.length, options, evasion)); ) heads.push(head);
     const [first, ...rest] = heads as [Judgement, ...Head[]];
@@ -276,8 +277,6 @@ export class Classifier {
 
 /** An instance, as far as it matters when it ends. */
 type Memory = Pick<Instance, "memory">;
-
-const NO_TEXT = { evasion: 0, unknown: 0 };
 
 /** What the engine's numbers hold; larger ones would wrap. */
 const LARGEST = 0xffffffff;

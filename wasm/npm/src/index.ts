@@ -5,6 +5,6 @@ export type { Classification, ClassifyOptions, Head, InputInfo, Judgement, LoadO
 export type { Decision, Grounds, Outcome, Reason, Rule } from "./decision.js";
 export { DunlinError } from "./error.js";
 export type { DunlinErrorCode } from "./error.js";
-export { decode } from "./picture.js";
-export type { Picture, PixelData } from "./picture.js";
+export { pixelsOf } from "./picture.js";
+export type { Picture, PixelData, Pixels } from "./picture.js";
 export type { ModuleSource, Progress, Source } from "./source.js";

@@ -27,15 +27,15 @@ export type Picture =
   | Platform<"OffscreenCanvas">
   | Platform<"VideoFrame">;
 
-/** Pixels as the engine takes them. */
+/** Dense rows of so many bytes a pixel: grey, red-green-blue, or with alpha. */
 export interface Pixels {
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
   readonly height: number;
-  readonly channels: number;
+  readonly channels: 1 | 3 | 4;
 }
 
-/** The pixels, upright. */
+/** The pixels of whatever shows a picture, upright: what {@link Classifier.classify} makes of it. */
 export async function pixelsOf(picture: Picture): Promise<Pixels> {
   if (isPixelData(picture)) return plain(picture);
   try {
@@ -46,17 +46,11 @@ export async function pixelsOf(picture: Picture): Promise<Pixels> {
   }
 }
 
-/** The bytes of whatever shows a picture, upright: what {@link Classifier.classify} makes of it, to be looked at or kept. */
-export async function decode(picture: Picture): Promise<PixelData> {
-  const { data, width, height, channels } = await pixelsOf(picture);
-  return { data, width, height, format: channels === 4 ? "rgba8" : channels === 3 ? "rgb8" : "gray8" };
-}
-
 function isPixelData(picture: Picture): picture is PixelData {
   return typeof picture === "object" && picture !== null && "data" in picture && "width" in picture && "height" in picture;
 }
 
-const CHANNELS = { gray8: 1, rgb8: 3, rgba8: 4 };
+const CHANNELS = { gray8: 1, rgb8: 3, rgba8: 4 } as const;
 
 function plain({ data, width, height, format = "rgba8" }: PixelData): Pixels {
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {

@@ -17,6 +17,7 @@ export interface SyncInstance {
     charging: boolean,
   ) => Start;
   readonly Question: new (model: Uint8Array, reason: string, labels: readonly string[], index: number, review: boolean) => Question;
+  sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   goldenInput(seed: bigint, elementType: string, elements: number): Uint8Array | undefined;
 }
 

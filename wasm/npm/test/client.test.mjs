@@ -326,6 +326,23 @@ test("what was emptied begins with what the app ships, and with its floor", asyn
   await page.context().close();
 });
 
+test("a page that isn't secure updates as well, and keeps nothing", async () => {
+  const publisher = new Publisher("insecure", "cifar10");
+  publisher.publish(shipped);
+  publisher.publish(word("two"));
+  const page = await (await browser.newContext()).newPage();
+  await page.route("http://insecure.example/**", async (route) => {
+    const { pathname } = new URL(route.request().url());
+    await route.fulfill({ response: await route.fetch({ url: server.origin + pathname }) });
+  });
+  await page.goto("http://insecure.example/");
+  assert.equal(await page.evaluate(() => globalThis.isSecureContext || "subtle" in crypto), false);
+  assert.deepEqual(await open(page, optionsFor(publisher)), { version: 1, isPersistent: false, isLeading: true });
+  await checked(page, "kept");
+  assert.equal((await classified(page))[0].version, 2);
+  await page.context().close();
+});
+
 const WITHOUT = {
   "a database": () => Object.defineProperty(globalThis, "indexedDB", { value: { open: () => { throw new DOMException("private", "SecurityError"); } } }),
   "files": () => Object.defineProperty(StorageManager.prototype, "getDirectory", { value: () => Promise.reject(new DOMException("private", "SecurityError")) }),

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { build, createServer } from "vite";
 
 import { launch } from "./browser.mjs";
@@ -32,7 +31,7 @@ test("the package has what it should have", () => {
   const paths = packed.files.map(({ path }) => path);
   const outside = paths.filter((path) => !path.startsWith("dist/"));
   assert.deepEqual(outside.sort(), files);
-  assert.deepEqual(paths.filter((path) => path.endsWith(".wasm")).sort(), ["baseline", "relaxed", "simd", "sync", "text"].map((build) => `dist/dunlin_${build}.wasm`));
+  assert.deepEqual(paths.filter((path) => path.endsWith(".wasm")).sort(), ["baseline", "fleet", "relaxed", "simd", "sync", "text"].map((build) => `dist/dunlin_${build}.wasm`));
   const scripts = paths.filter((path) => path.endsWith(".js"));
   assert.deepEqual(scripts, ["dist/client.js", "dist/index.js"]);
   for (const path of scripts) {
@@ -42,12 +41,12 @@ test("the package has what it should have", () => {
 });
 
 test("a browser loads no more than 150 kB", () => {
-  const compressed = (path) => gzipSync(readFileSync(`${PACKAGE}${path}`), { level: 9 }).length;
-  for (const { path } of packed.files.filter(({ path }) => path.endsWith(".wasm"))) {
-    const bytes = compressed(path) + compressed("dist/index.js");
-    assert.ok(bytes <= 150_000, `${path}: ${bytes} bytes with the script`);
-    if (path.endsWith("sync.wasm")) assert.ok(compressed(path) + compressed("dist/client.js") <= 114_000, `${compressed(path)} bytes for a client`);
-    if (path.endsWith("text.wasm")) assert.ok(compressed(path) <= 40_000, `${compressed(path)} bytes for text`);
+  // As the record of sizes has it: other programs' deflate differs by some hundred bytes.
+  const compressed = (path) => execFileSync("gzip", ["-9", "-c", `${PACKAGE}dist/${path}`], { maxBuffer: 1 << 24 }).length;
+  const most = { baseline: ["index.js", 150_000], simd: ["index.js", 150_000], relaxed: ["index.js", 150_000], text: [undefined, 40_000], sync: ["client.js", 81_000], fleet: ["client.js", 198_000] };
+  for (const [build, [script, goal]] of Object.entries(most)) {
+    const bytes = compressed(`dunlin_${build}.wasm`) + (script ? compressed(script) : 0);
+    assert.ok(bytes <= goal, `${build}: ${bytes} bytes`);
   }
 });
 

@@ -24,6 +24,7 @@ use dunlin_sync::Client as Machines;
 use dunlin_sync::{Conditions, Failure, Observation, Place, Reason, Response, Slot, StoreFailure, Stored, Time};
 #[cfg(not(feature = "fleet"))]
 use dunlin_sync::{Machine as _, Update as Machines};
+use sha2::{Digest as _, Sha256};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -33,6 +34,12 @@ use script::{Error, Object};
 #[wasm_bindgen(js_name = goldenInput)]
 pub fn golden_input(seed: u64, element_type: &str, elements: usize) -> Option<Vec<u8>> {
     golden::input(seed, element_type, elements)
+}
+
+/// SHA-256, for pages that aren't secure, in which the host has none.
+#[wasm_bindgen]
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
 }
 
 /// What a client begins with.

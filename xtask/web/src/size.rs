@@ -14,10 +14,10 @@ const GOAL: u64 = 150_000;
 const TEXT_GOAL: u64 = 40_000;
 
 /// Bytes of the module for updates and of the script over it, compressed.
-const SYNC_GOAL: u64 = 84_000;
+const SYNC_GOAL: u64 = 81_000;
 
 /// The same of the module that asks the cloud and tells summaries as well.
-const FLEET_GOAL: u64 = 206_000;
+const FLEET_GOAL: u64 = 198_000;
 
 /// Bytes of what trusts updates, compressed.
 const TRUST_GOAL: u64 = 42_000;

@@ -178,6 +178,7 @@ import Testing
         let silent = Silent()
         var options = try options(fleet, transport: silent)
         options.cloud = cloud(fleet, .input)
+        options.cloud.timeout = .seconds(600)
         let client = try await Client(options)
         let second = options
         let again = await failure { try await Client(second) }

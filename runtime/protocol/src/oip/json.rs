@@ -80,33 +80,30 @@ fn list<'a, T, D: fmt::Display>(
     Ok(())
 }
 
+/// What JSON has for an element.
+#[derive(Clone, Copy)]
+enum Scalar<'a> {
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Real(f64),
+    Text(&'a str),
+}
+
 /// What a tensor has elements of. Each is made from what JSON has, or isn't.
 trait Element: Sized {
-    fn from_bool(_: bool) -> Option<Self> {
-        None
-    }
-    fn from_unsigned(_: u64) -> Option<Self> {
-        None
-    }
-    fn from_signed(_: i64) -> Option<Self> {
-        None
-    }
-    fn from_real(_: f64) -> Option<Self> {
-        None
-    }
-    fn from_text(_: &str) -> Option<Self> {
-        None
-    }
+    fn of(scalar: Scalar<'_>) -> Option<Self>;
 }
 
 macro_rules! integers {
     ($($kind:ty),*) => {$(
         impl Element for $kind {
-            fn from_unsigned(value: u64) -> Option<Self> {
-                value.try_into().ok()
-            }
-            fn from_signed(value: i64) -> Option<Self> {
-                value.try_into().ok()
+            fn of(scalar: Scalar<'_>) -> Option<Self> {
+                match scalar {
+                    Scalar::Unsigned(value) => value.try_into().ok(),
+                    Scalar::Signed(value) => value.try_into().ok(),
+                    _ => None,
+                }
             }
         }
     )*};
@@ -116,14 +113,13 @@ integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 macro_rules! reals {
     ($($kind:ty),*) => {$(
         impl Element for $kind {
-            fn from_unsigned(value: u64) -> Option<Self> {
-                Some(value as Self)
-            }
-            fn from_signed(value: i64) -> Option<Self> {
-                Some(value as Self)
-            }
-            fn from_real(value: f64) -> Option<Self> {
-                Some(value as Self).filter(|value| value.is_finite())
+            fn of(scalar: Scalar<'_>) -> Option<Self> {
+                match scalar {
+                    Scalar::Unsigned(value) => Some(value as Self),
+                    Scalar::Signed(value) => Some(value as Self),
+                    Scalar::Real(value) => Some(value as Self).filter(|value| value.is_finite()),
+                    _ => None,
+                }
             }
         }
     )*};
@@ -131,14 +127,14 @@ macro_rules! reals {
 reals!(f32, f64);
 
 impl Element for bool {
-    fn from_bool(value: bool) -> Option<Self> {
-        Some(value)
+    fn of(scalar: Scalar<'_>) -> Option<Self> {
+        if let Scalar::Bool(value) = scalar { Some(value) } else { None }
     }
 }
 
 impl Element for Vec<u8> {
-    fn from_text(value: &str) -> Option<Self> {
-        Some(value.as_bytes().to_vec())
+    fn of(scalar: Scalar<'_>) -> Option<Self> {
+        if let Scalar::Text(value) = scalar { Some(value.as_bytes().to_vec()) } else { None }
     }
 }
 
@@ -147,22 +143,43 @@ fn collect<T: Element>(raw: &RawValue, shape: &[usize], expected: usize) -> Resu
     let most = raw.get().len() / 2 + 1;
     let mut elements = Vec::new();
     elements.try_reserve_exact(expected.min(most)).map_err(|_| TensorFault::Elements { most })?;
-    let mut reader = Reader { elements, expected, shape, fault: None, nested: None };
-    let level = Level { reader: &mut reader, depth: 0 };
-    let read = level.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
-    match (read, reader.fault) {
-        (_, Some(fault)) => Err(fault),
-        // Valid JSON without a fault of ours: a number that no float holds.
-        (Err(_), None) => Err(TensorFault::Element { at: reader.elements.len() }),
-        (Ok(()), None) if reader.elements.len() != expected => {
-            Err(TensorFault::Shape { expected, found: reader.elements.len() })
-        }
-        (Ok(()), None) => Ok(reader.elements),
+    fill(&mut elements, raw, shape, expected)?;
+    Ok(elements)
+}
+
+/// Takes elements, whatever their type: what reads lists is there once for all types.
+trait Sink {
+    /// False for what is no element of the type.
+    fn take(&mut self, scalar: Scalar<'_>) -> bool;
+    fn count(&self) -> usize;
+}
+
+impl<T: Element> Sink for Vec<T> {
+    fn take(&mut self, scalar: Scalar<'_>) -> bool {
+        T::of(scalar).map(|element| self.push(element)).is_some()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
-struct Reader<'a, T> {
-    elements: Vec<T>,
+fn fill(elements: &mut dyn Sink, raw: &RawValue, shape: &[usize], expected: usize) -> Result<(), TensorFault> {
+    let mut reader = Reader { elements, expected, shape, fault: None, nested: None };
+    let level = Level { reader: &mut reader, depth: 0 };
+    let read = level.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    let found = reader.elements.count();
+    match (read, reader.fault) {
+        (_, Some(fault)) => Err(fault),
+        // Valid JSON without a fault of ours: a number that no float holds.
+        (Err(_), None) => Err(TensorFault::Element { at: found }),
+        (Ok(()), None) if found != expected => Err(TensorFault::Shape { expected, found }),
+        (Ok(()), None) => Ok(()),
+    }
+}
+
+struct Reader<'a> {
+    elements: &'a mut dyn Sink,
     expected: usize,
     shape: &'a [usize],
     fault: Option<TensorFault>,
@@ -171,35 +188,33 @@ struct Reader<'a, T> {
 }
 
 /// One list of data, or one element.
-struct Level<'r, 'a, T> {
-    reader: &'r mut Reader<'a, T>,
+struct Level<'r, 'a> {
+    reader: &'r mut Reader<'a>,
     depth: usize,
 }
 
-impl<'r, T: Element> Level<'r, '_, T> {
+impl Level<'_, '_> {
     fn fail<E: Error>(self, fault: TensorFault) -> E {
         self.reader.fault = Some(fault);
         E::custom("")
     }
 
-    fn element<E: Error>(self, element: Option<T>) -> Result<(), E> {
-        let (at, expected) = (self.reader.elements.len(), self.reader.expected);
+    fn element<E: Error>(self, scalar: Scalar<'_>) -> Result<(), E> {
+        let (at, expected) = (self.reader.elements.count(), self.reader.expected);
         let flat = self.depth == 1 || self.depth == 0 && self.reader.shape.is_empty();
         let deep = self.depth == self.reader.shape.len();
         let nested = *self.reader.nested.get_or_insert(!flat);
-        match element {
-            None => Err(self.fail(TensorFault::Element { at })),
-            Some(_) if nested == flat || !(flat || deep) => Err(self.fail(TensorFault::Nesting)),
-            Some(_) if at == expected => Err(self.fail(TensorFault::Shape { expected, found: at + 1 })),
-            Some(element) => {
-                self.reader.elements.push(element);
-                Ok(())
-            }
+        // Nothing that doesn't fit is left in what is then given.
+        match self.reader.elements.take(scalar) {
+            false => Err(self.fail(TensorFault::Element { at })),
+            true if nested == flat || !(flat || deep) => Err(self.fail(TensorFault::Nesting)),
+            true if at == expected => Err(self.fail(TensorFault::Shape { expected, found: at + 1 })),
+            true => Ok(()),
         }
     }
 }
 
-impl<'de, T: Element> DeserializeSeed<'de> for Level<'_, '_, T> {
+impl<'de> DeserializeSeed<'de> for Level<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -207,7 +222,7 @@ impl<'de, T: Element> DeserializeSeed<'de> for Level<'_, '_, T> {
     }
 }
 
-impl<'de, T: Element> Visitor<'de> for Level<'_, '_, T> {
+impl<'de> Visitor<'de> for Level<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,28 +230,28 @@ impl<'de, T: Element> Visitor<'de> for Level<'_, '_, T> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.element(T::from_bool(value))
+        self.element(Scalar::Bool(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.element(T::from_unsigned(value))
+        self.element(Scalar::Unsigned(value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.element(T::from_signed(value))
+        self.element(Scalar::Signed(value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.element(T::from_real(value))
+        self.element(Scalar::Real(value))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.element(T::from_text(value))
+        self.element(Scalar::Text(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let Self { reader, depth } = self;
-        let fail = |reader: &mut Reader<'_, T>| {
+        let fail = |reader: &mut Reader<'_>| {
             reader.fault = Some(TensorFault::Nesting);
             A::Error::custom("")
         };

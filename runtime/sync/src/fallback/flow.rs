@@ -55,10 +55,9 @@ impl Fallback {
             self.end(at, Why::Age);
         }
         // Those for which the app waits come first, and of each kind those that were asked first.
-        let mut order: Vec<(bool, Ticket)> =
-            self.pending.iter().map(|pending| (pending.deadline.is_none(), pending.item.ticket)).collect();
-        order.sort_by_key(|&(waits, _)| waits);
-        for (_, ticket) in order {
+        let of = |waits: bool| self.pending.iter().filter(move |pending| pending.deadline.is_some() == waits);
+        let order: Vec<Ticket> = of(true).chain(of(false)).map(|pending| pending.item.ticket).collect();
+        for ticket in order {
             self.advance(ticket);
         }
     }
@@ -134,11 +133,10 @@ impl Fallback {
     fn choose(&self, pending: &Pending, hedge: bool) -> Choice {
         let ticket = Some(pending.item.ticket);
         let asked = |server| self.flights.iter().any(|flight| flight.server == server && flight.ticket == ticket);
-        let mut servers: Vec<usize> =
-            (0..self.servers.len()).filter(|&server| pending.unasked & 1 << server == 0).collect();
-        if hedge {
-            servers.sort_by_key(|&server| asked(server));
-        }
+        let may = |&server: &usize| pending.unasked & 1 << server == 0;
+        let of =
+            |late: bool| (0..self.servers.len()).filter(may).filter(move |&server| (hedge && asked(server)) == late);
+        let servers: Vec<usize> = of(false).chain(of(true)).collect();
         if servers.is_empty() {
             return Choice::Nobody;
         }

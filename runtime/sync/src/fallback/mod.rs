@@ -245,9 +245,10 @@ impl Fallback {
             let (number, size) = (Some(number), bytes.len());
             // Not everything at once when the app starts.
             let due = self.now.after(self.chance.below(flow::LONG));
-            self.pending.push(Pending { number, size, ..Pending::new(item, due) });
+            // In the order of numbers, which isn't that of keys.
+            let at = self.pending.partition_point(|other| other.number < number);
+            self.pending.insert(at, Pending { number, size, ..Pending::new(item, due) });
         }
-        self.pending.sort_by_key(|pending| pending.number);
         if !damaged.is_empty() {
             self.events.push_back(Event::Damaged { items: damaged.len() });
             self.commit(damaged, Committed::Other, None);

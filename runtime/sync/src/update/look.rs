@@ -130,8 +130,10 @@ impl Update {
 
 /// The files that an updater begins with: those that were kept, and the newer of the roots.
 fn files(metadata: &Stored, config: &Config) -> BTreeMap<String, Vec<u8>> {
-    let kept = metadata.iter().filter_map(|(key, bytes)| Some((key.strip_prefix(PREFIX)?.to_string(), bytes.clone())));
-    let mut files: BTreeMap<_, _> = kept.collect();
+    let mut files = BTreeMap::new();
+    for (key, bytes) in metadata {
+        files.extend(key.strip_prefix(PREFIX).map(|name| (name.to_string(), bytes.clone())));
+    }
     let newer = files.get("root.json").is_none_or(|kept| version(kept) < version(&config.root));
     if newer {
         files.insert("root.json".into(), config.root.clone());

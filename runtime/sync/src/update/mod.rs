@@ -106,8 +106,10 @@ struct Staged {
 impl Update {
     /// From what the store has; a device without a state gets one.
     pub fn restore(config: Config, stored: &Stored, mut chance: Chance, now: Time) -> Self {
-        let metadata = stored.iter().filter(|(key, _)| key.starts_with(look::PREFIX));
-        let metadata = metadata.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut metadata = Stored::new();
+        for (key, value) in stored.iter().filter(|(key, _)| key.starts_with(look::PREFIX)) {
+            metadata.insert(key.clone(), value.clone());
+        }
         let found = stored.get(state::KEY).and_then(|bytes| State::parse(bytes));
         let first = now.after(chance.below(config.interval / FIRST));
         let mut state = found.clone().unwrap_or_else(|| State::new(&mut chance, first));

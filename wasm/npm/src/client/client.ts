@@ -1,4 +1,4 @@
-import { type Classification, type ClassifyOptions, decode, DunlinError, type Picture } from "../index.js";
+import { type Classification, type ClassifyOptions, DunlinError, type Picture, pixelsOf } from "../index.js";
 import type { Change, Core, Place, StoreFailure, SyncInstance } from "../sync-glue.js";
 import { BrowserStore, openStore } from "./browser-store.js";
 import { conditionsOfDevice, watchConditions } from "./conditions.js";
@@ -289,6 +289,8 @@ export class Client {
     this.#expires = driver.core.expires();
     this.#watch(driver);
     void driver.wake();
+    this.#tabs?.tell({ kind: "leads" });
+    this.#sendAgain();
   }
 
   /** Leads after another tab. While the runtime can't be had, the model that was loaded answers. */
@@ -345,15 +347,26 @@ export class Client {
 
   /** What is asked about, as it can be sent and counted, where it may be. */
   async #shown(input: Picture | Float32Array | string): Promise<Picture | Float32Array | string> {
-    return typeof input === "string" || input instanceof Float32Array || !this.#config.fleet ? input : decode(input);
+    if (typeof input === "string" || input instanceof Float32Array || !this.#config.fleet) return input;
+    const { channels, ...pixels } = await pixelsOf(input);
+    return { ...pixels, format: FORMATS[channels] };
   }
 
   /** Asks by the machines, which the tab that leads has: there is one budget for all tabs, one outbox, and one rest for a server. */
   #askCloud(asking: Asking, until: number): Promise<Outcome> {
     const outcome = this.#questions.outcome(asking, until);
+    this.#send(asking, until);
+    return outcome;
+  }
+
+  #send(asking: Asking, until: number): void {
     if (this.#driver) this.#hand(asking, until);
     else this.#tabs?.tell({ kind: "ask", asking, until });
-    return outcome;
+  }
+
+  /** Asks once more what waits: another tab leads, or this one, and may not have heard of it. What it knows it doesn't ask twice. */
+  #sendAgain(): void {
+    for (const { asking, until } of this.#questions.open()) this.#send(asking, until);
   }
 
   /** Gives a question to the machines. */
@@ -367,6 +380,8 @@ export class Client {
     switch (message.kind) {
       case "news":
         return driver ? undefined : this.#followSoon();
+      case "leads":
+        return this.#sendAgain();
       case "ask":
         return this.#hand(message.asking, message.until);
       case "cloud":
@@ -444,6 +459,8 @@ export class Client {
     }).catch(() => undefined);
   }
 }
+
+const FORMATS = { 1: "gray8", 3: "rgb8", 4: "rgba8" } as const;
 
 /** Milliseconds until this tab tries again to lead. */
 const PAUSE = 60_000;

@@ -2,15 +2,15 @@
 
 import type { Classifier } from "../index.js";
 import type { SyncInstance, TrialFault } from "../sync-glue.js";
-import { digestOf } from "./browser-store.js";
 
 /** What is wrong with a model that was loaded from these bytes; or else the median of the milliseconds that a golden input took. */
 export async function examine(sync: SyncInstance, classifier: Classifier, bytes: Uint8Array<ArrayBuffer>): Promise<TrialFault | number> {
   const sections = sectionsOf(bytes);
   const weights = sections.get(WEIGHTS);
-  if (weights && (await digestOf(weights.bytes)) !== weights.digest) return "load";
+  const hexDigest = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> => hexOf(await digestOf(sync, bytes), 0, 32);
+  if (weights && (await hexDigest(weights.bytes)) !== weights.digest) return "load";
   const times: number[] = [];
-  const proofs = [...digests(sections.get(DIGESTS)?.bytes), ...values(sections.get(VALUES)?.bytes)];
+  const proofs = [...digests(sections.get(DIGESTS)?.bytes, hexDigest), ...values(sections.get(VALUES)?.bytes)];
   // The first time a model runs it isn't in memory yet.
   for (const { seed, fits } of [...proofs, ...proofs]) {
     const inputs = inputsOf(sync, classifier, seed);
@@ -23,6 +23,12 @@ export async function examine(sync: SyncInstance, classifier: Classifier, bytes:
   return times.sort((a, b) => a - b)[times.length >> 1] ?? 0;
 }
 
+/** SHA-256: the host's, or the module's own where the page isn't secure and the host has none. */
+export async function digestOf(sync: SyncInstance, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const { subtle } = crypto as Partial<Crypto>;
+  return subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes)) : sync.sha256(bytes);
+}
+
 /** An input, by its seed, and whether outputs are what it gives. */
 interface Proof {
   readonly seed: bigint;
@@ -32,12 +38,12 @@ interface Proof {
 type Outputs = readonly (Float32Array | Uint8Array)[];
 
 /** SHA-256 of all outputs' bytes, one after the other: of a model whose bits are promised. */
-function digests(section: Uint8Array<ArrayBuffer> | undefined): Proof[] {
+function digests(section: Uint8Array<ArrayBuffer> | undefined, hexDigest: (bytes: Uint8Array<ArrayBuffer>) => Promise<string>): Proof[] {
   const view = viewOf(section);
   return Array.from({ length: view.byteLength && view.getUint32(0, true) }, (_, index) => {
     const at = 4 + 40 * index;
     const digest = hexOf(section as Uint8Array, at + 8, 32);
-    return { seed: view.getBigUint64(at, true), fits: async (outputs) => (await digestOf(joined(outputs))) === digest };
+    return { seed: view.getBigUint64(at, true), fits: async (outputs) => (await hexDigest(joined(outputs))) === digest };
   });
 }
 

@@ -3,7 +3,7 @@
 import { type Classification, Classifier, type ClassifyOptions, DunlinError, type DunlinErrorCode, type LoadOptions, type Picture } from "../index.js";
 import type { Activation, Installed, Place, SyncInstance, Trial, TrialFault } from "../sync-glue.js";
 import { type Broken, isSame } from "./driver.js";
-import { examine, sectionsOf } from "./golden.js";
+import { digestOf, examine, sectionsOf } from "./golden.js";
 
 /** What was found when two models were asked the same. */
 export interface Observation {
@@ -153,13 +153,17 @@ export class Models {
     this.#candidate = undefined;
   }
 
+  async #factsOf(bytes: Uint8Array<ArrayBuffer>): Promise<Facts> {
+    return { digest: await digestOf(this.sync, bytes), baseline: sectionsOf(bytes).get(BASELINE)?.bytes.slice() };
+  }
+
   /** Or what is wrong with the model. When it is the runtime, or the app's file, that can't be had, throws, or waits until it can. */
   async #loadAt(installed: Installed, patient: boolean): Promise<Loaded | "load" | "lost"> {
     for (;;) {
       try {
         const bytes = await this.reader(installed.place);
         if (!bytes) return "lost";
-        return { installed, classifier: await Classifier.load(bytes, this.options), facts: this.learns ? await factsOf(bytes) : undefined };
+        return { installed, classifier: await Classifier.load(bytes, this.options), facts: this.learns ? await this.#factsOf(bytes) : undefined };
       } catch (cause) {
         this.#fault = cause;
         if (!isOf(cause, "fetch")) return "load";
@@ -168,11 +172,6 @@ export class Models {
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
-}
-
-async function factsOf(bytes: Uint8Array<ArrayBuffer>): Promise<Facts> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return { digest, baseline: sectionsOf(bytes).get(BASELINE)?.bytes.slice() };
 }
 
 /** What came of a promise. */

@@ -56,7 +56,8 @@ export interface Outcome {
 }
 
 interface Waiting {
-  readonly labels: readonly string[];
+  readonly asking: Asking;
+  readonly until: number;
   /** Ends the waiting; nothing once it is over. */
   settle: ((outcome: Outcome) => void) | undefined;
 }
@@ -71,7 +72,8 @@ export class Questions {
   ) {}
 
   /** What comes of a question that is asked now, by a time and whatever becomes of it. */
-  outcome({ ticket, labels }: Asking, until: number): Promise<Outcome> {
+  outcome(asking: Asking, until: number): Promise<Outcome> {
+    const { ticket } = asking;
     return new Promise((resolve) => {
       // The machines say so as well; but they may be busy, or in a tab that sleeps.
       const cancel = this.clock.after(Math.max(until - this.clock.now(), 0), () => waiting.settle?.({ why: "deadline", ticket }));
@@ -80,9 +82,14 @@ export class Questions {
         waiting.settle = undefined;
         resolve(outcome);
       };
-      const waiting: Waiting = { labels, settle };
+      const waiting: Waiting = { asking, until, settle };
       this.#waiting.set(ticket, waiting);
     });
+  }
+
+  /** The questions that wait for an answer in time. */
+  open(): Waiting[] {
+    return [...this.#waiting.values()].filter(({ settle }) => settle);
   }
 
   /** Takes in what became of a question, of this tab or another. */
@@ -111,7 +118,7 @@ export class Questions {
 }
 
 function answerOf({ index, probabilities }: { readonly index: number; readonly probabilities: Float32Array }, waiting: Waiting | undefined): CloudAnswer {
-  const label = waiting?.labels[index];
+  const label = waiting?.asking.labels[index];
   // Where a class has no name the machines know it by its number.
   return { index, ...(label !== undefined && label !== String(index) && { label }), probabilities };
 }

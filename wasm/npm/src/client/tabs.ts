@@ -8,6 +8,8 @@ import type { Asking } from "./questions.js";
 export type Message =
   /** The store has changed. */
   | { readonly kind: "news" }
+  /** Another tab leads now. */
+  | { readonly kind: "leads" }
   /** To the tab that leads: a question, and until when it waits. */
   | { readonly kind: "ask"; readonly asking: Asking; readonly until: number }
   /** From the tab that leads: what became of a question. */

@@ -1,8 +1,8 @@
 // Uses of every part of the surface, which are compiled and not run.
-import { Classifier, decode, DunlinError } from "dunlin";
+import { Classifier, DunlinError, pixelsOf } from "dunlin";
 import { Client } from "dunlin/client";
 import type { Answer, AskOptions, ClientEvent, ClientOptions, Cloud, CloudAnswer, CloudServer, Conditions, Consent, Fault, Floor, RollbackReason, Standing, Summaries, SummaryMode, When, Why } from "dunlin/client";
-import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, Head, InputInfo, Judgement, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
+import type { Classification, ClassifyOptions, Decision, DunlinErrorCode, Grounds, Head, InputInfo, Judgement, LoadOptions, ModuleSource, Outcome, Picture, PixelData, Pixels, Progress, RankedClass, Reason, Rule, Source, StepInfo } from "dunlin";
 
 const sources: Source[] = ["model.dunlin", new URL("https://example.org/model.dunlin"), new Response(), new ArrayBuffer(0), new Uint8Array(), new Blob(), new Request("https://example.org")];
 const module: ModuleSource = "/dunlin/";
@@ -22,8 +22,8 @@ export async function use(picture: Picture): Promise<Float32Array> {
   const steps: StepInfo[] = classifier.explain();
   const scores: Classification = await classifier.classify(picture, asking);
   await classifier.classify(pixels);
-  const bytes: PixelData = await decode(picture);
-  console.log(bytes.format, scores.unknown);
+  const { channels }: Pixels = await pixelsOf(picture);
+  console.log(channels, scores.unknown);
   await classifier.classify(new Float32Array(4));
   const best: RankedClass | undefined = scores.classes[0];
   const heads: readonly Head[] = scores.heads;

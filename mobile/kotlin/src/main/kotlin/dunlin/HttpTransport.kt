@@ -106,7 +106,7 @@ private class Exchange(private val request: HttpRequest) {
     }
 
     private fun body(connection: HttpURLConnection, status: Int): ByteArray {
-        val length = connection.contentLengthLong
+        val length = connection.getHeaderField("content-length")?.toLongOrNull() ?: 0
         if (length > request.maxBytes) throw ended(connection, Kind.TOO_LONG)
         val stream = (if (status < FAILURE) connection.inputStream else connection.errorStream) ?: return ByteArray(0)
         val read = ByteArrayOutputStream()

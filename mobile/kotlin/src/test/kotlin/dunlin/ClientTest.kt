@@ -179,7 +179,7 @@ class ClientTest {
                     cancelled.complete(Unit)
                 }
             }
-        val client = Client.open(options("middle", cloud = cloud(Consent.INPUT), transport = silent))
+        val client = Client.open(options("middle", cloud = cloud(Consent.INPUT).copy(timeout = 10.minutes), transport = silent))
         val again = assertThrows<DunlinException> { runBlocking { Client.open(options("middle")) } }
         assertEquals(ErrorCode.FETCH, again.code)
         val question = async(Dispatchers.Default) { runCatching { client.ask(UNSURE, 10.minutes) } }

@@ -4,6 +4,7 @@ dofile("common.lua")
 function init(args)
     seed = args[2]
     post("/v2/models/pictures/infer", args[1])
+    if args[3] then count_answers() end
     local pixels = {}
     for index = 1, 3072 do
         pixels[index] = index * 7 % 256

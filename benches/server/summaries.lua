@@ -4,6 +4,7 @@ dofile("common.lua")
 function init(args)
     model, day, seed = args[2], args[3], args[4]
     post("/v1/summaries", args[1])
+    if args[5] then count_answers() end
 end
 
 function request()

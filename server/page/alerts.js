@@ -2,8 +2,8 @@
 
 import { get } from "./api.js";
 import { badge, el, empty, foreign, plain } from "./dom.js";
-import { ago, chance, cohort, day, metric, moment, percent, plural, words } from "./format.js";
-import { name, names } from "./models.js";
+import { ago, chance, cohort, day, metric, moment, percent, plural } from "./format.js";
+import { bin, name, names } from "./models.js";
 
 export const title = "Alerts";
 
@@ -51,9 +51,9 @@ function one([alert, ...before], known) {
 }
 
 /** The bins that changed most, the first of them first. */
-function seen({ labels, expected, seen: now }) {
+function seen({ metric: of, labels, expected, seen: now }) {
   const changes = labels.map((label, bin) => [label, expected[bin], now[bin]]).sort((a, b) => Math.abs(b[2] - b[1]) - Math.abs(a[2] - a[1]));
-  const told = changes.slice(0, 3).filter(([, before, after]) => Math.abs(after - before) >= 0.01).map(([label, before, after]) => `${plain(words(label))} ${percent(before)} → ${percent(after)}`);
+  const told = changes.slice(0, 3).filter(([, before, after]) => Math.abs(after - before) >= 0.01).map(([label, before, after]) => `${plain(bin(of, label))} ${percent(before)} → ${percent(after)}`);
   return told.length ? `Most changed: ${told.join(", ")}.` : "";
 }
 

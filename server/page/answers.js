@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bars, series } from "./charts.js";
 import { el, numbers, section, tiles } from "./dom.js";
-import { count, cohort, day, duration, percent, round, words } from "./format.js";
+import { count, cohort, day, duration, percent, plural, round, words } from "./format.js";
 import { chosen, cohortChoice, go, modelChoice, noBaseline, noSummaries } from "./models.js";
 
 export const title = "Answers";
@@ -30,7 +30,7 @@ export function show({ known, model, answers }) {
     heading,
     el("p", { class: "dim" }, "Estimates of each day, from one sampled answer of each device. Randomized response hides what any device said; what it leaves to chance is shown as intervals of 95 %."),
     choices, summary(days),
-    el("div", { class: "parts" }, fallback(days, answers.cohort), reasons(days), latency(days), agreement(days)),
+    el("div", { class: "parts" }, fallback(days, answers.cohort), reasons(days), latency(days), agreement(days), accuracy(days, answers.cohort)),
   ];
 }
 
@@ -42,12 +42,13 @@ const range = ([low, high]) => `${percent(low)} to ${percent(high)}`;
 
 function summary(days) {
   // All of one day: the last of which anything is known.
-  const { day: at, fallback: of, latency: late, agreement: same } = days.at(-1);
+  const { day: at, fallback: of, latency: late, agreement: same, accuracy: right } = days.at(-1);
   const time = (name, words) => [name, duration(late?.[name].value), late ? `${words}; ${span(late[name])}` : ""];
   return tiles([
     ["day", day(at), of ? `${count(of.reports)} reports` : ""],
     ["not answered", percent(of?.share), of ? range(of.interval) : ""],
     time("p50", "half are as fast"), time("p90", "nine of ten"), time("p99", "99 of 100"),
+    ["right, estimated", percent(right?.share), right ? `${range(right.interval)}; ${audits(right)}` : ""],
     ["cloud agrees", percent(same?.share), same ? range(same.interval) : "too few inputs went there"],
   ]);
 }
@@ -98,4 +99,17 @@ function agreement(days) {
   const lead = el("p", { class: "dim" }, "Of the inputs that the cloud was asked about, for how many it found the class that the device had found.");
   if (!known) return section("Agreement with the cloud", lead, el("p", {}, "Too few inputs went to the cloud to tell."));
   return section("Agreement with the cloud", lead, rate(days, "agreement", "c6", "Share of the cloud's answers that agree with the device, by day", { range: [0, 1] }, [["c6", "the same class"], ["c6 under", "95 % interval"]]));
+}
+
+const audits = ({ audits: count }) => (count ? `with ${plural(count, "audit")}` : "without audits");
+
+function accuracy(days, of) {
+  const known = days.filter((one) => one.accuracy);
+  if (!known.length) return null;
+  const audited = known.at(-1).accuracy.audits > 0;
+  const lead = audited
+    ? "What calibrated confidences say of themselves, corrected by audits: answers that were drawn at random and labelled in Review."
+    : `What calibrated confidences say of themselves, which is right while they are. ${of ? "Audits are of all devices together." : "Thirty audits of two weeks correct it: answers that devices draw at random, reason 'audit', and people label in Review."}`;
+  return section("Right answers, as estimated", el("p", { class: "dim" }, lead),
+    rate(days, "accuracy", "c2", "Estimated share of right answers, by day", { range: [0.5, 1] }, [["c2", audited ? "corrected by audits" : "by confidence"], ["c2 under", "95 % interval"]]));
 }

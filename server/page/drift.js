@@ -3,8 +3,8 @@
 import { get } from "./api.js";
 import { bars, series } from "./charts.js";
 import { choice, el, numbers, section, table, wide } from "./dom.js";
-import { capital, chance, cohort, count, day, fixed, metric, percent, round, shortDay, words } from "./format.js";
-import { address, chosen, cohortChoice, go, modelChoice, noBaseline, noSummaries } from "./models.js";
+import { capital, chance, cohort, count, day, fixed, metric, percent, round, shortDay } from "./format.js";
+import { address, bin, chosen, cohortChoice, go, modelChoice, noBaseline, noSummaries } from "./models.js";
 
 export const title = "Drift";
 
@@ -67,8 +67,8 @@ function overview({ metrics, days, findings, cohort: of }, at, window) {
 }
 
 function shares({ labels, metric: name, cohort: of, today }, window) {
-  const bins = labels.map((text, bin) => ({
-    label: words(text), share: window.shares[bin], error: window.errors[bin] ?? undefined, expected: window.expected?.[bin],
+  const bins = labels.map((text, at) => ({
+    label: bin(name, text), share: window.shares[at], error: window.errors[at] ?? undefined, expected: window.expected?.[at],
   }));
   const label = `${metric(name)} of ${cohort(of)} on ${day(window.day)}: shares of ${labels.length} bins${window.expected ? ", beside what was expected" : ""}`;
   const legend = [["c0", "told, chance of randomized response removed"], ["whisker", "95 % of what chance leaves"]];

@@ -44,7 +44,7 @@ function facts({ predicted, probability, cloud, reason, at, state, said }) {
 /** What the keys do. */
 export function keysDialog() {
   const dialog = el("dialog", { "aria-labelledby": "keys-title" });
-  const keys = [["1 to 9, 0", "the label with that number"], ["s", "skip: somebody else shall say"], ["d", "none of these labels"], ["u", "undo: the last item again"], ["/", "find a label, or type one"], ["?", "these keys"]];
+  const keys = [["1 to 9, 0", "the label with that number"], ["s", "skip: somebody else shall say"], ["d", "none of these labels"], ["u", "undo: take back what you said last"], ["/", "find a label, or type one"], ["?", "these keys"]];
   dialog.append(
     el("h2", { id: "keys-title" }, "Keys"),
     el("dl", {}, keys.map(([key, does]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, does)])),

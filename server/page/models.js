@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { choice, command, el, empty, plain } from "./dom.js";
-import { cohort, digest } from "./format.js";
+import { cohort, digest, words } from "./format.js";
 
 /** Names of models by their digests: those in the repository, and those that were. */
 export async function names(signal) {
@@ -13,6 +13,9 @@ export async function names(signal) {
 
 /** A model's name for people. */
 export const name = (known, sha256) => plain(known.get(sha256) ?? `${digest(sha256)}`);
+
+/** A bin's name for people: a class's as its publisher wrote it, others are names of the protocol. */
+export const bin = (metric, label) => (metric === "class" ? plain(label) : words(label));
 
 /** Days that say which model most devices have. */
 const DAYS = 3;

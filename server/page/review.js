@@ -30,7 +30,6 @@ class Desk {
   #place;
   #report;
   #queue = [];
-  #past = [];
   #waiting = 0;
   #done = 0;
   #agreement = null;
@@ -92,11 +91,11 @@ class Desk {
       return;
     }
     this.#labels = labels(now, (label) => this.#say("label", label));
-    const act = (key, words, what, able = true) => el("button", { on: { click: what }, "aria-keyshortcuts": key, disabled: !able }, words, " ", el("kbd", { "aria-hidden": "true" }, key));
+    const act = (key, words, what) => el("button", { on: { click: what }, "aria-keyshortcuts": key }, words, " ", el("kbd", { "aria-hidden": "true" }, key));
     const shown = item(now);
     this.#body.replaceChildren(shown, this.#labels.element, el("div", { class: "bar" },
       act("d", "None of these", () => this.#say("disagree")), act("s", "Skip", () => this.#say("skip")),
-      act("u", "Undo", () => this.#undo(), this.#past.length > 0), act("?", "Keys", () => this.#dialog.showModal())));
+      act("u", "Undo", () => this.#undo()), act("?", "Keys", () => this.#dialog.showModal())));
     shown.focus({ preventScroll: true });
   }
 
@@ -114,7 +113,7 @@ class Desk {
     const words = this.#done
       ? el("p", {}, `You went through ${plural(this.#done, "item")}. New ones are shown when they come.`)
       : el("p", {}, "Items come from devices that asked the cloud and whose user agreed that a person may look: parameter 'dunlin_review' with consent 'features' or 'input'. This page looks again every half a minute.");
-    const undo = this.#past.length ? el("button", { on: { click: () => this.#undo() } }, "Undo the last one ", el("kbd", { "aria-hidden": "true" }, "u")) : null;
+    const undo = el("button", { on: { click: () => this.#undo() } }, "Undo the last one ", el("kbd", { "aria-hidden": "true" }, "u"));
     return empty("Nothing waits for you", words, undo);
   }
 
@@ -139,23 +138,50 @@ class Desk {
     if (this.#closed) return;
     const said = { label: `Labelled ${label}.`, skip: "Skipped.", disagree: "None of these." }[verdict];
     this.#spoken.textContent = said;
-    if (!now.said) {
-      this.#done += 1;
-      this.#waiting = Math.max(0, this.#waiting - 1);
-    }
-    this.#past.push({ ...now, said: label ?? (verdict === "skip" ? "skipped" : "none of these") });
+    this.#done += 1;
+    this.#waiting = Math.max(0, this.#waiting - 1);
     this.#queue.shift();
     if (this.#queue.length) this.#show();
     else await this.#fill();
   }
 
-  /** Shows the last item again; what is said then takes the place of what was said. */
-  #undo() {
-    if (this.#busy || !this.#past.length) return;
-    this.#queue.unshift(this.#past.pop());
+  /** Takes back what was said last, here or before the page was loaded, and shows that item again. */
+  async #undo() {
+    if (this.#busy) return;
+    this.#busy = true;
     this.#problem.textContent = "";
-    this.#spoken.textContent = "The last item again.";
+    this.#body.setAttribute("aria-busy", "true");
+    let undone;
+    try {
+      undone = await post("v1/reviews/undo");
+    } catch (problem) {
+      this.#problem.textContent = problem.status === 404 ? "You have said nothing that could be taken back." : problem.message;
+      if (problem.status === 401) this.#report({ problem });
+      return;
+    } finally {
+      this.#busy = false;
+      this.#body.removeAttribute("aria-busy");
+    }
+    if (this.#closed) return;
+    const { review, said } = undone;
+    const words = { label: said.label, skip: "skipped", disagree: "none of these" }[said.verdict];
+    this.#queue = [{ ...review, said: words }, ...this.#queue.filter(({ id }) => id !== review.id)];
+    this.#done = Math.max(0, this.#done - 1);
+    this.#waiting += 1;
+    this.#spoken.textContent = "Taken back: the last item again.";
     this.#show();
+    await this.#agree();
+  }
+
+  /** Agreement follows what is taken back. */
+  async #agree() {
+    try {
+      this.#agreement = await get("v1/reviews/agreement");
+    } catch {
+      // The next items bring it.
+      return;
+    }
+    if (!this.#closed) this.#progress();
   }
 
   #key(event) {

@@ -22,7 +22,7 @@ use crate::endpoints::ENDPOINTS;
 use crate::fault::Fault;
 use crate::http::{self, Gate, Keyring, Listening, NewToken, Rates, Role, TlsError};
 use crate::infer::{Models, ModelsError};
-use crate::intake::{Baselines, Segments};
+use crate::intake::{Baselines, Labels, Segments};
 use crate::metrics::Metrics;
 use crate::repository::Repository;
 use crate::store::{OpenError, Store};
@@ -45,6 +45,8 @@ pub struct App {
     pub repository: Repository,
     /// What summaries are held to.
     pub baselines: Baselines,
+    /// What classes are called.
+    pub labels: Labels,
     /// Where summaries go once they are counted.
     pub segments: Segments,
     /// What answers questions.
@@ -139,6 +141,7 @@ impl QuietServer {
             metrics: Metrics::new(ENDPOINTS),
             repository: Repository::open(&config, &store).await?,
             baselines: Baselines::open(&store).await.map_err(content)?,
+            labels: Labels::open(&store).await.map_err(content)?,
             segments: Segments::open(&config).map_err(StartError::Segments)?,
             models: Models::open(&config).map_err(StartError::Models)?,
             looked: AtomicU64::new(0),
@@ -147,8 +150,6 @@ impl QuietServer {
             store,
             config,
         });
-        // What was begun before a crash is finished before anything new is.
-        app.segments.resume(&app).await.map_err(content)?;
         let router = http::router(&app, ENDPOINTS);
         Ok(Self { app, router, first_tokens, _lock: lock })
     }
@@ -246,11 +247,10 @@ pub async fn new_token(config: &Config, role: Role, name: &str) -> Result<NewTok
 }
 
 impl App {
-    /// What is done between requests.
+    /// What is done between requests. A bucket that is away keeps nothing else from being done.
     async fn tend(self: &Arc<Self>) -> Result<(), Fault> {
-        self.segments.rotate(self).await?;
-        crate::detect::detect(self).await?;
-        crate::retention::forget(self).await
+        let (rotated, detected) = (self.segments.rotate(self).await, crate::detect::detect(self).await);
+        crate::retention::forget(self).await.and(detected).and(rotated)
     }
 }
 

@@ -29,7 +29,8 @@ pub struct Config {
     pub target_bytes: u64,
     /// How many days of summaries, alerts and reviews are kept.
     pub retain_days: u32,
-    /// Where segments of summaries go: a folder, or an address of an object store; the data folder's `segments` if absent.
+    /// Where segments of summaries go: a folder, or a bucket's address, whose credentials are in the environment; the data folder's `segments`
+    /// if absent.
     pub segments: Option<String>,
     /// How many summaries make a segment; a smaller one is written after an hour.
     pub segment_rows: usize,

@@ -1,6 +1,7 @@
 //! Looks for drift in windows that have ended, and raises alerts. What is drift is `dunlin_drift`'s to say; this counts, asks and remembers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dunlin_drift::{Action, Finding, Question, Release, Rules, Streak, Tally, act, examine, references};
@@ -10,6 +11,8 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::fault::Fault;
+use crate::intake::bin_names;
+use crate::overview::{Accuracy, Audited, accuracy, audited};
 use crate::store::Urgency;
 
 /// How often the server looks, in milliseconds: reports of a day come in for days.
@@ -48,12 +51,16 @@ async fn look(app: &App, model: [u8; 32], today: u32) -> Result<(), Fault> {
     };
     app.store.write(Urgency::Control, forget).await?;
     let Some(baseline) = app.baselines.of(&model) else { return Ok(()) };
-    let schema = std::sync::Arc::clone(&baseline);
-    let (days, release) = app
+    let (schema, labels) = (Arc::clone(&baseline), app.labels.of(&model));
+    let names = Arc::clone(&labels);
+    let (days, audited, release) = app
         .store
-        .read(move |connection| Ok((days(connection, &model, today, &schema)?, release(connection, &model)?)))
+        .read(move |connection| {
+            let audited = audited(connection, &model, &names)?;
+            Ok((days(connection, &model, today, &schema)?, audited, release(connection, &model)?))
+        })
         .await?;
-    let alerts = tokio::task::spawn_blocking(move || alerts(&days, &baseline, release)).await;
+    let alerts = tokio::task::spawn_blocking(move || alerts(&days, &audited, &baseline, &labels, release)).await;
     let alerts = alerts.map_err(|error| Fault::internal("looking for drift", error))?;
     let now = app.config.clock.now().stored();
     let write = move |connection: &Connection| {
@@ -123,10 +130,15 @@ struct Alert {
 }
 
 /// What is to be told of the days.
-fn alerts(days: &Days, baseline: &Baseline, release: Release) -> Vec<Alert> {
+fn alerts(days: &Days, audited: &[Audited], baseline: &Baseline, labels: &[String], release: Release) -> Vec<Alert> {
     let alert = |(day, finding, streak): (u32, Finding, Streak)| {
         let action = act(streak, &finding, release)?;
-        Some(Alert::new(day, finding, streak, action, baseline))
+        let names = bin_names(baseline.schema(), labels, finding.metric);
+        let told = days.get(&day).and_then(|told| told.get(&(Metric::Confidence, finding.cohort.clone())));
+        // Nobody knows of which cohort an audited answer was.
+        let audited = if finding.cohort == Cohort::default() { audited } else { &[] };
+        let accuracy = told.and_then(|told| accuracy(baseline.schema(), told, day, audited));
+        Some(Alert::new(day, finding, streak, action, names, accuracy))
     };
     findings(days, baseline).into_iter().filter_map(alert).collect()
 }
@@ -173,10 +185,15 @@ pub(crate) fn windows<'a>(days: &'a Days, key: &(Metric, Cohort), baseline: &Bas
 }
 
 impl Alert {
-    fn new(day: u32, finding: Finding, streak: Streak, action: Action, baseline: &Baseline) -> Self {
+    fn new(
+        day: u32,
+        finding: Finding,
+        streak: Streak,
+        action: Action,
+        labels: Vec<String>,
+        accuracy: Option<Accuracy>,
+    ) -> Self {
         let comparison = &finding.comparison;
-        let labels: Vec<String> =
-            (0..comparison.seen.len()).map(|bin| baseline.schema().label(finding.metric, bin)).collect();
         let cohort: BTreeMap<&str, &str> = finding.cohort.pairs().collect();
         let body = json!({
             "day": day,
@@ -193,6 +210,7 @@ impl Alert {
             "stability": comparison.stability,
             "divergence": comparison.divergence,
             "liars": comparison.liars,
+            "accuracy": accuracy,
         });
         Self { day, body: body.to_string(), finding }
     }

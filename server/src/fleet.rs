@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Call, json_answer};
+use crate::intake::bin_names;
 
 /// Days that are shown where nobody says how many.
 const DAYS: u32 = 14;
@@ -105,8 +106,8 @@ pub async fn windows(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     let (model, days) = (call.digest("sha256")?, Asked::of(&call)?);
     let baseline = app.baselines.of(&model).ok_or_else(|| Fault::not_found("model"))?;
     let since = (app.config.clock.now().day() + 1).saturating_sub(days);
-    let schema = baseline.schema().clone();
-    let windows = app.store.read(move |connection| counted(connection, &model, since, &schema)).await?;
+    let (schema, labels) = (baseline.schema().clone(), app.labels.of(&model));
+    let windows = app.store.read(move |connection| counted(connection, &model, since, &schema, &labels)).await?;
     json_answer(StatusCode::OK, &json!({ "sha256": crate::hex::of(&model), "windows": windows }))
 }
 
@@ -114,7 +115,13 @@ pub async fn windows(app: Arc<App>, call: Call) -> Result<Response, Fault> {
 type Window = (u32, String, f64, String);
 
 /// One record for each window.
-fn counted(connection: &Connection, model: &[u8; 32], since: u32, schema: &Schema) -> Result<Vec<Value>, Fault> {
+fn counted(
+    connection: &Connection,
+    model: &[u8; 32],
+    since: u32,
+    schema: &Schema,
+    labels: &[String],
+) -> Result<Vec<Value>, Fault> {
     let select = "SELECT day, cohort, epsilon, metric, bin, n FROM counts WHERE model = ? AND day >= ? ORDER BY day, cohort, epsilon, metric, bin";
     let mut rows = connection.prepare(select)?;
     let row = |row: &rusqlite::Row<'_>| {
@@ -134,10 +141,9 @@ fn counted(connection: &Connection, model: &[u8; 32], since: u32, schema: &Schem
         let shares: Vec<f64> = estimates.iter().map(|estimate| estimate.share).collect();
         // Of one answer nothing is known, which JSON has as null.
         let errors: Vec<f64> = estimates.iter().map(|estimate| estimate.variance.sqrt()).collect();
-        let labels: Vec<String> = (0..bins).map(|bin| schema.label(metric, bin)).collect();
         let cohort: Value = serde_json::from_str(cohort).ok()?;
         Some(json!({
-            "day": day, "cohort": cohort, "epsilon": epsilon, "metric": metric.name(), "labels": labels,
+            "day": day, "cohort": cohort, "epsilon": epsilon, "metric": metric.name(), "labels": bin_names(schema, labels, metric),
             "counts": counts, "shares": shares, "errors": errors,
         }))
     };

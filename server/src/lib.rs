@@ -10,6 +10,8 @@ mod detect;
 mod endpoints;
 mod fault;
 mod fleet;
+#[doc(hidden)]
+pub mod foreign;
 mod health;
 mod hex;
 mod http;

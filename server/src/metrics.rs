@@ -13,6 +13,7 @@ use dunlin_protocol::summary::Receipt;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Call, Endpoint};
+use crate::overview::Accuracy;
 
 /// Counters since the server started.
 pub struct Metrics {
@@ -65,10 +66,10 @@ impl Metrics {
         self.replayed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn text(&self, gauges: &[(&str, &str, i64)]) -> String {
+    fn text(&self, gauges: &[(&str, &str, i64)], accuracies: &[([u8; 32], Accuracy)]) -> String {
         let mut text = String::new();
         // Writing into a string doesn't fail.
-        let _ = self.write(&mut text, gauges);
+        let _ = self.write(&mut text, gauges).and_then(|()| write_accuracies(&mut text, accuracies));
         text
     }
 
@@ -123,6 +124,19 @@ impl Requests {
     }
 }
 
+/// The last whole day's estimate of each model.
+fn write_accuracies(text: &mut String, accuracies: &[([u8; 32], Accuracy)]) -> std::fmt::Result {
+    let about = "Share of right answers of the last whole day: the estimate, and the ends of its interval of 95 %.";
+    head(text, "dunlin_estimated_accuracy", "gauge", about)?;
+    for (model, Accuracy { share, interval: [low, high], .. }) in accuracies {
+        let model = crate::hex::of(model);
+        for (bound, value) in [("estimate", share), ("low", low), ("high", high)] {
+            writeln!(text, "dunlin_estimated_accuracy{{model=\"{model}\",bound=\"{bound}\"}} {value}")?;
+        }
+    }
+    Ok(())
+}
+
 fn head(text: &mut String, name: &str, kind: &str, about: &str) -> std::fmt::Result {
     writeln!(text, "# HELP {name} {about}\n# TYPE {name} {kind}")
 }
@@ -147,7 +161,8 @@ pub async fn metrics(app: Arc<App>, _: Call) -> Result<Response, Fault> {
     });
     let mut gauges = counts.await?.to_vec();
     gauges.push(("dunlin_requests_under_way", "Requests that are being worked on.", app.gate.under_way() as i64));
-    let mut response = Response::new(Body::from(app.metrics.text(&gauges)));
+    let accuracies = crate::overview::latest(&app).await?;
+    let mut response = Response::new(Body::from(app.metrics.text(&gauges, &accuracies)));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));

@@ -67,6 +67,9 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   dunlin status --repository repository/
   dunlin status --repository repository/ --json | jq .releases
+  dunlin status --repository repository/ --server https://fleet.example.org --token \"$TOKEN\"
+
+With a server its alerts are shown as well, each with the step that it advises and the command that takes it. The server itself has no keys.
 
 Exit codes: 0 shown, 1 no sound repository, 2 wrong command line";
 
@@ -148,7 +151,7 @@ pub struct RepositoryArgs {
 /// To which server a repository goes.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgs {
-    /// Upload to a server of `dunlin serve` as well
+    /// A server of `dunlin serve`: what is published is uploaded to it
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// The publisher's token for it [default: the variable DUNLIN_TOKEN]
@@ -245,6 +248,9 @@ pub struct StatusArgs {
     /// The repository, a folder
     #[arg(long, value_name = "DIR")]
     pub repository: PathBuf,
+    /// Whose alerts are shown.
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,

@@ -53,8 +53,9 @@ pub struct ServeArgs {
     /// Days for which summaries, alerts and reviews are kept
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub retain: u32,
-    /// A folder for segments of summaries [default: segments in the data folder]
-    #[arg(long, value_name = "DIR|file://DIR")]
+    /// A folder or a bucket for segments of summaries; credentials are in the variables of the store's own tools, such as
+    /// AWS_ACCESS_KEY_ID [default: segments in the data folder]
+    #[arg(long, value_name = "DIR|s3://BUCKET/DIR|gs://BUCKET/DIR|az://CONTAINER/DIR")]
     pub segments: Option<String>,
     /// Summaries of one segment; a smaller one is written after an hour
     #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -1,4 +1,4 @@
-//! `dunlin status`: what is published.
+//! `dunlin status`: what is published, and what a server advises.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::StatusArgs;
 use crate::error::CliError;
 use crate::output::{self, bytes};
-use crate::repository::{self, Listed, Releases, now, signed_until};
+use crate::repository::{self, Advice, Listed, Releases, advice, now, on_server, signed_until};
 use crate::table::{Align, Table};
 
 /// Everything that is shown.
@@ -19,6 +19,9 @@ struct Status {
     repository: String,
     roles: Vec<RoleStatus>,
     releases: Vec<ReleaseStatus>,
+    /// None where no server was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<Vec<Advice>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,10 +43,13 @@ struct ReleaseStatus {
 /// Shows a repository.
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     let repository = repository::open(&args.repository, None)?;
+    let releases = Releases::of(&repository);
+    let alerts = on_server(&args.server, |server| advice(server, &releases, &args.repository))?;
     let status = Status {
         repository: args.repository.display().to_string(),
         roles: Role::ALL.map(|role| RoleStatus::of(&repository, role)).into(),
-        releases: Releases::of(&repository).all().map(ReleaseStatus::of).collect(),
+        releases: releases.all().map(ReleaseStatus::of).collect(),
+        alerts,
     };
     if args.json {
         output::json(&status, out)?;
@@ -99,5 +105,27 @@ fn show(status: &Status, out: &mut dyn Write) -> Result<(), CliError> {
         let over = if *expired { " - over: devices take nothing new before 'dunlin refresh'" } else { "" };
         writeln!(out, "{role} version {version}: signed until {signed_until}{over}")?;
     }
+    status.alerts.as_ref().map_or(Ok(()), |alerts| show_alerts(alerts, out))
+}
+
+/// What the server noticed, and how to act on it. It has no keys: it can't act itself.
+fn show_alerts(alerts: &[Advice], out: &mut dyn Write) -> Result<(), CliError> {
+    if alerts.is_empty() {
+        return Ok(writeln!(out, "the server has no alert of the last days")?);
+    }
+    for advice in alerts {
+        let Advice { model, version, metric, cohort, day, windows, moved, action, command } = advice;
+        let of = if cohort.is_empty() { "all devices" } else { cohort };
+        let moved = moved * 100.0;
+        writeln!(
+            out,
+            "alert: {model} version {version}: {metric} of {of}, {moved:.1} % moved, {windows} windows in a row until {day}"
+        )?;
+        writeln!(out, "  {}", action.words())?;
+        if let Some(command) = command {
+            writeln!(out, "  {command}")?;
+        }
+    }
+    writeln!(out, "the server has no keys and changes nothing by itself: whoever has them runs the command")?;
     Ok(())
 }

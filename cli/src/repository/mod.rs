@@ -1,9 +1,11 @@
 //! A fleet's repository as a folder, the folder of its keys, and what is written to them.
 
+mod advice;
 mod changes;
 mod fault;
 mod keys;
 mod releases;
+mod server;
 mod upload;
 
 use std::fs::{self, File};
@@ -20,12 +22,13 @@ use sha2::{Digest, Sha256};
 use crate::args::{RepositoryArgs, ServerArgs};
 use crate::error::CliError;
 
+pub use advice::{Advice, advice};
 pub use changes::Draft;
 pub use fault::RepositoryFault;
 pub use keys::{KeyFolder, random};
 use releases::address;
 pub use releases::{Listed, Releases};
-pub use upload::Server;
+pub use server::Server;
 
 /// A repository that this process alone changes.
 #[derive(Debug)]
@@ -126,11 +129,7 @@ impl Publisher {
     /// # Errors
     /// [`CliError::Upload`].
     pub fn upload(&self, server: &ServerArgs, out: &mut dyn Write) -> Result<(), CliError> {
-        let Some(url) = &server.server else { return Ok(()) };
-        let token = server.token.clone().or_else(|| std::env::var("DUNLIN_TOKEN").ok());
-        let http = Http::new();
-        let server = Server { url: url.trim_end_matches('/'), token, line: &|request| http.send(request) };
-        self.upload_to(&server, out)
+        on_server(server, |server| self.upload_to(server, out)).map(Option::unwrap_or_default)
     }
 
     /// Uploads what is published.
@@ -138,13 +137,27 @@ impl Publisher {
     /// # Errors
     /// [`CliError::Upload`].
     pub fn upload_to(&self, server: &Server<'_>, out: &mut dyn Write) -> Result<(), CliError> {
-        server.upload(&self.dir, &self.repository, out)
+        upload::upload(&self.dir, &self.repository, server, out)
     }
 
     /// Something about this repository.
     pub fn fault(&self, source: RepositoryFault) -> CliError {
         CliError::Repository { path: self.dir.clone(), source }
     }
+}
+
+/// Does something with the server that the arguments name, where they name one.
+///
+/// # Errors
+/// What `work` says.
+pub fn on_server<T>(
+    args: &ServerArgs,
+    work: impl FnOnce(&Server<'_>) -> Result<T, CliError>,
+) -> Result<Option<T>, CliError> {
+    let Some(url) = &args.server else { return Ok(None) };
+    let token = args.token.clone().or_else(|| std::env::var("DUNLIN_TOKEN").ok());
+    let http = Http::new();
+    work(&Server { url: url.trim_end_matches('/'), token, line: &|request| http.send(request) }).map(Some)
 }
 
 /// A repository as it is published.

@@ -9,96 +9,33 @@ use dunlin_engine::AlignedBytes;
 use dunlin_engine::artifact::Artifact;
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::tuf::{Repository, Role};
-use dunlin_sync::{Failure, Method, Request, Response};
+use dunlin_sync::Method;
 use sha2::{Digest, Sha256};
 
-use super::releases::address_of;
+use super::Server;
+use super::releases::{address, address_of};
 use crate::baseline;
 use crate::error::CliError;
 use crate::output::bytes as grouped;
 
-/// A server of `dunlin serve`.
-pub struct Server<'a> {
-    /// Its address, without a slash at its end.
-    pub url: &'a str,
-    /// A publisher's token.
-    pub token: Option<String>,
-    /// The way to it.
-    pub line: &'a dyn Fn(&Request) -> Result<Response, Failure>,
-}
-
-impl Server<'_> {
-    /// Uploads the files that it doesn't show yet, then the metadata, which it checks and shows at once.
-    ///
-    /// # Errors
-    /// [`CliError::Upload`], [`CliError::Read`].
-    pub(super) fn upload(&self, dir: &Path, repository: &Repository, out: &mut dyn Write) -> Result<(), CliError> {
-        for address in repository.targets().filter_map(|(path, target)| address_of(path, target)) {
-            if !self.shows(&address)? {
-                self.take(&address, &dir.join("targets").join(&address), out)?;
-            }
-        }
-        let publication = serde_json::to_vec(&Publication { version: 1, metadata: metadata(dir, repository)? })?;
-        self.send(Method::Post, "/v1/repository/publish", "application/json", publication)?;
-        writeln!(out, "published at {}", self.url)?;
-        Ok(())
-    }
-
-    /// Whether devices can fetch a target there, of which a byte is asked for. Where that doesn't tell, it may be uploaded again.
-    fn shows(&self, address: &str) -> Result<bool, CliError> {
-        let path = format!("/repository/targets/{address}");
-        let mut request = self.request(Method::Get, &path, None, Vec::new(), MOST_ANSWER);
-        request.headers.push(("range", "bytes=0-0".to_owned()));
-        match (self.line)(&request) {
-            Ok(response) => Ok(matches!(response.status, 200 | 206)),
-            Err(Failure::TooLong) => Ok(false),
-            Err(failure) => Err(self.unanswered(failure)),
+/// Uploads the files that the server doesn't show yet, then the metadata, which it checks and shows at once.
+///
+/// # Errors
+/// [`CliError::Upload`], [`CliError::Read`].
+pub fn upload(dir: &Path, repository: &Repository, server: &Server<'_>, out: &mut dyn Write) -> Result<(), CliError> {
+    let delegated = delegated(dir, repository)?;
+    let addresses = repository.targets().filter_map(|(path, target)| address_of(path, target));
+    for address in addresses.chain(delegated.values().flat_map(|role| &role.targets).cloned()) {
+        if !server.has(&format!("/repository/targets/{address}"))? {
+            take(server, &address, &dir.join("targets").join(&address), out)?;
         }
     }
-
-    /// Uploads a target, and what its answers look like where all is well, if it is a model that says so.
-    fn take(&self, address: &str, file: &Path, out: &mut dyn Write) -> Result<(), CliError> {
-        let bytes = read(file)?;
-        writeln!(out, "uploading {address}: {} bytes", grouped(bytes.len()))?;
-        // A patch is no artifact.
-        let aligned = AlignedBytes::from_slice(&bytes);
-        if let Some(baseline) = Artifact::parse(&aligned).ok().and_then(|model| baseline::read(&model).ok().flatten()) {
-            let path = format!("/v1/models/{}/baseline", Hash(Sha256::digest(&bytes).into()));
-            self.send(Method::Put, &path, "application/json", baseline.json().into_bytes())?;
-        }
-        self.send(Method::Put, &format!("/v1/repository/targets/{address}"), "application/octet-stream", bytes)
-    }
-
-    fn send(&self, method: Method, path: &str, media: &str, body: Vec<u8>) -> Result<(), CliError> {
-        let request = self.request(method, path, Some(media), body, MOST_ANSWER);
-        let response = (self.line)(&request).map_err(|failure| self.unanswered(failure))?;
-        match response.status {
-            200..=299 => Ok(()),
-            401 | 403 => Err(self.fault("the token isn't a publisher's; give --token or set DUNLIN_TOKEN".to_owned())),
-            status => Err(self.fault(format!("status {status}: {}", message(&response)))),
-        }
-    }
-
-    fn request(&self, method: Method, path: &str, media: Option<&str>, body: Vec<u8>, max_bytes: u64) -> Request {
-        let mut headers = Vec::new();
-        headers.extend(media.map(|media| ("content-type", media.to_owned())));
-        headers.extend(self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}"))));
-        Request { id: 0, method, url: format!("{}{path}", self.url), headers, body, max_bytes, timeout: TIMEOUT }
-    }
-
-    fn unanswered(&self, failure: Failure) -> CliError {
-        let what = match failure {
-            Failure::Connect => "no connection",
-            Failure::Broken => "the connection broke",
-            Failure::Timeout => "no answer in time",
-            Failure::TooLong => "a longer answer than there should be",
-        };
-        self.fault(what.to_owned())
-    }
-
-    fn fault(&self, what: String) -> CliError {
-        CliError::Upload { url: self.url.to_owned(), what }
-    }
+    let mut metadata = metadata(dir, repository)?;
+    metadata.extend(delegated.into_iter().map(|(name, role)| (name, role.text)));
+    let publication = serde_json::to_vec(&Publication { version: 1, metadata })?;
+    server.send(Method::Post, "/v1/repository/publish", "application/json", publication)?;
+    writeln!(out, "published at {}", server.url)?;
+    Ok(())
 }
 
 #[derive(serde::Serialize)]
@@ -107,7 +44,42 @@ struct Publication {
     metadata: BTreeMap<String, String>,
 }
 
-/// All files that a device may ask for.
+/// A role to whom the top role delegates: other tools make these, and publishing keeps them.
+struct Delegated {
+    text: String,
+    /// Where its targets lie.
+    targets: Vec<String>,
+}
+
+/// The roles that the snapshot lists beside the top role, by their files. What they say is the server's to check.
+fn delegated(dir: &Path, repository: &Repository) -> Result<BTreeMap<String, Delegated>, CliError> {
+    let folder = dir.join("metadata");
+    let parsed = |name: &str| -> Result<(String, serde_json::Value), CliError> {
+        let text = String::from_utf8_lossy(&read(&folder.join(name))?).into_owned();
+        let signed = serde_json::from_str(&text)?;
+        Ok((text, signed))
+    };
+    let (_, snapshot) = parsed(&format!("{}.snapshot.json", repository.version(Role::Snapshot)))?;
+    let listed = snapshot["signed"]["meta"].as_object().into_iter().flatten();
+    let mut roles = BTreeMap::new();
+    for (file, info) in listed.filter(|(file, _)| *file != "targets.json" && is_plain(file)) {
+        let name = format!("{}.{file}", info["version"]);
+        let (text, role) = parsed(&name)?;
+        let targets = role["signed"]["targets"].as_object().into_iter().flatten();
+        let address_of = |(path, target): (&String, &serde_json::Value)| {
+            Some(address(path, &Hash::parse(target["hashes"]["sha256"].as_str()?)?))
+        };
+        roles.insert(name, Delegated { text, targets: targets.filter_map(address_of).collect() });
+    }
+    Ok(roles)
+}
+
+/// Whether that is a file's name, and nothing that leads elsewhere.
+fn is_plain(file: &str) -> bool {
+    file.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// All files of the top roles that a device may ask for.
 fn metadata(dir: &Path, repository: &Repository) -> Result<BTreeMap<String, String>, CliError> {
     let mut names: Vec<String> =
         (1..=repository.version(Role::Root)).map(|version| format!("{version}.root.json")).collect();
@@ -122,19 +94,38 @@ fn metadata(dir: &Path, repository: &Repository) -> Result<BTreeMap<String, Stri
     names.into_iter().map(file).collect()
 }
 
-/// What the server says, without what would move a terminal's cursor.
-fn message(response: &Response) -> String {
-    let error: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
-    let message = error.as_ref().and_then(|error| error["error"]["message"].as_str()).unwrap_or("no reason given");
-    message.chars().filter(|c| !c.is_control()).collect()
+/// Uploads a target, and what is to be known of it, if it is a model.
+fn take(server: &Server<'_>, address: &str, file: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    let bytes = read(file)?;
+    writeln!(out, "uploading {address}: {} bytes", grouped(bytes.len()))?;
+    // A patch is no artifact.
+    let aligned = AlignedBytes::from_slice(&bytes);
+    if let Ok(model) = Artifact::parse(&aligned) {
+        describe(server, &model, &format!("/v1/models/{}", Hash(Sha256::digest(&bytes).into())))?;
+    }
+    server.send(Method::Put, &format!("/v1/repository/targets/{address}"), "application/octet-stream", bytes)
+}
+
+/// Tells what a model's answers look like where all is well, and what its classes are called.
+fn describe(server: &Server<'_>, model: &Artifact<'_>, path: &str) -> Result<(), CliError> {
+    if let Some(baseline) = baseline::read(model).ok().flatten() {
+        server.send(Method::Put, &format!("{path}/baseline"), "application/json", baseline.json().into_bytes())?;
+    }
+    let labels: Vec<&str> = model.labels().map(|labels| labels.in_locale("").collect()).unwrap_or_default();
+    let body = serde_json::to_vec(&serde_json::json!({ "labels": labels }))?;
+    let fine = |label: &&str| (1..=LABEL).contains(&label.len()) && !label.chars().any(char::is_control);
+    // Where people can't be told names they are told numbers.
+    if !(1..=LABELS).contains(&labels.len()) || !labels.iter().all(fine) || body.len() > LABELS_BYTES {
+        return Ok(());
+    }
+    server.send(Method::Put, &format!("{path}/labels"), "application/json", body)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
 }
 
-/// Milliseconds for one file.
-const TIMEOUT: u64 = 300_000;
-
-/// Bytes of a server's answer.
-const MOST_ANSWER: u64 = 1 << 20;
+/// The most labels that a server takes, the longest of them, and all of them, in bytes.
+const LABELS: usize = 65_536;
+const LABEL: usize = 256;
+const LABELS_BYTES: usize = 1 << 20;

@@ -160,6 +160,11 @@ fn the_record_has_a_version_and_these_fields() {
         &["version", "asked", "model", "publisher", "releases", "alerts", "detection", "days", "total"],
     );
     assert_eq!((&record["model"]["name"], &record["model"]["baseline"]), (&"built-in".into(), &"made_up".into()));
+    assert_keys(&record["model"], &["name", "bytes", "metrics", "baseline"]);
+    let texts =
+        dunlin!("simulate", "--devices=5", "--days=2", "--json", "--model", file("models/sms_spam/sms_spam.dunlin"));
+    let texts = texts.json();
+    assert_eq!((&texts["model"]["metrics"], &texts["model"]["baseline"]), (&10.into(), &"measured".into()));
     let detection = ["window", "delay_windows", "raised", "compared", "quiet", "false_alarms"];
     assert_keys(&record["detection"], &detection);
     let day = &record["days"].as_array().expect("days")[1];
@@ -190,6 +195,7 @@ fn what_is_wrong_is_named_with_what_to_do() {
     simulate("--days 10 --drift at=10,share=0.2").sentence(1, &["--drift at=10", "the last day, 9", "--days"]);
     simulate("--days 10 --bad-model at=12").sentence(1, &["--bad-model at=12", "--days"]);
     simulate("--model none.dunlin").sentence(1, &["none.dunlin", "no such file"]);
-    let shipped = file("models/cifar10/labels.txt");
-    dunlin!("simulate", "--model", shipped).failure(3);
+    dunlin!("simulate", "--model", file("models/cifar10/labels.txt")).failure(3);
+    dunlin!("simulate", "--model", file("docs/formats/vectors/good_bag.dunlin"))
+        .sentence(1, &["baseline", "dunlin calibrate"]);
 }

@@ -67,10 +67,11 @@ impl World {
     }
 
     /// Runs the program in the publisher's folder.
-    fn dunlin(&self, words: &[&str]) {
+    fn dunlin(&self, words: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_dunlin")).args(words).current_dir(&self.folder).output();
         let output = output.expect("it starts");
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// What changes the repository, there and on the server.
@@ -312,7 +313,16 @@ fn a_fleet_hears_of_drift_and_a_bad_release_takes_itself_back() {
     }
     let alerts = world.alerts();
     assert!(alerts.iter().all(|alert| alert["day"] == today() - 1 && alert["windows"] == 2), "{alerts:?}");
-    assert!(alerts.iter().any(|alert| alert["metric"] == "class"), "{alerts:?}");
+    let class = alerts.iter().find(|alert| alert["metric"] == "class").expect("classes have changed");
+    // Named by labels that came with the release.
+    assert_eq!(class["labels"], serde_json::json!(["ham", "spam"]));
+    assert!(class["accuracy"]["share"].as_f64().is_some_and(|share| (0.5..=1.0).contains(&share)), "{class}");
+    // The publisher reads of it with the command that acts on it, since the server has no keys.
+    let (server, token) = (world.serving.address.as_str(), world.serving.tokens[1].as_str());
+    let said = world.dunlin(&["status", "--repository", "repository", "--server", server, "--token", token]);
+    assert!(said.contains("alert: messages version 1: class of all devices, "), "{said}");
+    assert!(said.contains("\n  dunlin calibrate messages.dunlin --data labelled.csv\n"), "{said}");
+    assert!(said.contains("the server has no keys"), "{said}");
 
     // A device was here a week ago, and then not any more: days go by, it answers, and hears of nothing.
     let today = Time(today() * DAY);

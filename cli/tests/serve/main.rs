@@ -2,6 +2,8 @@
 #![cfg(feature = "server")]
 
 mod away;
+mod buckets;
+mod delegated;
 mod fleet;
 mod simulated;
 
@@ -32,11 +34,17 @@ fn file(path: &str) -> PathBuf {
 
 impl Serving {
     fn start(data: &Path, args: &[&str]) -> Self {
+        Self::with(data, args, &[])
+    }
+
+    /// With variables in its environment.
+    fn with(data: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--rate", "0", "--log", "trouble", "--data"])
             .arg(data)
-            .args(args);
+            .args(args)
+            .envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut tokens = Vec::new();
@@ -345,7 +353,8 @@ fn what_it_cannot_start_with_is_named() {
     for (args, expected) in [
         (vec!["--cloud", "a=none.onnx"], "none.onnx"),
         (vec!["--cloud", "a=ftp://x/v2"], "ftp://x/v2"),
-        (vec!["--segments", "s3://bucket"], "--segments"),
+        (vec!["--segments", "ftp://bucket"], "s3://"),
+        (vec!["--segments", "az://container"], "--segments"),
         (vec!["--tls-cert", "none.pem", "--tls-key", "none.pem"], "none.pem"),
         (vec!["--listen", "192.0.2.1:1"], "192.0.2.1:1"),
     ] {

@@ -181,7 +181,7 @@ describe("a fleet", () => {
     await as(server.tokens.reviewer, "#/alerts", async (page) => {
       await ready(page, "Alerts");
       const first = page.locator(".alert", { hasText: "class of locale de" }).first();
-      assert.match(await first.innerText(), new RegExp(`sms_spam 2: class of locale de\\s+${day(today() - 1)}, raised .*\\s+\\d\\d\\.\\d % of answers moved to other bins, in the last of 4 suspect windows in a row\\. Most changed: class 0 .* → .*\\s+Before that: .* % on ${day(today() - 2)}, .* on ${day(today() - 3)}\\.`));
+      assert.match(await first.innerText(), new RegExp(`sms_spam 2: class of locale de\\s+${day(today() - 1)}, raised .*\\s+\\d\\d\\.\\d % of answers moved to other bins, in the last of 4 suspect windows in a row\\. Most changed: ham .* → .*\\s+Before that: .* % on ${day(today() - 2)}, .* on ${day(today() - 3)}\\.`));
       assert.equal(await page.locator(".alert", { hasText: "class of locale de" }).count(), 1, "days in a row are one");
       // Version 1 is there to go back to.
       assert.equal(await first.locator(".badge").innerText(), "roll back");
@@ -200,7 +200,10 @@ describe("a fleet", () => {
       assert.ok(share > 25 && share < 55, `${share} % of 40 %`);
       assert.match((await tile("p50"))[1], /^\d+ µs$/);
       assert.match((await tile("p99"))[2], /^99 of 100; .* to .*s$/);
-      assert.equal(await page.locator("svg[role=img]").count(), 4 - (await page.locator("section p", { hasText: "Too few inputs went to the cloud" }).count()));
+      const right = parseFloat((await tile("right, estimated"))[1]);
+      assert.ok(right > 65 && right < 95, `${right} % of 81 %`);
+      assert.match((await tile("right, estimated"))[2], /^\d.* to .*; without audits$/);
+      assert.equal(await page.locator("svg[role=img]").count(), 5 - (await page.locator("section p", { hasText: "Too few inputs went to the cloud" }).count()));
       const quiet = await client(server.address, server.tokens.reviewer).get(`v1/models/${MODELS[1]}/answers?cohort=locale:fr`);
       const { interval } = quiet.days.at(-1).fallback;
       assert.ok(interval[0] <= 0.07 && interval[1] >= 0.07, `7 % lies in ${interval}`);

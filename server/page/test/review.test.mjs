@@ -116,9 +116,17 @@ test("all items are gone through by keys alone", () =>
     assert.deepEqual([...(await said(anna)).values()], mine.map((one) => [one]));
     await page.keyboard.press("u");
     await page.locator("#item img").waitFor();
+    assert.deepEqual((await said(anna)).get("picture"), [], "what is taken back isn't said any more");
+    // Also by who comes back to it later.
+    await page.reload();
+    await page.locator("#item img").waitFor();
     await press("1");
     await page.locator("h2", { hasText: "Nothing waits for you" }).waitFor();
     assert.deepEqual((await said(anna)).get("picture"), [["anna", "airplane"]]);
+    await press("u");
+    await page.locator("#item img").waitFor();
+    await press("1");
+    await page.locator("h2", { hasText: "Nothing waits for you" }).waitFor();
   }));
 
 test("a second reviewer's verdicts make an agreement, which everyone sees", () =>

@@ -75,6 +75,7 @@ impl Call {
     /// `too_large`, `slow`, `bad_request` when it breaks off.
     pub async fn bytes(self, most: usize) -> Result<Bytes, Fault> {
         if announced(&self.headers).is_some_and(|length| length > most as u64) {
+            super::drain(self.body).await;
             return Err(too_large(most as u64));
         }
         let collected = tokio::time::timeout(BODY_TIME, Limited::new(self.body, most).collect()).await;

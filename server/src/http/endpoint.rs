@@ -149,9 +149,9 @@ async fn no_path(request: Request) -> Response {
     bare(Fault::not_found("path"))
 }
 
-/// Reads a body that nobody wants, if it is short: the connection could take no other request before.
-async fn drain(body: HttpBody) {
-    const SHORT: usize = 64 << 10;
+/// Reads a body that nobody wants, if it is short: the connection could take no other request before, and who still sends wouldn't hear why.
+pub(crate) async fn drain(body: HttpBody) {
+    const SHORT: usize = 1 << 20;
     const SOON: Duration = Duration::from_secs(1);
     // What is longer, or comes later, closes the connection.
     let _ = tokio::time::timeout(SOON, Limited::new(body, SHORT).collect()).await;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::config::TextSection;
 
 use super::ModelsError;
-use super::onnx::Onnx;
+use super::onnx::{Onnx, Port};
 use super::picture::Picture;
 
 /// How a model is asked and what its answer means.
@@ -149,7 +149,7 @@ impl Settings {
         };
         let takes = match (file.text, file.picture, file.features) {
             (Some(spec), None, false) => Takes::Text(Text::open(&path.with_file_name(spec), section, onnx)?),
-            (None, Some(picture), false) => Takes::Picture(picture.checked(onnx).map_err(fault)?),
+            (None, Some(picture), false) => Takes::Picture(picture.checked(&onnx.inputs).map_err(fault)?),
             (None, None, true) => Takes::Logits,
             (None, None, false) => Takes::Tensors,
             _ => return Err(fault("has more than one of `text`, `picture` and `features`; leave one".to_owned())),
@@ -200,6 +200,18 @@ impl Text {
         let most = length.map_or(most, |length| most.min(length));
         let rows = onnx.inputs[ids].shape.len() > 1;
         Ok(Self { section, ids, mask, segments, length, most, pad, rows })
+    }
+}
+
+/// Reads a `config.json`. If it is about pictures, it prepares one for a model of any size, and for one that fixes it.
+pub(crate) fn read_config(json: &[u8]) {
+    let Ok(File { picture: Some(picture), .. }) = serde_json::from_slice(json) else { return };
+    for side in [None, Some(8)] {
+        let port = Port::of_floats("image", vec![None, Some(3), side, side]);
+        // What isn't sound is refused before any picture comes.
+        if let Ok(picture) = picture.clone().checked(&[port]) {
+            assert!(picture.tensor(2, 3, &[7; 18]).is_some() && picture.tensor(2, 3, &[7; 17]).is_none());
+        }
     }
 }
 

@@ -1,13 +1,10 @@
 //! Questions passed on to another server of the Open Inference Protocol.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_protocol::oip::{
     Form, HEADER_LENGTH, InferRequest, InferResponse, Limits, Message, ModelMetadata, infer_path, model_path,
 };
-use tokio_rustls::rustls::crypto::ring;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::fault::{Code, Fault};
 
@@ -29,13 +26,8 @@ impl Forward {
         if !(base.starts_with("http://") || base.starts_with("https://")) || model.contains('/') {
             return Err(format!("{address} is no http:// or https:// address that ends in /v2 or /v2/models/NAME"));
         }
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_millis(deadline)));
-        if base.starts_with("https://") {
-            config = config.tls_config(tls());
-        }
-        Ok(Self { agent: config.build().into(), base: base.to_owned(), model: model.to_owned() })
+        let agent = crate::http::client(Duration::from_millis(deadline));
+        Ok(Self { agent, base: base.to_owned(), model: model.to_owned() })
     }
 
     /// Asks. Blocks.
@@ -83,18 +75,9 @@ impl Forward {
             }
             429 | 503 => Err(Fault::new(Code::Overloaded, "the server behind this one has too much to do").after(2)),
             400 | 422 => Err(Fault::bad("the server behind this one can't take such a question")),
+            409 => Err(Fault::new(Code::Conflict, "the server behind this one knows another question by this id")),
             404 => Err(Fault::not_found("model")),
             _ => Err(Fault::new(Code::BadGateway, "the server behind this one failed")),
         }
     }
-}
-
-/// Trusts what the operating system trusts.
-fn tls() -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs();
-    let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build()
 }

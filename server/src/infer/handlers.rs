@@ -7,7 +7,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use dunlin_protocol::oip::{
-    BINARY_EXTENSION, Form, HEADER_LENGTH, InferRequest, InferResponse, Limits, OipError, Question, ServerMetadata,
+    BINARY_EXTENSION, Form, HEADER_LENGTH, InferRequest, InferResponse, Limits, ModelMetadata, OipError, Question,
+    ServerMetadata,
 };
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use crate::http::{Call, json_answer};
 use crate::review;
 
 use super::answer::check_consent;
-use super::{Engine, Local, Model, replay};
+use super::{Engine, Local, Model, VERSION, replay};
 
 /// `GET /v2`
 pub async fn server(_: Arc<App>, _: Call) -> Result<Response, Fault> {
@@ -35,8 +36,10 @@ pub async fn model(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     match &model.engine {
         Engine::Here(local) => json_answer(StatusCode::OK, &local.metadata),
         Engine::There(_) => {
+            let name = model.name.clone();
             let metadata = apart(model, |forward| forward.metadata()).await?;
-            json_answer(StatusCode::OK, &metadata)
+            // Name and version are those by which this server is asked.
+            json_answer(StatusCode::OK, &ModelMetadata { name, versions: Some(vec![VERSION.to_owned()]), ..metadata })
         }
     }
 }
@@ -81,7 +84,7 @@ fn find(app: &App, call: &Call) -> Result<Arc<Model>, Fault> {
     let missing = || Fault::not_found("model");
     let model = app.models.find(call.param("model")).ok_or_else(missing)?;
     let version = call.param("version");
-    if version.is_empty() || version == "1" { Ok(Arc::clone(model)) } else { Err(missing()) }
+    if version.is_empty() || version == VERSION { Ok(Arc::clone(model)) } else { Err(missing()) }
 }
 
 fn unreadable(error: OipError) -> Fault {
@@ -106,7 +109,7 @@ async fn question(
     mut request: InferRequest,
     until: Instant,
 ) -> Result<InferResponse, Fault> {
-    let id = request.id.clone();
+    let (id, found) = (request.id.clone(), review::Found::read(&request.parameters)?);
     // Clients of other kinds need none: their questions aren't known again.
     request.id.get_or_insert_with(|| "-".to_owned());
     let question = Question::read(request).map_err(|fault| {
@@ -115,25 +118,27 @@ async fn question(
     })?;
     let answer = local.question(&question, until).await?;
     let (label, probability) = (&model.labels[answer.class], answer.probabilities[answer.class]);
-    review::offer(app, &model.name, &question, label, probability).await?;
+    review::offer(app, &model.name, &question, label, probability, found).await?;
     let response = answer.response(&model.name, &question.id, &model.labels);
     let mut response = response.ok_or_else(|| Fault::internal("an answer", "there is no label for it"))?;
     response.id = id;
-    response.model_version = Some("1".to_owned());
+    response.model_version = Some(VERSION.to_owned());
     Ok(response)
 }
 
 /// Asks another server. What a person may look at is kept with its answer.
 async fn passed_on(app: &App, model: Arc<Model>, request: InferRequest) -> Result<InferResponse, Fault> {
+    let found = review::Found::read(&request.parameters)?;
     let asked = request.clone();
     let name = model.name.clone();
     let mut response = apart(model, move |forward| forward.ask(&asked)).await?;
-    // The name is the one by which this server was asked.
+    // Name and version are those by which this server was asked.
     response.model_name.clone_from(&name);
+    response.model_version = response.model_version.map(|_| VERSION.to_owned());
     response.id.clone_from(&request.id);
     if let Ok(question) = Question::read(request) {
         let (label, probability) = review::said(&response);
-        review::offer(app, &name, &question, &label, probability).await?;
+        review::offer(app, &name, &question, &label, probability, found).await?;
     }
     Ok(response)
 }

@@ -24,8 +24,12 @@ use onnx::Onnx;
 use replay::UnderWay;
 use worker::Worker;
 
+pub(crate) use folder::read_config;
 pub use handlers::{infer, model, model_ready, server};
 pub use replay::KEPT as REPLAYS_KEPT;
+
+/// The one version that each model has.
+const VERSION: &str = "1";
 
 /// All models that answer.
 pub struct Models {
@@ -184,7 +188,7 @@ fn metadata(name: &str, settings: &Settings, onnx: &Onnx) -> ModelMetadata {
     };
     ModelMetadata {
         name: name.to_owned(),
-        versions: Some(vec!["1".to_owned()]),
+        versions: Some(vec![VERSION.to_owned()]),
         platform: "onnx_tract".to_owned(),
         inputs: Some(inputs),
         outputs: Some(outputs),

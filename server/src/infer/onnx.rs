@@ -30,6 +30,11 @@ pub struct Port {
 }
 
 impl Port {
+    /// One of floats.
+    pub fn of_floats(name: &str, shape: Vec<Option<usize>>) -> Self {
+        Self { name: name.to_owned(), datatype: DataType::Fp32, shape, kind: DatumType::F32 }
+    }
+
     /// As the protocol has it: -1 for an axis that is free.
     pub fn dims(&self) -> Vec<i64> {
         self.shape.iter().map(|dim| dim.map_or(-1, |dim| dim as i64)).collect()

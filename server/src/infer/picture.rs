@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tract_onnx::prelude::Tensor;
 
-use super::onnx::Onnx;
+use super::onnx::Port;
 
 /// How pixels become numbers.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,8 +28,8 @@ const fn whole() -> [f32; 3] {
 
 impl Picture {
     /// As it goes with the model.
-    pub(super) fn checked(mut self, onnx: &Onnx) -> Result<Self, String> {
-        let shape = match &onnx.inputs[..] {
+    pub(super) fn checked(mut self, inputs: &[Port]) -> Result<Self, String> {
+        let shape = match inputs {
             [port] => &port.shape[..],
             _ => return Err("`picture` is for a model with one input".to_owned()),
         };

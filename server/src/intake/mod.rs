@@ -3,8 +3,10 @@
 //! An id, what it adds to the counts, and the summary itself go to the disk in one commit, before the device hears of it.
 
 mod baselines;
+mod bucket;
 mod columns;
 mod count;
+mod labels;
 mod segments;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use crate::http::{Call, json_answer};
 use crate::store::Urgency;
 
 pub use baselines::{Baselines, baseline, put_baseline};
+pub use labels::{Labels, bin_names, labels, put_labels};
 pub use segments::Segments;
 
 /// Days ahead of the server's that a device's may be: clocks differ, and so do zones.

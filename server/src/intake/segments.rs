@@ -38,21 +38,15 @@ impl Segments {
     /// # Errors
     /// What is wrong with the address, for people.
     pub fn open(config: &Config) -> Result<Self, String> {
-        let folder = match &config.segments {
+        let rows = config.segment_rows.max(1);
+        let folder = match config.segments.as_deref().map(|address| (address, address.split_once("://"))) {
             None => config.data.join("segments"),
-            Some(address) => match address.split_once("://") {
-                None => address.into(),
-                Some(("file", path)) => path.into(),
-                Some(_) => {
-                    return Err(
-                        "this build writes to folders only; give a path, such as a bucket that is mounted".to_owned()
-                    );
-                }
-            },
+            Some((path, None) | (_, Some(("file", path)))) => path.into(),
+            Some((address, _)) => return Ok(Self { store: super::bucket::open(address)?, rows }),
         };
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| error.to_string())?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)), rows: config.segment_rows.max(1) })
+        Ok(Self { store: Arc::new(store.with_fsync(true)), rows })
     }
 
     /// Finishes what was begun before a crash.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::Response;
 use dunlin_drift::{Shares, Tally};
-use dunlin_protocol::summary::{Metric, Schema};
+use dunlin_protocol::summary::{Cohort, Metric, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Call, json_answer};
 
-use super::Sheet;
 use super::told::{NORMAL, error, reports};
+use super::{Accuracy, Audited, Sheet, accuracy};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +32,7 @@ struct Day {
     reasons: Vec<Reason>,
     latency: Option<Latency>,
     agreement: Option<Share>,
+    accuracy: Option<Accuracy>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -72,6 +73,8 @@ pub async fn answers(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     let cohort = super::cohort(asked.cohort.as_deref())?;
     let sheet = Sheet::read(&app, call.digest("sha256")?, asked.days).await?;
     let schema = sheet.baseline.schema();
+    // Nobody knows of which cohort an audited answer was.
+    let audited: &[Audited] = if cohort == Cohort::default() { &sheet.audited } else { &[] };
     let on =
         |tallies: &BTreeMap<_, Vec<Tally>>, metric| tallies.get(&(metric, cohort.clone())).cloned().unwrap_or_default();
     let day = |(&day, tallies): (&u32, &BTreeMap<_, Vec<Tally>>)| Day {
@@ -80,8 +83,11 @@ pub async fn answers(app: Arc<App>, call: Call) -> Result<Response, Fault> {
         reasons: reasons(schema, &on(tallies, Metric::Reason)),
         latency: latency(&on(tallies, Metric::Latency)),
         agreement: agreement(&on(tallies, Metric::Agreement)),
+        accuracy: accuracy(schema, &on(tallies, Metric::Confidence), day, audited),
     };
-    let told = |day: &Day| day.fallback.is_some() || day.latency.is_some() || day.agreement.is_some();
+    let told = |day: &Day| {
+        day.fallback.is_some() || day.latency.is_some() || day.agreement.is_some() || day.accuracy.is_some()
+    };
     let days: Vec<Day> = sheet.days.range(sheet.since..).map(day).filter(told).collect();
     json_answer(
         StatusCode::OK,

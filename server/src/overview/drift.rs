@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::detect::{self, Days};
 use crate::fault::Fault;
 use crate::http::{Call, json_answer};
+use crate::intake::bin_names;
 
 use super::Sheet;
 use super::told::{error, reports};
@@ -89,13 +90,11 @@ impl Sheet {
                 shown.then(|| Found { metric: finding.metric.name(), day, test: Test::of(&finding, streak) })
             })
             .collect();
-        let bins = schema.bins(metric).unwrap_or_default();
-        let labels: Vec<String> = (0..bins).map(|bin| schema.label(metric, bin)).collect();
         serde_json::json!({
             "sha256": crate::hex::of(&self.model),
             "metric": metric.name(),
             "metrics": schema.metrics().map(Metric::name).collect::<Vec<_>>(),
-            "labels": labels,
+            "labels": bin_names(schema, &self.labels, metric),
             "cohort": super::cohort_text(&cohort),
             "cohorts": self.cohorts(),
             "today": self.today,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod drift;
+mod quality;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use crate::http::{Call, json_answer};
 
 pub use answers::answers;
 pub use drift::drift;
+pub use quality::{Accuracy, latest};
+pub(crate) use quality::{Audited, accuracy, audited};
 
 /// The most publications that are told.
 const PUBLICATIONS: u32 = 20;
@@ -106,6 +109,8 @@ fn cohort_text(cohort: &Cohort) -> String {
 /// What devices told of a model.
 struct Sheet {
     baseline: Arc<Baseline>,
+    labels: Arc<[String]>,
+    audited: Vec<Audited>,
     model: [u8; 32],
     days: Days,
     /// The first day that is asked for.
@@ -123,9 +128,13 @@ impl Sheet {
         }
         let baseline = app.baselines.of(&model).ok_or_else(|| Fault::not_found("model, or it has no baseline"))?;
         let today = app.config.clock.now().day();
-        let schema = Arc::clone(&baseline);
-        let days = app.store.read(move |connection| detect::days(connection, &model, u32::MAX, &schema)).await?;
-        Ok(Self { baseline, model, days, since: (today + 1).saturating_sub(asked), today })
+        let (schema, labels) = (Arc::clone(&baseline), app.labels.of(&model));
+        let names = Arc::clone(&labels);
+        let read = move |connection: &Connection| {
+            Ok((detect::days(connection, &model, u32::MAX, &schema)?, audited(connection, &model, &names)?))
+        };
+        let (days, audited) = app.store.read(read).await?;
+        Ok(Self { baseline, labels, audited, model, days, since: (today + 1).saturating_sub(asked), today })
     }
 
     /// Cohorts as addresses have them, all devices first.

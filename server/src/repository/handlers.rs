@@ -54,6 +54,7 @@ pub async fn put_target(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     let most = app.config.target_bytes;
     let (announced, body) = call.stream();
     if announced.is_some_and(|length| length > most) {
+        crate::http::drain(body).await;
         return Err(crate::http::too_large(most));
     }
     let before = app.repository.blobs().length(&digest);

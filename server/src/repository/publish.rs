@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use dunlin_protocol::tuf::{Answer, Limits, Step, Updater};
+use dunlin_protocol::tuf::{self, Answer, Limits, Step, Target, Updater};
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use serde_json::json;
@@ -35,7 +35,7 @@ struct Checked {
     targets: Vec<Listed>,
 }
 
-/// A target of the newest metadata.
+/// A target of the newest metadata, of the top role or of one to whom it delegates.
 struct Listed {
     address: String,
     path: String,
@@ -112,27 +112,42 @@ fn check(
     follow(beginning.clone(), now, &fetched, &mut used)?;
     let before = if before.is_empty() { beginning } else { before };
     let (updater, trusted) = follow(before, now, &fetched, &mut used)?;
+    let delegated = updater.delegated(fetched).map_err(untrusted)?;
+    if delegated.metadata.iter().any(|name| plain(name) != name) {
+        return Err(wrong(
+            "a delegated role has a name of other characters than letters, digits, '-', '_' and '.'".to_owned(),
+        ));
+    }
+    used.extend(delegated.metadata);
     // Roots from before the operator's are of no use, and do no harm.
     let is_root = |name: &str| name.ends_with(".root.json");
     if let Some(name) = metadata.keys().find(|name| !used.contains(*name) && !is_root(name)) {
         return Err(wrong(format!("{} is fetched by no device; leave it out", plain(name))));
     }
     used.insert("1.root.json".to_owned());
-    let targets = updater.targets().map(|(path, target)| {
+    let delegated = delegated.targets.iter().map(|(path, target)| (path.as_str(), target));
+    let targets = updater.targets().chain(delegated).map(|(path, target)| Listed::of(app, &updater, path, target));
+    let targets = targets.collect::<Result<_, Fault>>()?;
+    Ok(Checked { used, trusted, targets })
+}
+
+impl Listed {
+    /// A target whose file is here, and which can be fetched from here.
+    fn of(app: &App, updater: &Updater, path: &str, target: &Target) -> Result<Self, Fault> {
         let fault = |what: &str| wrong(format!("a target {what}"));
         let sha256 = *target.sha256().ok_or_else(|| fault("has no SHA-256"))?;
         let address = updater.fetch(path, target).map_err(|_| fault("has a path that can't be fetched"))?.path;
         if super::digest_of(&address) != Some(sha256) {
-            return Err(fault("has a path that this server doesn't serve: letters, digits, '-', '_', '.', '/', and consistent snapshots"));
+            return Err(fault(
+                "has a path that this server doesn't serve: letters, digits, '-', '_', '.', '/', and consistent snapshots",
+            ));
         }
         if app.repository.blobs().length(&sha256) != Some(target.length) {
             return Err(fault(&format!("isn't uploaded, or has another length: {}", crate::hex::of(&sha256))));
         }
         let custom = target.custom.as_ref().map(|custom| String::from_utf8_lossy(custom).into_owned());
-        Ok(Listed { address, path: path.to_owned(), sha256, length: target.length, custom })
-    });
-    let targets = targets.collect::<Result<_, Fault>>()?;
-    Ok(Checked { used, trusted, targets })
+        Ok(Self { address, path: path.to_owned(), sha256, length: target.length, custom })
+    }
 }
 
 /// The root that all devices begin with: the operator's, or that of the first publication.
@@ -152,11 +167,10 @@ fn follow(
     fetched: &impl Fn(&str) -> Option<Vec<u8>>,
     used: &mut BTreeSet<String>,
 ) -> Result<(Updater, BTreeMap<String, Vec<u8>>), Fault> {
-    let refused = |error: dunlin_protocol::tuf::Error| wrong(format!("the metadata can't be trusted: {error}"));
     let mut trusted = files.clone();
-    let mut updater = Updater::new(files, now.0 / 1000, Limits::default()).map_err(refused)?;
+    let mut updater = Updater::new(files, now.0 / 1000, Limits::default()).map_err(untrusted)?;
     loop {
-        match updater.step().map_err(refused)? {
+        match updater.step().map_err(untrusted)? {
             Step::Done => return Ok((updater, trusted)),
             Step::Commit(write) => {
                 trusted.insert(write.name, write.bytes);
@@ -168,6 +182,10 @@ fn follow(
             }
         }
     }
+}
+
+fn untrusted(error: tuf::Error) -> Fault {
+    wrong(format!("the metadata can't be trusted: {}: {}", plain(&error.of), error.fault))
 }
 
 fn wrong(message: String) -> Fault {

@@ -11,7 +11,7 @@ use super::{Verdict, judge};
 
 /// A task of Label Studio, as far as labels are concerned.
 #[derive(Deserialize)]
-pub(super) struct Task {
+pub(crate) struct Task {
     data: Named,
     #[serde(default)]
     annotations: Vec<Annotation>,
@@ -35,7 +35,7 @@ struct Annotation {
 
 /// What became of an import.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Imported {
+pub(crate) struct Imported {
     /// Verdicts that were written down.
     pub verdicts: u32,
     /// Tasks of items that aren't here, or not any more.
@@ -43,7 +43,7 @@ pub(super) struct Imported {
 }
 
 /// All items as tasks, with what is said of them as annotations.
-pub(super) fn tasks(connection: &Connection) -> Result<Vec<u8>, Fault> {
+pub(crate) fn tasks(connection: &Connection) -> Result<Vec<u8>, Fault> {
     let mut items =
         connection.prepare("SELECT id, cloud, reason, predicted, probability FROM reviews ORDER BY at, id")?;
     let mut verdicts =
@@ -76,7 +76,7 @@ pub(super) fn tasks(connection: &Connection) -> Result<Vec<u8>, Fault> {
 }
 
 /// Writes the verdicts of tasks down: of those that came from here.
-pub(super) fn import(connection: &Connection, tasks: &[Task], now: i64) -> Result<Imported, Fault> {
+pub(crate) fn import(connection: &Connection, tasks: &[Task], now: i64) -> Result<Imported, Fault> {
     let mut imported = Imported::default();
     for (index, task) in tasks.iter().enumerate() {
         let id = task.data.dunlin_id.as_deref().and_then(crate::hex::uuid);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::store::Urgency;
 use super::agreement::Agreement;
 use super::exchange;
 use super::payload::Payload;
-use super::{Verdict, judge};
+use super::{Verdict, judge, settle};
 
 /// The most items of one answer.
 const MOST: u32 = 200;
@@ -40,45 +40,63 @@ pub async fn reviews(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     }
     let reviewer = call.caller.name;
     let (items, waiting) = app.store.read(move |connection| waiting(connection, &reviewer, limit)).await?;
-    let items: Vec<Value> = items
-        .into_iter()
-        .map(|(cloud, mut item)| {
-            item["labels"] = json!(app.models.labels(&cloud).unwrap_or_default());
-            item
-        })
-        .collect();
+    let items: Vec<Value> = items.into_iter().map(|item| labelled(&app, item)).collect();
     json_answer(StatusCode::OK, &json!({ "waiting": waiting, "reviews": items }))
+}
+
+fn labelled(app: &App, (cloud, mut item): Item) -> Value {
+    let model = item["model"].as_str().and_then(crate::hex::bytes::<32>);
+    item["labels"] = json!(&labels_of(app, &cloud, model)[..]);
+    item
+}
+
+/// The labels that an item may get: those of the model that answered it, or else of the one that asked.
+fn labels_of(app: &App, cloud: &str, model: Option<[u8; 32]>) -> Arc<[String]> {
+    match app.models.labels(cloud) {
+        Some(labels @ [_, ..]) => labels.into(),
+        _ => model.map(|model| app.labels.of(&model)).unwrap_or_default(),
+    }
 }
 
 const WAITING: &str = "FROM reviews WHERE state <> 'agreed' AND NOT EXISTS
     (SELECT 1 FROM verdicts WHERE verdicts.review = reviews.id AND reviewer = ?)";
 
-fn waiting(connection: &Connection, reviewer: &str, limit: u32) -> Result<(Vec<(String, Value)>, i64), Fault> {
+/// An item, and the model that answered it.
+type Item = (String, Value);
+
+/// Which model answered an item, and which one asked.
+type Models = (String, Option<[u8; 32]>);
+
+/// What an item is shown with; its labels are the model's.
+const SHOWN: &str = "id, at, cloud, model, reason, predicted, probability, state";
+
+fn waiting(connection: &Connection, reviewer: &str, limit: u32) -> Result<(Vec<Item>, i64), Fault> {
     let count = connection.query_row(&format!("SELECT COUNT(*) {WAITING}"), [reviewer], |row| row.get(0))?;
-    let select = format!(
-        "SELECT id, at, cloud, model, reason, predicted, probability, state {WAITING}
-         ORDER BY state = 'open', at LIMIT ?"
-    );
+    let select = format!("SELECT {SHOWN} {WAITING} ORDER BY state = 'open', at LIMIT ?");
     let mut select = connection.prepare(&select)?;
     let mut rows = select.query(params![reviewer, limit])?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, cloud): ([u8; 16], String) = (row.get(0)?, row.get(2)?);
-        let mut item = json!({
-            "id": crate::hex::of_uuid(&id),
-            "at": row.get::<_, i64>(1)?,
-            "cloud": cloud,
-            "model": row.get::<_, Option<[u8; 32]>>(3)?.map(|model| crate::hex::of(&model)),
-            "reason": row.get::<_, String>(4)?,
-            "predicted": row.get::<_, String>(5)?,
-            "probability": row.get::<_, f64>(6)?,
-            "state": row.get::<_, String>(7)?,
-        });
-        let (name, value) = payload(connection, &id)?.json();
-        item[name] = value;
-        items.push((cloud, item));
+        items.push(item(connection, row)?);
     }
     Ok((items, count))
+}
+
+fn item(connection: &Connection, row: &Row<'_>) -> Result<Item, Fault> {
+    let (id, cloud): ([u8; 16], String) = (row.get(0)?, row.get(2)?);
+    let mut item = json!({
+        "id": crate::hex::of_uuid(&id),
+        "at": row.get::<_, i64>(1)?,
+        "cloud": cloud,
+        "model": row.get::<_, Option<[u8; 32]>>(3)?.map(|model| crate::hex::of(&model)),
+        "reason": row.get::<_, String>(4)?,
+        "predicted": row.get::<_, String>(5)?,
+        "probability": row.get::<_, f64>(6)?,
+        "state": row.get::<_, String>(7)?,
+    });
+    let (name, value) = payload(connection, &id)?.json();
+    item[name] = value;
+    Ok((cloud, item))
 }
 
 pub(super) fn payload(connection: &Connection, id: &[u8; 16]) -> Result<Payload, Fault> {
@@ -99,17 +117,17 @@ pub async fn label(app: Arc<App>, call: Call) -> Result<Response, Fault> {
     if label.is_empty() || label.len() > LABEL || label.chars().any(char::is_control) {
         return Err(Fault::bad(format!("a label has 1 to {LABEL} bytes and no control characters")));
     }
-    let cloud = app.store.read(move |connection| cloud(connection, &id)).await?;
-    let labels = cloud.as_deref().and_then(|cloud| app.models.labels(cloud)).unwrap_or_default();
+    let asked = app.store.read(move |connection| models(connection, &id)).await?;
+    let labels = asked.map(|(cloud, model)| labels_of(&app, &cloud, model)).unwrap_or_default();
     if !labels.is_empty() && !labels.contains(&label) {
         return Err(Fault::bad("this model has no such label; 'labels' of the item names them"));
     }
     said(&app, id, reviewer, Verdict::Label(label)).await
 }
 
-fn cloud(connection: &Connection, id: &[u8; 16]) -> Result<Option<String>, Fault> {
-    use rusqlite::OptionalExtension;
-    Ok(connection.query_row("SELECT cloud FROM reviews WHERE id = ?", [id], |row| row.get(0)).optional()?)
+fn models(connection: &Connection, id: &[u8; 16]) -> Result<Option<Models>, Fault> {
+    let select = "SELECT cloud, model FROM reviews WHERE id = ?";
+    Ok(connection.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// `POST /v1/reviews/{id}/skip`
@@ -129,6 +147,31 @@ async fn said(app: &App, id: [u8; 16], reviewer: String, verdict: Verdict) -> Re
     let write = move |connection: &Connection| judge(connection, &id, &reviewer, &verdict, now);
     let state = app.store.write(Urgency::Control, write).await?.ok_or_else(|| Fault::not_found("item"))?;
     json_answer(StatusCode::OK, &json!({ "id": crate::hex::of_uuid(&id), "state": state.name }))
+}
+
+/// `POST /v1/reviews/undo`: takes back what this reviewer said last, and gives the item to be looked at again.
+pub async fn undo(app: Arc<App>, call: Call) -> Result<Response, Fault> {
+    let reviewer = call.caller.name;
+    let taken = app.store.write(Urgency::Control, move |connection| take_back(connection, &reviewer)).await?;
+    let (item, said) = taken.ok_or_else(|| Fault::not_found("verdict of yours"))?;
+    json_answer(StatusCode::OK, &json!({ "review": labelled(&app, item), "said": said }))
+}
+
+/// The item whose verdict is no more, and what the verdict was.
+fn take_back(connection: &Connection, reviewer: &str) -> Result<Option<(Item, Value)>, Fault> {
+    let last = "SELECT review, verdict, label FROM verdicts WHERE reviewer = ? ORDER BY at DESC, review DESC LIMIT 1";
+    let row = |row: &Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?, row.get(2)?));
+    let Some((id, verdict, label)): Option<([u8; 16], String, Option<String>)> =
+        connection.query_row(last, [reviewer], row).optional()?
+    else {
+        return Ok(None);
+    };
+    connection.execute("DELETE FROM verdicts WHERE review = ? AND reviewer = ?", params![id, reviewer])?;
+    settle(connection, &id)?;
+    let mut select = connection.prepare(&format!("SELECT {SHOWN} FROM reviews WHERE id = ?"))?;
+    let mut rows = select.query([id])?;
+    let row = rows.next()?.ok_or_else(|| Fault::internal("a review", "it has verdicts and isn't there"))?;
+    Ok(Some((item(connection, row)?, json!({ "verdict": verdict, "label": label }))))
 }
 
 /// `GET /v1/reviews/agreement`

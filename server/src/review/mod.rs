@@ -3,11 +3,11 @@
 //! An item takes verdicts of several reviewers, who don't see each other's. What two agree on is its label.
 
 mod agreement;
-mod exchange;
+pub(crate) mod exchange;
 mod handlers;
 mod payload;
 
-use dunlin_protocol::oip::{Consent, Data, InferResponse, Question};
+use dunlin_protocol::oip::{Consent, Data, InferResponse, Parameter, Parameters, Question};
 use dunlin_protocol::summary::Reason;
 use rusqlite::{Connection, params};
 
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::store::Urgency;
 
-pub use handlers::{agreement, disagree, export, import, label, reviews, skip};
+pub use handlers::{agreement, disagree, export, import, label, reviews, skip, undo};
 
 use payload::Payload;
 
@@ -29,6 +29,7 @@ pub async fn offer(
     question: &Question,
     predicted: &str,
     probability: f32,
+    found: Option<Found>,
 ) -> Result<(), Fault> {
     let agreed = question.consent.is_some_and(|consent| consent >= question.input.level() && consent > Consent::None);
     let Some(id) = crate::hex::uuid(&question.id).filter(|_| question.review && agreed) else { return Ok(()) };
@@ -38,8 +39,9 @@ pub async fn offer(
     let (cloud, predicted) = (cloud.to_owned(), predicted.to_owned());
     let now = app.config.clock.now().stored();
     let write = move |connection: &Connection| {
-        let insert = "INSERT OR IGNORE INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, 'open', NULL)";
-        let values = params![id, now, cloud, model, reason, predicted, probability];
+        let insert = "INSERT OR IGNORE INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, 'open', NULL, ?, ?)";
+        let (class, confidence) = found.map(|found| (found.class, found.confidence)).unzip();
+        let values = params![id, now, cloud, model, reason, predicted, probability, class, confidence];
         if connection.prepare_cached(insert)?.execute(values)? == 1 {
             let mut insert = connection.prepare_cached("INSERT INTO payloads VALUES (?, ?, ?, ?)")?;
             insert.execute(params![id, payload.kind, payload.shape, payload.bytes])?;
@@ -48,6 +50,40 @@ pub async fn offer(
     };
     app.store.write(Urgency::Answer, write).await
 }
+
+/// What the device itself found: the number of a class, and how sure it was. Of audits this tells how many answers are right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    class: i64,
+    confidence: f64,
+}
+
+impl Found {
+    /// From a question's parameters; none where they don't say.
+    ///
+    /// # Errors
+    /// `bad_request`.
+    pub fn read(parameters: &Parameters) -> Result<Option<Self>, Fault> {
+        let (class, confidence) = (parameters.get("dunlin_class"), parameters.get("dunlin_confidence"));
+        let confidence = match confidence {
+            Some(&Parameter::Real(confidence)) => Some(confidence),
+            Some(&Parameter::Integer(whole)) => Some(whole as f64),
+            _ => None,
+        };
+        match (class, confidence) {
+            (None, None) if !parameters.contains_key("dunlin_confidence") => Ok(None),
+            (Some(&Parameter::Integer(class @ 0..CLASSES)), Some(confidence @ 0.0..=1.0)) => {
+                Ok(Some(Self { class, confidence }))
+            }
+            _ => {
+                Err(Fault::bad("dunlin_class is the number of a class and dunlin_confidence 0 to 1; send both or none"))
+            }
+        }
+    }
+}
+
+/// The most classes of a model.
+const CLASSES: i64 = 1 << 20;
 
 /// A reason by one of the names that there are.
 fn reason(name: &str) -> &'static str {
@@ -114,12 +150,17 @@ fn judge(
     }
     let upsert = "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)";
     connection.execute(upsert, params![id, reviewer, verdict.name(), verdict.label(), now])?;
+    settle(connection, id).map(Some)
+}
+
+/// Writes down how far an item is by what is said of it now.
+fn settle(connection: &Connection, id: &[u8; 16]) -> Result<State, Fault> {
     let mut said = connection
         .prepare_cached("SELECT label FROM verdicts WHERE review = ? AND verdict <> 'skip' ORDER BY at, reviewer")?;
     let said = said.query_map([id], |row| row.get(0))?.collect::<Result<Vec<Option<String>>, _>>()?;
     let state = State::of(&said);
     connection.execute("UPDATE reviews SET state = ?, label = ? WHERE id = ?", params![state.name, state.label, id])?;
-    Ok(Some(state))
+    Ok(state)
 }
 
 /// How far an item is.

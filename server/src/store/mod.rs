@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::fault::Fault;
 
 pub use queue::Urgency;
+pub(crate) use schema::prepare;
 
 /// The store. Clones share it.
 #[derive(Clone)]

@@ -128,3 +128,56 @@ fn write(connection: Connection, mut waiting: mpsc::Receiver<Job>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begins so many writes; gives those that wait.
+    async fn begin(queue: &Queue, urgency: Urgency, count: usize) -> Vec<tokio::task::JoinHandle<Result<(), Fault>>> {
+        let mut waiting = Vec::new();
+        for _ in 0..count {
+            let queue = queue.clone();
+            let task = tokio::spawn(async move { queue.run(urgency, |_| Ok(())).await });
+            // It goes into the queue, or is turned away, before anything else happens.
+            tokio::task::yield_now().await;
+            if task.is_finished() {
+                let fault = task.await.expect("no panic").expect_err("nothing is written yet");
+                assert_eq!(fault.code(), Code::Overloaded);
+            } else {
+                waiting.push(task);
+            }
+        }
+        waiting
+    }
+
+    #[tokio::test]
+    async fn summaries_are_turned_away_before_publications_and_these_before_answers() {
+        let queue = Queue::start(Connection::open_in_memory().expect("memory"));
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (end, may_end) = std::sync::mpsc::channel::<()>();
+        let slow = queue.clone();
+        let slow = tokio::spawn(async move {
+            let work = move |_: &Connection| {
+                begun.send(()).map_err(|error| Fault::internal("a test", error))?;
+                may_end.recv().map_err(|error| Fault::internal("a test", error))
+            };
+            slow.run(Urgency::Answer, work).await
+        });
+        tokio::task::spawn_blocking(move || has_begun.recv()).await.expect("no panic").expect("it has begun");
+        let mut waiting = begin(&queue, Urgency::Telemetry, PLACES).await;
+        assert_eq!(waiting.len(), PLACES / 2 + 1);
+        let control = begin(&queue, Urgency::Control, PLACES).await;
+        assert_eq!(control.len(), PLACES / 4);
+        let answers = begin(&queue, Urgency::Answer, PLACES).await;
+        assert_eq!(answers.len(), PLACES / 4 - 1);
+        end.send(()).expect("it waits");
+        slow.await.expect("no panic").expect("written");
+        waiting.extend(control);
+        waiting.extend(answers);
+        for task in waiting {
+            task.await.expect("no panic").expect("written");
+        }
+        assert_eq!(begin(&queue, Urgency::Telemetry, 1).await.len(), 1);
+    }
+}

@@ -10,10 +10,10 @@ use super::OpenError;
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Each step makes the next version of the file; the file says how many it has.
-const STEPS: &[&str] = &[include_str!("v1.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Sets the connection up and brings the file to today's version.
-pub(super) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
+pub(crate) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // In WAL mode FULL flushes each commit: what was acknowledged survives a loss of power.

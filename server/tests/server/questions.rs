@@ -243,3 +243,42 @@ fn two_reviewers_decide_without_seeing_each_other() {
         json!([{ "data": { "dunlin_id": id(2) }, "annotations": [{ "result": [{ "value": { "rating": 3 } }] }] }]);
     assert_eq!(fleet.post("/v1/reviews/import", &anna, &wrong).expect(400).code(), "bad_request");
 }
+
+#[test]
+fn what_a_reviewer_said_last_is_taken_back_with_all_that_followed_from_it() {
+    let (_folder, fleet) = fleet(10_000);
+    let asked = json!({ "dunlin_consent": "input", "dunlin_review": true });
+    for number in 0..2 {
+        fleet.post(INFER, "device", &picture(&id(number), asked.clone())).expect(200);
+    }
+    let (anna, ben) = (fleet.new_token(Role::Reviewer, "anna"), fleet.new_token(Role::Reviewer, "ben"));
+    let say = |who: &str, number: u32, label: &str| {
+        fleet.post(&format!("/v1/reviews/{}/label", id(number)), who, &json!({ "label": label })).expect(200);
+        fleet.pass(1);
+    };
+    let undo = |who: &str| fleet.bare("POST", "/v1/reviews/undo", who);
+    let pairs = || fleet.get("/v1/reviews/agreement", &anna).expect(200).json()["items"].clone();
+    let annotations = |number: usize| {
+        let tasks = fleet.get("/v1/reviews/export", &anna).expect(200).json();
+        tasks[number]["annotations"].as_array().map(Vec::len)
+    };
+    assert_eq!(undo(&ben).expect(404).code(), "not_found");
+    say(&anna, 0, "frog");
+    say(&ben, 0, "frog");
+    say(&ben, 1, "cat");
+    assert_eq!((pairs(), annotations(0), annotations(1)), (json!(1), Some(2), Some(1)));
+    let undone = undo(&ben).expect(200).json();
+    assert_eq!((&undone["review"]["id"], &undone["review"]["state"]), (&json!(id(1)), &json!("open")));
+    assert_eq!(undone["said"], json!({ "verdict": "label", "label": "cat" }));
+    assert!(
+        undone["review"]["picture"].is_string()
+            && undone["review"]["labels"].as_array().is_some_and(|all| all.len() == 10)
+    );
+    let undone = undo(&ben).expect(200).json();
+    assert_eq!((&undone["review"]["id"], &undone["review"]["state"]), (&json!(id(0)), &json!("labelled")));
+    assert_eq!((pairs(), annotations(0), annotations(1)), (json!(0), Some(1), Some(0)));
+    assert_eq!(fleet.get("/v1/reviews", &ben).expect(200).json()["waiting"], 2);
+    // Nobody takes back what others said.
+    assert_eq!(undo(&ben).expect(404).code(), "not_found");
+    assert_eq!(annotations(0), Some(1));
+}

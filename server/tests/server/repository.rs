@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// A publisher with all keys.
-struct Publisher {
+pub struct Publisher {
     keys: Keys,
     repository: Repository,
 }
 
 impl Publisher {
-    fn new(seed: u8) -> Self {
+    pub fn new(seed: u8) -> Self {
         let mut keys = Keys::default();
         for (index, role) in Role::ALL.into_iter().enumerate() {
             keys.set(role, SigningKey::from_seed(&[seed + index as u8; 32]));
@@ -24,24 +24,24 @@ impl Publisher {
         Self { keys, repository }
     }
 
-    fn set(&mut self, path: &str, bytes: &[u8]) {
+    pub fn set(&mut self, path: &str, bytes: &[u8]) {
         let custom = br#"{"dunlin":1,"model":"sms","rollout":{"permille":1000,"salt":"0011223344556677"},"runtime":1,"version":1}"#;
         let custom = dunlin_protocol::tuf::Value::parse(custom, 100).expect("JSON");
         self.repository.set(path, bytes.len() as u64, &Hash(Sha256::digest(bytes).into()), Some(custom));
     }
 
-    fn seal(&mut self, fleet: &Fleet) -> Vec<File> {
+    pub fn seal(&mut self, fleet: &Fleet) -> Vec<File> {
         self.repository.seal(&self.keys, fleet.seconds(), &Lifetimes::default()).expect("all keys")
     }
 }
 
-fn publication(files: &[File]) -> Value {
+pub fn publication(files: &[File]) -> Value {
     let text = |file: &File| (file.name.clone(), json!(String::from_utf8(file.bytes.clone()).expect("JSON")));
     let metadata: serde_json::Map<String, Value> = files.iter().map(text).collect();
     json!({ "version": 1, "metadata": metadata })
 }
 
-fn upload(fleet: &Fleet, folder: &str, name: &str, bytes: &[u8]) -> String {
+pub fn upload(fleet: &Fleet, folder: &str, name: &str, bytes: &[u8]) -> String {
     let path = format!("{folder}/{}.{name}", Hash(Sha256::digest(bytes).into()));
     let status = fleet.send("PUT", &format!("/v1/repository/targets/{path}"), "publisher", &[], bytes).status;
     assert!(matches!(status, 200 | 201), "{status}");

@@ -180,6 +180,8 @@ fn day(fleet: &Fleet, day: u32, devices: u64, spam: impl Fn(u64) -> bool) {
 #[test]
 fn drift_is_told_after_its_second_window_and_an_ordinary_week_tells_nothing() {
     let fleet = ready(|_| {});
+    let labels = json!({ "labels": ["ham", "spam"] }).to_string();
+    fleet.send("PUT", &format!("/v1/models/{}/labels", model()), "publisher", JSON, labels.as_bytes()).expect(200);
     for ago in (3..=9).rev() {
         day(&fleet, TODAY - ago, 400, |number| number % 10 == 0);
     }
@@ -201,6 +203,7 @@ fn drift_is_told_after_its_second_window_and_an_ordinary_week_tells_nothing() {
         "{found:?}"
     );
     assert!(found.iter().any(|alert| alert["cohort"] == json!({ "locale": "de" })));
+    assert!(found.iter().all(|alert| alert["labels"] == json!(["ham", "spam"])), "{found:?}");
     let moved = found[0]["moved"].as_f64().expect("a number");
     assert!((0.2..0.4).contains(&moved), "{moved}");
     // Looked at again, the same is told once.
@@ -221,4 +224,38 @@ fn a_baseline_is_checked_and_comes_back() {
     assert_eq!(fleet.send("PUT", &path, "publisher", JSON, b"{}").expect(400).code(), "bad_request");
     let read = fleet.get(&path, "reviewer").expect(200);
     assert_eq!(Baseline::parse(&read.body).expect("a baseline"), Baseline::empty(schema()));
+}
+
+#[test]
+fn classes_are_called_as_the_publisher_says_wherever_people_read_of_them() {
+    let mut fleet = ready(|_| {});
+    let path = format!("/v1/models/{}/labels", model());
+    let put = |fleet: &Fleet, labels: Value| {
+        fleet.send("PUT", &path, "publisher", JSON, json!({ "labels": labels }).to_string().as_bytes())
+    };
+    assert_eq!(fleet.get(&path, "reviewer").expect(404).code(), "not_found");
+    for wrong in [
+        json!([]),
+        json!(["one"]),
+        json!(["ham", ""]),
+        json!(["ham", "x".repeat(257)]),
+        json!(["ham", "a\nb"]),
+        json!(["ham", 1]),
+        json!("ham"),
+    ] {
+        assert_eq!(put(&fleet, wrong.clone()).expect(400).code(), "bad_request", "{wrong}");
+    }
+    put(&fleet, json!(["ham", "spam"])).expect(200);
+    day(&fleet, TODAY - 1, 100, |number| number % 10 == 0);
+    fleet.restart();
+    assert_eq!(fleet.get(&path, "reviewer").expect(200).json(), json!({ "labels": ["ham", "spam"] }));
+    let names = |path: &str| fleet.get(path, "reviewer").expect(200).json();
+    let drift = names(&format!("/v1/models/{}/drift?metric=class", model()));
+    assert_eq!(drift["labels"], json!(["ham", "spam"]));
+    let windows = names(&format!("/v1/models/{}/windows", model()));
+    let of = |metric: &str| {
+        let windows = windows["windows"].as_array().expect("windows");
+        windows.iter().find(|window| window["metric"] == metric).map(|window| window["labels"].clone())
+    };
+    assert_eq!(of("class"), Some(json!(["ham", "spam"])));
 }

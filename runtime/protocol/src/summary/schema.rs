@@ -1,6 +1,7 @@
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,9 @@ impl Schema {
     /// Borders of energy, where there are any.
     pub const ENERGY_BORDERS: usize = 7;
 
+    /// Where bins of [`Metric::Confidence`] begin, but for the first. Calibrated models are often sure, so that most borders lie above a half.
+    pub const CONFIDENCE: [f32; 7] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
+
     /// Of a model with so many classes. Without borders of energy the model has none.
     ///
     /// # Errors
@@ -89,7 +93,7 @@ impl Schema {
         let bins = match metric {
             Metric::Class => (self.classes as usize).min(Self::MAX_CLASS_BINS),
             Metric::Confidence | Metric::Margin if self.classes < 2 => 0,
-            Metric::Confidence => CONFIDENCE.len() + 1,
+            Metric::Confidence => Self::CONFIDENCE.len() + 1,
             Metric::Margin => MARGIN.len() + 1,
             Metric::Energy if self.energy.is_empty() => 0,
             Metric::Energy => self.energy.len() + 1,
@@ -113,7 +117,7 @@ impl Schema {
                 let class = u64::from(observation.class.min(self.classes - 1));
                 (class * bins as u64 / u64::from(self.classes)) as u8
             }
-            Metric::Confidence => place(&CONFIDENCE, observation.probability),
+            Metric::Confidence => place(&Self::CONFIDENCE, observation.probability),
             Metric::Margin => place(&MARGIN, observation.margin),
             Metric::Energy => place(&self.energy, observation.energy?),
             Metric::Latency => octave(observation.latency, 4, LATENCY),
@@ -144,7 +148,7 @@ impl Schema {
         let named = |first: &str, name: Option<&'static str>| name.unwrap_or(first).to_string();
         match metric {
             Metric::Class => self.classes_of(bin),
-            Metric::Confidence => range(&CONFIDENCE),
+            Metric::Confidence => range(&Self::CONFIDENCE),
             Metric::Margin => range(&MARGIN),
             Metric::Energy => range(&self.energy),
             Metric::Latency => octaves(4, LATENCY, "µs"),
@@ -160,9 +164,15 @@ impl Schema {
         }
     }
 
-    fn classes_of(&self, bin: usize) -> String {
+    /// The classes that a bin of [`Metric::Class`] counts.
+    pub fn classes_in(&self, bin: usize) -> Range<usize> {
         let (classes, bins) = (self.classes as usize, (self.classes as usize).min(Self::MAX_CLASS_BINS));
         let [first, end] = [bin, bin + 1].map(|bin| (bin * classes).div_ceil(bins));
+        first..end
+    }
+
+    fn classes_of(&self, bin: usize) -> String {
+        let Range { start: first, end } = self.classes_in(bin);
         if end == first + 1 { format!("class {first}") } else { format!("classes {first} to {}", end - 1) }
     }
 
@@ -191,9 +201,6 @@ fn place(borders: &[f32], value: f32) -> u8 {
 fn octave(value: u32, first: u32, last: u8) -> u8 {
     (value.max(1).ilog2().saturating_sub(first) as u8).min(last)
 }
-
-/// Where a probability's bins begin. Calibrated models are often sure, so that most borders lie above a half.
-const CONFIDENCE: [f32; 7] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
 
 const MARGIN: [f32; 7] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.98];
 

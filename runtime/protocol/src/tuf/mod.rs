@@ -18,6 +18,7 @@ pub mod sign;
 mod time;
 mod trusted;
 mod updater;
+mod walk;
 
 pub use error::{Error, Fault};
 pub use json::Value;
@@ -27,3 +28,4 @@ pub use names::file_name;
 pub use repository::{File, Keys, Lifetimes, PublishError, Repository, Role};
 pub use time::format as format_time;
 pub use updater::{Answer, Fetch, Limits, Place, Step, Updater, Write};
+pub use walk::Delegated;

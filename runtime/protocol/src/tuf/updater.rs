@@ -17,8 +17,8 @@ use super::trusted::Trusted;
 /// then is trusted, and the next updater begins with it.
 #[derive(Debug)]
 pub struct Updater {
-    limits: Limits,
-    trusted: Trusted,
+    pub(super) limits: Limits,
+    pub(super) trusted: Trusted,
     /// What the host has kept, with what it was told to keep since.
     files: BTreeMap<String, Vec<u8>>,
     state: State,
@@ -398,6 +398,10 @@ impl Updater {
     }
 }
 
-fn read_delegated(trusted: &Trusted, delegation: &Delegation, bytes: &[u8]) -> Result<super::metadata::Targets, Fault> {
+pub(super) fn read_delegated(
+    trusted: &Trusted,
+    delegation: &Delegation,
+    bytes: &[u8],
+) -> Result<super::metadata::Targets, Fault> {
     trusted.read_targets(&delegation.name, bytes, &delegation.role, &delegation.keys)
 }

@@ -1,5 +1,7 @@
 //! Roles that other roles let vouch for some targets.
 
+use std::collections::BTreeSet;
+
 use dunlin_protocol::tuf::sign::{SigningKey, number, object, sign, text};
 use dunlin_protocol::tuf::{Error, Fault, Limits, Role, Updater, Value};
 
@@ -182,7 +184,42 @@ fn roles_are_asked_in_order_and_only_when_they_may_vouch() {
         // What is kept isn't asked for again.
         let (result, order) = find(&mut world, &mut device, path);
         assert_eq!((result, order), (Ok(found), vec![]), "{edges:?}");
+        // Whoever looks at the whole repository finds the same.
+        let all = world.refresh(&mut device).expect("sound").delegated(|name| world.served.get(name).cloned());
+        let all = all.expect("sound");
+        assert_eq!(all.targets.iter().any(|(other, _)| other == path), found, "{edges:?}");
+        let roles: BTreeSet<String> = edges.iter().map(|edge| format!("1.{}.json", edge.1)).collect();
+        assert_eq!(all.metadata.into_iter().collect::<BTreeSet<_>>(), roles, "{edges:?}");
     }
+}
+
+#[test]
+fn a_repository_holds_as_a_whole_only_if_each_delegation_does() {
+    let edges = [
+        ("targets", "a", 10, "a/*", false),
+        ("targets", "b", 11, "b/*", false),
+        ("a", "release", 20, "a/*", false),
+        ("b", "release", 20, "b/*", false),
+    ];
+    let world = with(&edges, &[("release", 20, "b/x")]);
+    let all = |world: &mut World| {
+        let mut device = world.device();
+        world.refresh(&mut device).expect("sound").delegated(|name| world.served.get(name).cloned())
+    };
+    let found = all(&mut { world }).expect("sound");
+    assert_eq!(found.targets.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["b/x"]);
+    assert_eq!(found.metadata.len(), 3);
+    // `b` names another key for it.
+    let mut others = edges;
+    others[3].2 = 21;
+    let mut world = with(&others, &[("release", 20, "b/x")]);
+    assert_eq!(all(&mut world), Err(fault("release", Fault::Signatures { valid: 0, threshold: 1 })));
+    let mut world = with(&edges, &[]);
+    world.served.remove("1.release.json");
+    assert_eq!(all(&mut world), Err(fault("release", Fault::Missing)));
+    let names: Vec<String> = (0..600).map(|n| format!("r{n}")).collect();
+    let many: Vec<Edge> = names.iter().map(|name| ("targets", name.as_str(), 10, "*", false)).collect();
+    assert!(matches!(all(&mut with(&many, &[])), Err(Error { fault: Fault::TooMany("delegations"), .. })));
 }
 
 #[test]

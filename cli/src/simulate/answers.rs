@@ -207,7 +207,7 @@ const GOOD: f64 = 0.97;
 const BAD: f64 = 0.9;
 
 /// How many times as long a slow model takes.
-const SLOWER: u32 = 200;
+const SLOWER: u32 = 400;
 
 /// Samples of a baseline that is made up.
 const SAMPLES: usize = 5000;

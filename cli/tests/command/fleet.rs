@@ -307,12 +307,13 @@ fn a_server_gets_files_first_and_metadata_last() {
     assert!(said.ends_with(&format!("published at {url}\n")), "{said}");
     let asked: Vec<(String, Vec<u8>)> = asked.try_iter().collect();
     let lines: Vec<&str> = asked.iter().map(|(line, _)| line.as_str()).collect();
-    let [look, put, publish] = lines[..] else { panic!("{lines:?}") };
+    let [look, labels, put, publish] = lines[..] else { panic!("{lines:?}") };
     let address = look.strip_prefix("GET /repository/targets/").expect("a target");
+    assert!(labels.starts_with("PUT /v1/models/") && labels.ends_with("/labels"), "{labels}");
     assert_eq!(put, format!("PUT /v1/repository/targets/{address}"));
     assert_eq!(publish, "POST /v1/repository/publish");
-    assert_eq!(asked[1].1, fs::read(one).expect("there"));
-    let body: Value = serde_json::from_slice(&asked[2].1).expect("JSON");
+    assert_eq!(asked[2].1, fs::read(one).expect("there"));
+    let body: Value = serde_json::from_slice(&asked[3].1).expect("JSON");
     let names: Vec<&String> = body["metadata"].as_object().expect("files").keys().collect();
     assert_eq!(names, ["1.root.json", "1.snapshot.json", "1.targets.json", "timestamp.json"]);
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use dunlin_client::{Context, Outcome, decide};
 use dunlin_engine::artifact::{SectionKind, Writer};
 use dunlin_engine::{AlignedBytes, Classifier, Isa, Limits};
-use dunlin_native::{Ask, Client, Done, Happened, Http, ModelFile, Options, Transport};
+use dunlin_native::{Ask, Client, Cloud, Done, Happened, Http, Loaded, ModelFile, Options, Transport};
 use dunlin_protocol::hex::Hash;
 use dunlin_protocol::oip::{self, Consent};
 use dunlin_protocol::summary::{Baseline, Cohort, Input, Observation, Reason, Schema};
@@ -119,6 +119,7 @@ impl World {
                     token: Some(self.serving.tokens[0].clone()),
                 }],
                 consent: Consent::Input,
+                audits: 1000,
                 ..fallback::Config::default()
             },
             drift: drift::Settings::default(),
@@ -129,6 +130,23 @@ impl World {
             events: Box::new(move |event| drop(sender.send(event))),
         });
         Device { client: client.expect("a client"), events, online }
+    }
+
+    /// The item for people that was drawn by chance.
+    fn audit(&self) -> Value {
+        let url = format!("{}/v1/reviews", self.serving.address);
+        let begin = Instant::now();
+        loop {
+            let (status, body) = send(&agent(), "GET", &url, &self.serving.tokens[2], b"").expect("an answer");
+            assert_eq!(status, 200);
+            let all: Value = serde_json::from_slice(&body).expect("JSON");
+            let mut items = all["reviews"].as_array().expect("a list").iter();
+            if let Some(audit) = items.find(|item| item["reason"] == "audit") {
+                return audit.clone();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "no audit: {all}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The alerts that there are.
@@ -303,6 +321,16 @@ fn a_fleet_hears_of_drift_and_a_bad_release_takes_itself_back() {
     };
     assert!(upgrade.1.probabilities.len() == 2 && upgrade.1.probabilities[upgrade.1.class] >= 0.5, "{upgrade:?}");
     device.client.done(upgrade.0);
+
+    // People look at answers that aren't in doubt as well, and the app hears nothing of it.
+    let context = Context { fallback: true, ..Context::default() };
+    let (usual, cloud) = (Ask::Text(USUAL[0]), Cloud { budget: 0, review: true });
+    let read = |loaded: &Loaded| loaded.answer(&context);
+    let answer = device.client.classify_or_ask(usual, &context, cloud, |_| (), read).expect("an answer");
+    assert_eq!(answer.outcome, Outcome::Answer);
+    let audit = world.audit();
+    assert_eq!((&audit["text"], &audit["predicted"]), (&USUAL[0].into(), &"ham".into()), "{audit}");
+    assert!(device.events.try_recv().is_err());
 
     // What people write changes, and the second window of it raises the alert.
     five_days(&world);

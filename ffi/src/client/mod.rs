@@ -349,6 +349,7 @@ mod tests {
                 questions_per_day: None,
                 bytes_per_day: None,
                 hedges: None,
+                audits: None,
                 tries: None,
                 outbox_items: None,
                 outbox_bytes: None,

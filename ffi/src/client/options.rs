@@ -99,6 +99,8 @@ pub struct Cloud {
     pub bytes_per_day: Option<u64>,
     /// How many hundredths of the questions may be sent twice.
     pub hedges: Option<u32>,
+    /// How many of 1,000 answers that aren't in doubt people are to look at.
+    pub audits: Option<u32>,
     /// How often a question is sent at most between two starts.
     pub tries: Option<u32>,
     /// How many questions may wait for an upgrade.
@@ -244,6 +246,7 @@ impl Cloud {
             questions_per_day: self.questions_per_day.unwrap_or(usual.questions_per_day),
             bytes_per_day: self.bytes_per_day.unwrap_or(usual.bytes_per_day),
             hedges: self.hedges.unwrap_or(usual.hedges),
+            audits: self.audits.unwrap_or(usual.audits),
             outbox: fallback::Outbox {
                 items: size(self.outbox_items, usual.outbox.items),
                 bytes: size(self.outbox_bytes, usual.outbox.bytes),

@@ -68,6 +68,8 @@ pub enum Input {
     Check,
     /// The app asks the cloud: by then it is to have an answer.
     Ask(Box<Question>, Time, Told),
+    /// People are to look at an answer that wasn't in doubt, of which the model was so sure.
+    Audit(Box<Question>, f32),
     /// The app has the answer that came later.
     Done(Ticket),
     /// The user allows more to be sent, or less.
@@ -145,6 +147,7 @@ impl<D: Disk> Driver<D> {
             Input::Ask(question, deadline, told) => {
                 (told.0)(self.client.fallback().ask(now, *question, deadline.since(now)));
             }
+            Input::Audit(question, probability) => self.client.fallback().audit(now, *question, probability),
             Input::Done(ticket) => self.client.fallback().done(now, ticket),
             Input::Consent(consent) => self.client.fallback().set_consent(now, consent),
             Input::Answered(observation) => self.client.drift().handle_answer(now, &observation),

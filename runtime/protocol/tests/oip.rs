@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use dunlin_protocol::oip::{
-    Answer, AnswerFault, Consent, Data, DataType, ErrorBody, Form, InferRequest, InferResponse, Input, Limits,
+    Answer, AnswerFault, Consent, Data, DataType, ErrorBody, Form, Found, InferRequest, InferResponse, Input, Limits,
     ModelMetadata, OipError, Parameter, Parameters, Question, QuestionFault, RequestedOutput, ServerMetadata, Tensor,
     TensorFault,
 };
@@ -262,6 +262,7 @@ fn questions_are_read_as_they_were_asked() {
             reason: Some("ambiguous".into()),
             consent: Some(input.level()),
             review: true,
+            found: Some(Found { class: 3, confidence: 0.75 }),
             input,
         };
         let request = asked.request().expect("a request");
@@ -272,6 +273,14 @@ fn questions_are_read_as_they_were_asked() {
             assert_eq!(Question::read(read), Ok(asked.clone()));
         }
         assert!(!format!("{asked:?}").contains("größe"), "a user's input doesn't reach a log");
+        for (name, half) in [("dunlin_class", None), ("dunlin_confidence", None), ("dunlin_confidence", Some(1.5))] {
+            let mut halved = request.clone();
+            match half {
+                Some(number) => halved.parameters.insert(name.into(), Parameter::Real(number)),
+                None => halved.parameters.remove(name),
+            };
+            assert_eq!(Question::read(halved), Err(QuestionFault::Found), "{name} {half:?}");
+        }
         for (level, outcome) in Consent::ALL.map(|level| (level, asked.input.level() <= level)) {
             let question = Question { consent: Some(level), ..asked.clone() };
             let read = Question::read(question.request().expect("a request"));
@@ -279,7 +288,8 @@ fn questions_are_read_as_they_were_asked() {
         }
     }
     let short = Input::Image { height: 1, width: 2, pixels: vec![0; 5] };
-    let question = Question { id: "1".into(), model: None, reason: None, consent: None, review: false, input: short };
+    let (id, consent) = ("1".into(), None);
+    let question = Question { id, model: None, reason: None, consent, review: false, found: None, input: short };
     assert_eq!(question.request(), None);
 }
 

@@ -109,7 +109,7 @@ async fn question(
     mut request: InferRequest,
     until: Instant,
 ) -> Result<InferResponse, Fault> {
-    let (id, found) = (request.id.clone(), review::Found::read(&request.parameters)?);
+    let id = request.id.clone();
     // Clients of other kinds need none: their questions aren't known again.
     request.id.get_or_insert_with(|| "-".to_owned());
     let question = Question::read(request).map_err(|fault| {
@@ -118,7 +118,7 @@ async fn question(
     })?;
     let answer = local.question(&question, until).await?;
     let (label, probability) = (&model.labels[answer.class], answer.probabilities[answer.class]);
-    review::offer(app, &model.name, &question, label, probability, found).await?;
+    review::offer(app, &model.name, &question, label, probability).await?;
     let response = answer.response(&model.name, &question.id, &model.labels);
     let mut response = response.ok_or_else(|| Fault::internal("an answer", "there is no label for it"))?;
     response.id = id;
@@ -128,7 +128,6 @@ async fn question(
 
 /// Asks another server. What a person may look at is kept with its answer.
 async fn passed_on(app: &App, model: Arc<Model>, request: InferRequest) -> Result<InferResponse, Fault> {
-    let found = review::Found::read(&request.parameters)?;
     let asked = request.clone();
     let name = model.name.clone();
     let mut response = apart(model, move |forward| forward.ask(&asked)).await?;
@@ -138,7 +137,7 @@ async fn passed_on(app: &App, model: Arc<Model>, request: InferRequest) -> Resul
     response.id.clone_from(&request.id);
     if let Ok(question) = Question::read(request) {
         let (label, probability) = review::said(&response);
-        review::offer(app, &name, &question, &label, probability, found).await?;
+        review::offer(app, &name, &question, &label, probability).await?;
     }
     Ok(response)
 }

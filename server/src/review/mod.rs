@@ -7,7 +7,7 @@ pub(crate) mod exchange;
 mod handlers;
 mod payload;
 
-use dunlin_protocol::oip::{Consent, Data, InferResponse, Parameter, Parameters, Question};
+use dunlin_protocol::oip::{AUDIT, Consent, Data, InferResponse, Question};
 use dunlin_protocol::summary::Reason;
 use rusqlite::{Connection, params};
 
@@ -29,13 +29,13 @@ pub async fn offer(
     question: &Question,
     predicted: &str,
     probability: f32,
-    found: Option<Found>,
 ) -> Result<(), Fault> {
     let agreed = question.consent.is_some_and(|consent| consent >= question.input.level() && consent > Consent::None);
     let Some(id) = crate::hex::uuid(&question.id).filter(|_| question.review && agreed) else { return Ok(()) };
     let payload = Payload::of(&question.input);
     let model = question.model.as_deref().and_then(crate::hex::bytes::<32>);
     let reason = question.reason.as_deref().map_or("other", reason);
+    let found = question.found;
     let (cloud, predicted) = (cloud.to_owned(), predicted.to_owned());
     let now = app.config.clock.now().stored();
     let write = move |connection: &Connection| {
@@ -51,47 +51,10 @@ pub async fn offer(
     app.store.write(Urgency::Answer, write).await
 }
 
-/// What the device itself found: the number of a class, and how sure it was. Of audits this tells how many answers are right.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
-    class: i64,
-    confidence: f64,
-}
-
-impl Found {
-    /// From a question's parameters; none where they don't say.
-    ///
-    /// # Errors
-    /// `bad_request`.
-    pub fn read(parameters: &Parameters) -> Result<Option<Self>, Fault> {
-        let (class, confidence) = (parameters.get("dunlin_class"), parameters.get("dunlin_confidence"));
-        let confidence = match confidence {
-            Some(&Parameter::Real(confidence)) => Some(confidence),
-            Some(&Parameter::Integer(whole)) => Some(whole as f64),
-            _ => None,
-        };
-        match (class, confidence) {
-            (None, None) if !parameters.contains_key("dunlin_confidence") => Ok(None),
-            (Some(&Parameter::Integer(class @ 0..CLASSES)), Some(confidence @ 0.0..=1.0)) => {
-                Ok(Some(Self { class, confidence }))
-            }
-            _ => {
-                Err(Fault::bad("dunlin_class is the number of a class and dunlin_confidence 0 to 1; send both or none"))
-            }
-        }
-    }
-}
-
-/// The most classes of a model.
-const CLASSES: i64 = 1 << 20;
-
 /// A reason by one of the names that there are.
 fn reason(name: &str) -> &'static str {
     if name == AUDIT { AUDIT } else { Reason::named(name).map_or("other", Reason::name) }
 }
-
-/// The reason of an item that was taken by chance.
-const AUDIT: &str = "audit";
 
 /// The label and the probability in another server's answer.
 pub fn said(response: &InferResponse) -> (String, f32) {

@@ -53,6 +53,7 @@ export interface Core {
   ended(now: number): void;
   /** Of the module for fleets only, as the others up to `counted`. */
   ask(now: number, ticket: string, question: Question, budget: number): void;
+  audit(now: number, question: Question, probability: number): void;
   done(now: number, ticket: string): void;
   consent(now: number, consent: Consent): void;
   summaries(now: number, epsilon: number, metrics: number): void;

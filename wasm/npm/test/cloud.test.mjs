@@ -90,6 +90,22 @@ test("the cloud answers in time what the model isn't sure of, and nothing else i
   await page.context().close();
 });
 
+test("people get some of the answers that aren't in doubt, and the page hears nothing of it", async () => {
+  const page = await visit();
+  await open(page, optionsFor({ cloud: { ...optionsFor().cloud, audits: 1000 } }));
+  assert.deepEqual(await ask(page, SURE), { version: 1 });
+  assert.deepEqual(page.asked, []);
+  const audited = page.waitForResponse((response) => response.request().method() === "POST");
+  assert.deepEqual(await ask(page, SURE, { review: true }), { version: 1 });
+  assert.equal((await audited).status(), 200);
+  const [{ body }] = page.asked;
+  const { dunlin_model, dunlin_confidence, ...parameters } = body.parameters;
+  assert.deepEqual(parameters, { dunlin_reason: "audit", dunlin_consent: "input", dunlin_review: true, dunlin_class: 0 });
+  assert.ok(dunlin_confidence > 0.8 && dunlin_confidence <= 1, dunlin_confidence);
+  assert.deepEqual(await page.evaluate(() => visitor.events), []);
+  await page.context().close();
+});
+
 test("without consent nothing leaves, and with consent to features only these", async () => {
   const page = await visit();
   await open(page, consenting(undefined));

@@ -50,6 +50,8 @@ impl Start {
             questions_per_day: questions as u32,
             bytes_per_day: bytes as u64,
             hedges: hedges as u32,
+            // The page draws them.
+            audits: 0,
             outbox,
         };
         Ok(())
@@ -127,6 +129,11 @@ impl Client {
         let ticket = Ticket::from_text(ticket).ok_or_else(|| wrong("a ticket is a UUID"))?;
         self.0.fallback().ask_by(time(now), ticket, question.0, budget as u64);
         Ok(())
+    }
+
+    /// People are to look at an answer that wasn't in doubt, of which the model was so sure.
+    pub fn audit(&mut self, now: f64, question: Question, probability: f32) {
+        self.0.fallback().audit(time(now), question.0, probability);
     }
 
     /// The app has the answer that came later.

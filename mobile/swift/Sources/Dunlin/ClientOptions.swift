@@ -100,6 +100,8 @@ extension Client {
         public var bytesPerDay = 8 << 20
         /// How many hundredths of the questions may be sent a second time because the first answer is late.
         public var hedges = 10
+        /// How many of 1,000 answers that aren't in doubt people are to look at, drawn by chance: of what is asked with `review`.
+        public var audits = 0
         /// How often a question is sent at most between two starts.
         public var tries = 16
         /// How many questions may wait for an upgrade; with 0 there are none.
@@ -226,6 +228,7 @@ extension Cloud {
             questionsPerDay: UInt32(clamping: cloud.questionsPerDay),
             bytesPerDay: UInt64(clamping: cloud.bytesPerDay),
             hedges: UInt32(clamping: cloud.hedges),
+            audits: UInt32(clamping: cloud.audits),
             tries: UInt32(clamping: cloud.tries),
             outboxItems: UInt32(clamping: cloud.outboxItems),
             outboxBytes: UInt32(clamping: cloud.outboxBytes),

@@ -21,8 +21,8 @@ use dunlin_engine::{Limits, ModelError};
 use dunlin_protocol::oip::Consent;
 use dunlin_protocol::summary::Cohort;
 use dunlin_sync::drift::{self, Divergence, Mode};
-use dunlin_sync::fallback::{self, Question, Ticket};
-use dunlin_sync::{Conditions, Config, Event, Installed, Settings, Time};
+use dunlin_sync::fallback::{self, Audits, Question, Ticket};
+use dunlin_sync::{Chance, Conditions, Config, Event, Installed, Settings, Time};
 
 use crate::driver::{Driver, Input, Told};
 use crate::model::ModelFile;
@@ -43,6 +43,7 @@ pub struct Client {
     serving: Arc<Mutex<Serving>>,
     /// Whether answers are counted.
     counts: Arc<AtomicBool>,
+    audits: Mutex<Audits>,
     thread: Sender<Message>,
     joined: Option<JoinHandle<()>>,
 }
@@ -160,8 +161,10 @@ impl Client {
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.into()))?;
         let now = now();
         let counts = Arc::new(AtomicBool::new(drift.mode != Mode::Off));
+        let mut seeds = Chance::new(seed);
+        let audits = Mutex::new(Audits::new(cloud.audits, Chance::new(seeds.bytes())));
         let settings = Settings { update: config, fallback: cloud, drift };
-        let mut driver = Driver::open(settings, store, seed, now).map_err(OpenError::Folder)?;
+        let mut driver = Driver::open(settings, store, seeds.bytes(), now).map_err(OpenError::Folder)?;
         let (sender, receiver) = channel();
         let serving = Arc::new(Mutex::new(Serving::new(Arc::clone(&counts))));
         let mut host = ModelHost {
@@ -181,7 +184,7 @@ impl Client {
         }
         let body = move || thread::run(driver, host, conditions, &receiver);
         let joined = std::thread::Builder::new().name("dunlin".into()).spawn(body).map_err(OpenError::System)?;
-        Ok(Self { serving, counts, thread: sender, joined: Some(joined) })
+        Ok(Self { serving, counts, audits, thread: sender, joined: Some(joined) })
     }
 
     /// Answers.
@@ -214,7 +217,7 @@ impl Client {
     }
 
     /// As [`Client::classify_with`], and asks the cloud where the outcome is a fallback: what follows is that of [`Client::ask`], otherwise `told`
-    /// is never called.
+    /// is never called. Where people may look at it, some of the answers are sent to them as well ([`fallback::Config::audits`]).
     ///
     /// # Errors
     /// As [`Client::classify`].
@@ -226,10 +229,15 @@ impl Client {
         told: impl FnOnce(Ticket) + Send + 'static,
         read: impl FnOnce(&Loaded) -> T,
     ) -> Result<T, ClassifyError> {
-        let read = |loaded: &Loaded| (read(loaded), Doubt::of(loaded, context));
+        let audited = cloud.review && lock(&self.audits).draw();
+        let read = |loaded: &Loaded| (read(loaded), Doubt::of(loaded, context, audited));
         let (answer, doubt) = self.classify_with(ask, context, read)?;
-        if let Some(doubt) = doubt {
-            self.ask(doubt.question(ask, cloud.review), cloud.budget, told);
+        match doubt.map(|doubt| (doubt.audit(), doubt.question(ask, cloud.review))) {
+            Some((None, question)) => self.ask(question, cloud.budget, told),
+            Some((Some(probability), question)) => {
+                self.tell(Message::Input(Input::Audit(question.into(), probability)));
+            }
+            None => (),
         }
         Ok(answer)
     }

@@ -2,7 +2,7 @@
 
 use dunlin_client::{Context, Outcome};
 use dunlin_engine::task::{PixelFormat, Pixels};
-use dunlin_protocol::oip::Input;
+use dunlin_protocol::oip::{AUDIT, Input};
 use dunlin_sync::fallback::Question;
 
 use super::Ask;
@@ -17,21 +17,27 @@ pub struct Cloud {
     pub review: bool,
 }
 
-/// Why a model's answer isn't enough, with all that the cloud may be told of it.
+/// Why somebody else is to look at a model's answer, with all that they may be told of it.
 #[derive(Debug)]
 pub struct Doubt {
     file: Shared,
-    reason: &'static str,
+    /// None where it isn't in doubt.
+    reason: Option<&'static str>,
     class: usize,
+    probability: f32,
     labels: Vec<String>,
     features: Vec<f32>,
 }
 
 impl Doubt {
-    /// About what the model said last; none where it is sure, or nobody is to be asked.
-    pub fn of(loaded: &Loaded, context: &Context<'_>) -> Option<Self> {
+    /// About what the model said last; none where it is sure and isn't to be `audited`, or nobody is to be asked.
+    pub fn of(loaded: &Loaded, context: &Context<'_>, audited: bool) -> Option<Self> {
         let answer = loaded.answer(context);
-        let Outcome::Fallback(reason) = answer.outcome else { return None };
+        let reason = match answer.outcome {
+            Outcome::Fallback(reason) => Some(reason.name()),
+            Outcome::Answer if audited => None,
+            _ => return None,
+        };
         let classifier = loaded.classifier();
         let logits = classifier.scores().logits;
         let mut names = classifier.labels().ok().into_iter().flat_map(|labels| labels.in_locale(""));
@@ -41,11 +47,17 @@ impl Doubt {
         };
         Some(Self {
             file: loaded.file().clone(),
-            reason: reason.name(),
+            reason,
             class: answer.class,
+            probability: answer.probability,
             labels: (0..logits.len()).map(&mut label).collect(),
             features: logits.to_vec(),
         })
+    }
+
+    /// How sure the model was of an answer that isn't in doubt.
+    pub fn audit(&self) -> Option<f32> {
+        self.reason.is_none().then_some(self.probability)
     }
 
     /// The question, which takes the model's digest and a copy of the input.
@@ -58,7 +70,7 @@ impl Doubt {
         };
         Question {
             model: self.file.digest(),
-            reason: self.reason.to_owned(),
+            reason: self.reason.unwrap_or(AUDIT).to_owned(),
             labels: self.labels,
             class: self.class,
             input,

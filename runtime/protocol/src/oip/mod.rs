@@ -6,6 +6,7 @@
 
 mod binary;
 mod error;
+mod found;
 mod json;
 mod message;
 mod metadata;
@@ -17,6 +18,7 @@ mod response;
 mod tensor;
 
 pub use error::{OipError, TensorFault};
+pub use found::{AUDIT, Found};
 pub use message::{Form, HEADER_LENGTH, Message};
 pub use metadata::{BINARY_EXTENSION, ErrorBody, ModelMetadata, ServerMetadata, TensorMetadata};
 pub use parameters::{Parameter, Parameters};

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::parameters::{Parameter, Parameters};
-use super::{Data, InferRequest, InferResponse, Tensor};
+use super::{Data, Found, InferRequest, InferResponse, Tensor};
 
 /// How much of an input may leave the device. Each level allows what the ones before it do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +91,8 @@ pub struct Question {
     pub consent: Option<Consent>,
     /// Whether a person may look at it.
     pub review: bool,
+    /// What the device found; told of audits alone.
+    pub found: Option<Found>,
     /// What it is about.
     pub input: Input,
 }
@@ -109,6 +111,8 @@ pub enum QuestionFault {
     Id,
     /// A parameter of Dunlin's isn't of its kind.
     Parameter,
+    /// Of what the device found one half is missing, or isn't of its kind.
+    Found,
     /// More was sent than was agreed to.
     Consent,
 }
@@ -125,6 +129,7 @@ impl fmt::Display for QuestionFault {
             Self::Parameter => {
                 "dunlin_model and dunlin_reason are texts, dunlin_review true or false, dunlin_consent none, features or input"
             }
+            Self::Found => "dunlin_class is the number of a class and dunlin_confidence 0 to 1; send both or none",
             Self::Consent => "more was sent than dunlin_consent allows; it is not kept",
         })
     }
@@ -160,6 +165,9 @@ impl Question {
         text(REASON, &self.reason);
         text(CONSENT, &self.consent.map(|consent| consent.name().into()));
         parameters.insert(REVIEW.into(), Parameter::Bool(self.review));
+        if let Some(found) = self.found {
+            found.write(&mut parameters);
+        }
         let inputs = vec![Tensor::new(name, shape, data).ok()?];
         Some(InferRequest { id: Some(self.id.clone()), parameters, inputs, outputs: Vec::new() })
     }
@@ -184,12 +192,13 @@ impl Question {
             Some(Parameter::Bool(review)) => review,
             Some(_) => return Err(QuestionFault::Parameter),
         };
+        let found = Found::read(&parameters)?;
         let [tensor] = <[Tensor; 1]>::try_from(inputs).map_err(|_| QuestionFault::Inputs)?;
         let input = input(tensor)?;
         if consent.is_some_and(|consent| consent < input.level()) {
             return Err(QuestionFault::Consent);
         }
-        Ok(Self { id, model, reason, consent, review, input })
+        Ok(Self { id, model, reason, consent, review, found, input })
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Config {
     pub bytes_per_day: u64,
     /// How many hundredths of the questions may be sent a second time because the first answer is late.
     pub hedges: u32,
+    /// How many of 1,000 answers that aren't in doubt people are to look at, drawn by chance ([`Audits`](super::Audits)).
+    pub audits: u32,
     /// What may wait for an answer after the local one was given.
     pub outbox: Outbox,
 }
@@ -71,6 +73,7 @@ impl Default for Config {
             questions_per_day: 200,
             bytes_per_day: 8 << 20,
             hedges: 10,
+            audits: 0,
             outbox: Outbox { items: 64, bytes: 2 << 20, age: 3 * 86_400_000 },
         }
     }

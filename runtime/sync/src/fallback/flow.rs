@@ -260,20 +260,30 @@ impl Fallback {
 
     /// The local answer stands. Where there is room the question waits for an upgrade.
     fn local(&mut self, at: usize, why: Why) {
+        let ticket = self.pending[at].item.ticket;
+        if self.keep(at) {
+            self.events.push_back(Event::Local { ticket, why, later: true });
+        } else {
+            self.end(at, why);
+        }
+    }
+
+    /// Puts a question into the outbox, if there is room.
+    pub(super) fn keep(&mut self, at: usize) -> bool {
         let item = self.pending[at].item.to_bytes();
         let outbox = self.config.outbox;
         let kept = self.pending.iter().filter(|pending| pending.number.is_some());
         let (items, bytes) = kept.fold((0, 0), |(items, bytes), pending| (items + 1, bytes + pending.size));
         if items >= outbox.items || bytes + item.len() > outbox.bytes {
-            return self.end(at, why);
+            return false;
         }
         let number = self.number;
         self.number += 1;
         let pending = &mut self.pending[at];
         (pending.deadline, pending.hedge, pending.number, pending.size) = (None, None, Some(number), item.len());
         let ticket = pending.item.ticket;
-        self.events.push_back(Event::Local { ticket, why, later: true });
         self.commit(vec![(key(number), Some(item))], Committed::Kept(ticket), None);
+        true
     }
 
     /// No answer will come.
@@ -282,9 +292,9 @@ impl Fallback {
         let ticket = item.ticket;
         match (deadline, item.state) {
             (Some(_), _) => self.events.push_back(Event::Local { ticket, why, later: false }),
-            (None, State::Answer(..)) => self.events.push_back(Event::Dropped { ticket, why }),
-            // The app has been told the answer.
-            (None, State::Done(_)) => (),
+            (None, State::Answer(..)) if item.audit.is_none() => self.events.push_back(Event::Dropped { ticket, why }),
+            // The app has been told the answer, or never waited for one.
+            (None, _) => (),
         }
     }
 
@@ -380,6 +390,11 @@ impl Fallback {
     }
 
     fn accept(&mut self, at: usize, answer: Answer) {
+        if self.pending[at].item.audit.is_some() {
+            // It is with people now.
+            self.remove(at);
+            return;
+        }
         let Pending { item, deadline, number, size, .. } = &mut self.pending[at];
         let ticket = item.ticket;
         let agrees = answer.class == item.class;

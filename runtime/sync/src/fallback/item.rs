@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use dunlin_protocol::hex::Hash;
-use dunlin_protocol::oip::{self, Answer, Consent, Input};
+use dunlin_protocol::oip::{self, Answer, Consent, Found, Input};
 use serde::{Deserialize, Serialize};
 
 use super::event::Ticket;
@@ -19,6 +19,8 @@ pub(super) struct Item {
     pub labels: Vec<String>,
     pub class: usize,
     pub review: bool,
+    /// Of an audit, how probable the device found its class; nobody waits for such an item.
+    pub audit: Option<f32>,
     pub asked: Time,
     pub state: State,
 }
@@ -42,6 +44,7 @@ impl Item {
             reason: Some(self.reason.clone()),
             consent: Some(*consent),
             review: self.review,
+            found: self.audit.map(|confidence| Found { class: self.class as u32, confidence: confidence.into() }),
             input: input.clone(),
         };
         question.request()
@@ -67,6 +70,7 @@ impl Item {
             labels: self.labels.clone(),
             class: self.class,
             review: self.review,
+            audit: self.audit,
             consent: consent.name().into(),
             input: shape,
             answer: answer.map(|answer| (answer.class, answer.probabilities.clone())),
@@ -94,6 +98,7 @@ impl Item {
             labels: head.labels,
             class: head.class,
             review: head.review,
+            audit: head.audit,
             asked: Time(head.asked),
             state,
         })
@@ -112,6 +117,8 @@ struct Head {
     labels: Vec<String>,
     class: usize,
     review: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audit: Option<f32>,
     consent: String,
     input: Option<Shape>,
     answer: Option<(usize, Vec<f32>)>,
@@ -166,6 +173,7 @@ mod tests {
                 labels: vec!["ham".into(), "spam".into()],
                 class: 0,
                 review: true,
+                audit: matches!(state, State::Answer(..)).then_some(0.75),
                 asked: Time(1_700_000_000_000),
                 state,
             };

@@ -30,11 +30,17 @@
 //! An answer that can't be true (another id, classes, numbers that are no probabilities, an unknown label) isn't taken, the question isn't sent to
 //! that server again, and the server's breaker counts a failure.
 //!
+//! # Audits
+//!
+//! Of doubtful answers nobody learns how often the others are right. Therefore people look at some that aren't, drawn by chance ([`Audits`]): such
+//! a question ([`Fallback::audit`]) goes to the outbox at once, says what the device found, and has no event.
+//!
 //! # What survives a restart
 //!
 //! Keys of the store: `outbox/<number>` for each question that waits or whose answer the app hasn't taken, `breaker` for the rests that servers
 //! are given, `budget` for what the day has left. Where a commit fails the machine goes on with what it remembers.
 
+mod audits;
 mod breaker;
 mod budget;
 mod config;
@@ -49,8 +55,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use dunlin_protocol::oip::{Consent, Input};
+use dunlin_protocol::oip::{self, Consent, Input};
 
+pub use audits::Audits;
 pub use config::{Config, Outbox, Server};
 pub use event::{Event, Question, Ticket, Why};
 
@@ -196,8 +203,27 @@ impl Fallback {
             return;
         };
         let state = State::Answer(input, consent);
-        let item = Item { ticket, model, reason, labels, class, review, asked: now, state };
+        let item = Item { ticket, model, reason, labels, class, review, audit: None, asked: now, state };
         self.pending.push(Pending { deadline: Some(now.after(budget)), ..Pending::new(item, now) });
+        self.go_on();
+    }
+
+    /// Has people look at an answer that wasn't in doubt, where the user agreed to that; `probability` is how sure the model was. Whether there is
+    /// room in the outbox or an answer, the app isn't told.
+    pub fn audit(&mut self, now: Time, question: Question, probability: f32) {
+        self.set_clock(now);
+        let Question { model, labels, class, input, .. } = question;
+        // Of logits nobody could say what they should have been.
+        let Some(input) = input.filter(|input| input.level() <= self.config.consent && class < labels.len()) else {
+            return;
+        };
+        let (ticket, state) = (Ticket::draw(&mut self.chance), State::Answer(input, self.config.consent));
+        let (reason, audit) = (oip::AUDIT.into(), Some(probability));
+        let item = Item { ticket, model, reason, labels, class, review: true, audit, asked: now, state };
+        self.pending.push(Pending::new(item, now));
+        if !self.keep(self.pending.len() - 1) {
+            self.pending.pop();
+        }
         self.go_on();
     }
 
@@ -340,7 +366,7 @@ impl Machine for Fallback {
         }
         let find = |ticket| self.pending.iter().find(move |pending: &&Pending| pending.item.ticket == ticket);
         match (what, done) {
-            (Committed::Kept(ticket), Ok(())) if find(ticket).is_some() => {
+            (Committed::Kept(ticket), Ok(())) if find(ticket).is_some_and(|pending| pending.item.audit.is_none()) => {
                 self.events.push_back(Event::Kept { ticket })
             }
             (Committed::Kept(_) | Committed::Other, _) => (),

@@ -2,9 +2,9 @@
 
 mod world;
 
-use dunlin_protocol::oip::Consent;
-use dunlin_sync::fallback::{Config, Event, Outbox, Server, Why};
-use dunlin_sync::{Effect, Failure, Machine, Stored, Time};
+use dunlin_protocol::oip::{Consent, Found};
+use dunlin_sync::fallback::{Audits, Config, Event, Outbox, Server, Why};
+use dunlin_sync::{Chance, Effect, Failure, Machine, Stored, Time};
 use proptest::prelude::*;
 use world::{Act, Behaviour, Schedule, World, question};
 
@@ -286,6 +286,52 @@ fn consent_that_is_withdrawn_removes_what_waits() {
     while world.fallback.poll_event().is_some() {}
     world.pass(DAY);
     assert_eq!(world.requests(), 0);
+}
+
+#[test]
+fn people_get_an_audit_and_the_app_hears_nothing_of_it() {
+    let line: &[_] = &[(60_000, Behaviour::Down), (0, Behaviour::Up(30))];
+    let silent = |world: &World| {
+        let seen = &world.seen;
+        world.stored().keys().all(|key| !key.starts_with("outbox/"))
+            && seen.kept.is_empty()
+            && seen.ends.is_empty()
+            && seen.agreements.is_empty()
+    };
+    let mut world = world(&[line]);
+    world.fallback.audit(world.now, question(true), 0.75);
+    world.pass(1_000);
+    assert!(!silent(&world), "it waits in the outbox");
+    world.restart();
+    world.pass(DAY);
+    let audits: Vec<_> = world.seen.audits.values().copied().collect();
+    assert_eq!(audits, [(Found { class: 2, confidence: 0.75 }, true)]);
+    assert!(silent(&world));
+
+    // Without consent to the input, without room, and after consent is withdrawn, nothing is sent.
+    for (consent, items) in [(Consent::None, 9), (Consent::Features, 9), (Consent::Input, 0)] {
+        let mut world = self::world(&[line]);
+        (world.config.consent, world.config.outbox.items) = (consent, items);
+        world.restart();
+        world.fallback.audit(world.now, question(true), 0.75);
+        world.pass(DAY);
+        assert!(world.seen.audits.is_empty() && silent(&world), "{consent:?}, {items}");
+    }
+    let mut world = self::world(&[line]);
+    world.fallback.audit(world.now, question(true), 0.75);
+    world.pass(1_000);
+    world.act(&Act::Consent(Consent::Features));
+    world.pass(DAY);
+    assert!(world.seen.audits.is_empty() && silent(&world));
+}
+
+#[test]
+fn audits_are_drawn_as_often_as_the_app_says() {
+    for (of_thousand, least, most) in [(0, 0, 0), (10, 60, 140), (500, 4_800, 5_200), (1_000, 10_000, 10_000)] {
+        let mut audits = Audits::new(of_thousand, Chance::new([7; 32]));
+        let drawn = (0..10_000).filter(|_| audits.draw()).count();
+        assert!((least..=most).contains(&drawn), "{of_thousand}: {drawn}");
+    }
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dunlin_protocol::hex::Hash;
-use dunlin_protocol::oip::{Answer, Consent, HEADER_LENGTH, InferRequest, Input, Limits, Question as Asked};
+use dunlin_protocol::oip::{
+    AUDIT, Answer, Consent, Found, HEADER_LENGTH, InferRequest, Input, Limits, Question as Asked,
+};
 use dunlin_sync::fallback::{Config, Event, Fallback, Question, Ticket};
 use dunlin_sync::{Chance, Commit, Effect, Failure, Machine, Method, Request, Response, StoreFailure, Stored, Time};
 
@@ -77,6 +79,8 @@ pub struct Seen {
     pub dropped: BTreeMap<Ticket, Event>,
     pub agreements: Vec<bool>,
     pub ends: BTreeSet<Ticket>,
+    /// What devices found, of questions that say so.
+    pub audits: BTreeMap<String, (Found, bool)>,
     /// Questions sent, by day; and bytes there and back.
     pub asked_on: BTreeMap<u32, BTreeSet<String>>,
     pub bytes_on: BTreeMap<u32, u64>,
@@ -266,6 +270,10 @@ impl World {
         assert!(asked.input.level() <= self.config.consent, "sent without consent");
         assert!(!seen.refused.contains(&asked.id), "sent again after a refusal");
         seen.asked_on.entry(self.now.day()).or_default().insert(asked.id.clone());
+        if let Some(found) = asked.found {
+            assert_eq!(asked.reason.as_deref(), Some(AUDIT));
+            seen.audits.insert(asked.id.clone(), (found, asked.review));
+        }
         let sent = seen.sent.entry(asked.id.clone()).or_default();
         sent.push((self.now, server));
         if matches!(asked.input, Input::Image { .. }) {

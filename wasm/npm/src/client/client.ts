@@ -155,14 +155,20 @@ export class Client {
     const shown = isGiven ? undefined : await this.#shown(input);
     const answer = isGiven ? input : await this.#classify(shown as Picture, { ...options, fallback: true });
     const { outcome, reason = "policy", index } = answer.decision;
-    if (outcome === "answer" || (outcome === "abstain" && !isGiven)) return { answer };
+    const payload = fleet.consent === "input" && shown !== undefined && isShown(shown) ? shown : undefined;
+    const audited = outcome === "answer" && review && payload !== undefined && Math.random() * 1000 < fleet.audits;
+    if ((outcome === "answer" && !audited) || (outcome === "abstain" && !isGiven)) return { answer };
     if (fleet.consent === "none") return { answer, why: "consent" };
     const about = this.#models.about(answer.version);
+    if (!about && audited) return { answer };
     if (!about) throw new DunlinError("input", `version ${answer.version} answers no longer: classify again`);
     const { digest } = about;
     const labels = Array.from(answer.probabilities, (_, index) => about.labels[index] || String(index));
-    const payload = fleet.consent === "input" && shown !== undefined && isShown(shown) ? shown : undefined;
     const asking = { ticket: newTicket(), digest, reason, labels, index, review, features: answer.logits, input: payload };
+    if (audited) {
+      this.#send({ ...asking, audit: answer.decision.probability }, until);
+      return { answer };
+    }
     return { answer, ...(await this.#askCloud(asking, until)) };
   }
 
@@ -371,7 +377,11 @@ export class Client {
 
   /** Gives a question to the machines. */
   #hand(asking: Asking, until: number): void {
-    void this.#driver?.handle((core, now) => core.ask(now, asking.ticket, questionOf(this.#sync, asking), Math.max(until - now, 0)));
+    void this.#driver?.handle((core, now) => {
+      const question = questionOf(this.#sync, asking);
+      if (asking.audit === undefined) core.ask(now, asking.ticket, question, Math.max(until - now, 0));
+      else core.audit(now, question, asking.audit);
+    });
   }
 
   /** Takes in what another tab tells. */

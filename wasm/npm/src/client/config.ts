@@ -17,14 +17,15 @@ export function configOf({ model, shipped, repository, floor = {}, cohorts = [],
 }
 
 function fleetOf(cloud: Cloud, summaries: Summaries | undefined): FleetConfig {
-  const { servers, consent = "none", outbox = {} } = cloud;
+  const { servers, consent = "none", audits = 0, outbox = {} } = cloud;
   const { timeout = 10_000, tries = 16, questionsPerDay = 200, bytesPerDay = 8 * 2 ** 20, hedges = 10 } = cloud;
   const { items = 64, bytes = 2 * 2 ** 20, age = 3 * DAY } = outbox;
   const numbers = { timeout, tries, questionsPerDay, bytesPerDay, hedges, items, bytes, age };
-  for (const [name, value] of Object.entries(numbers)) whole(name, value);
+  for (const [name, value] of Object.entries({ ...numbers, audits })) whole(name, value);
   return {
     servers: servers.map(({ url, model, version, token }) => ({ url: addressOf(url), model, version, token })),
     numbers: Float64Array.from(Object.values(numbers)),
+    audits,
     summaries: summaries && tellingOf(summaries),
     consent: known("consent", CONSENTS, consent),
     mode: known("mode", MODES, summaries?.mode ?? "off"),

@@ -27,6 +27,8 @@ export interface FleetConfig {
   readonly servers: readonly { readonly url: string; readonly model: string; readonly version: string | undefined; readonly token: string | undefined }[];
   /** Eight, as `Start.cloud` takes them. */
   readonly numbers: Float64Array;
+  /** How many of 1,000 answers that aren't in doubt people are to look at. */
+  readonly audits: number;
   readonly summaries: { readonly server: string; readonly token: string | undefined; readonly epsilon: number; readonly metrics: number; readonly cohort: readonly string[] } | undefined;
   consent: Consent;
   mode: SummaryMode;

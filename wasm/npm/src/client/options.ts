@@ -64,6 +64,8 @@ export interface Cloud {
   readonly bytesPerDay?: number | undefined;
   /** How many hundredths of the questions may be sent twice because the first answer is late; 10. */
   readonly hedges?: number | undefined;
+  /** How many of 1,000 answers that aren't in doubt people are to look at, drawn by chance: of what `ask` is asked with `review`; 0. */
+  readonly audits?: number | undefined;
   /** What may wait for an answer after the device's was given: 64 questions of 2 MiB all together, for 3 days. */
   readonly outbox?: { readonly items?: number | undefined; readonly bytes?: number | undefined; readonly age?: number | undefined } | undefined;
 }

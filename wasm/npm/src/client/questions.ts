@@ -15,6 +15,8 @@ export interface Asking {
   readonly review: boolean;
   readonly features: Float32Array;
   readonly input: string | PixelData | undefined;
+  /** Of an answer that isn't in doubt how sure the model was: people look at it, and nobody waits. */
+  readonly audit?: number;
 }
 
 /** Whether what was asked about can be sent as it is: a text or a picture. */

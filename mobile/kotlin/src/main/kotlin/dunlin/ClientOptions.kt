@@ -93,6 +93,8 @@ public class ClientOptions(
         public val bytesPerDay: Long = 8L shl 20,
         /** How many hundredths of the questions may be sent a second time because the first answer is late. */
         public val hedges: Int = 10,
+        /** How many of 1,000 answers that aren't in doubt people are to look at, drawn by chance: of what is asked with `review`. */
+        public val audits: Int = 0,
         /** How often a question is sent at most between two starts. */
         public val tries: Int = 16,
         /** How many questions may wait for an upgrade; with 0 there are none. */
@@ -193,6 +195,7 @@ private fun ClientOptions.Cloud.translated(): BridgeCloud =
         questionsPerDay.number("questionsPerDay"),
         bytesPerDay.number("bytesPerDay"),
         hedges.number("hedges"),
+        audits.number("audits"),
         tries.number("tries"),
         outboxItems.number("outboxItems"),
         outboxBytes.number("outboxBytes"),

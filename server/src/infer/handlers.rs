@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use dunlin_protocol::oip::{
     BINARY_EXTENSION, Form, HEADER_LENGTH, InferRequest, InferResponse, Limits, ModelMetadata, OipError, Question,
-    ServerMetadata,
+    QuestionFault, ServerMetadata,
 };
 use serde_json::json;
 
@@ -113,7 +113,7 @@ async fn question(
     // Clients of other kinds need none: their questions aren't known again.
     request.id.get_or_insert_with(|| "-".to_owned());
     let question = Question::read(request).map_err(|fault| {
-        let consent = fault == dunlin_protocol::oip::QuestionFault::Consent;
+        let consent = fault == QuestionFault::Consent;
         Fault::new(if consent { Code::Consent } else { Code::BadRequest }, fault.to_string())
     })?;
     let answer = local.question(&question, until).await?;
@@ -128,14 +128,17 @@ async fn question(
 
 /// Asks another server. What a person may look at is kept with its answer.
 async fn passed_on(app: &App, model: Arc<Model>, request: InferRequest) -> Result<InferResponse, Fault> {
-    let asked = request.clone();
-    let name = model.name.clone();
+    let (asked, id, name) = (request.clone(), request.id.clone(), model.name.clone());
+    let question = Question::read(request);
+    if let Err(fault @ QuestionFault::Found) = question {
+        return Err(Fault::bad(fault.to_string()));
+    }
     let mut response = apart(model, move |forward| forward.ask(&asked)).await?;
     // Name and version are those by which this server was asked.
     response.model_name.clone_from(&name);
     response.model_version = response.model_version.map(|_| VERSION.to_owned());
-    response.id.clone_from(&request.id);
-    if let Ok(question) = Question::read(request) {
+    response.id = id;
+    if let Ok(question) = question {
         let (label, probability) = review::said(&response);
         review::offer(app, &name, &question, &label, probability).await?;
     }
